@@ -1,0 +1,106 @@
+#pragma once
+
+#include "core/async/waiter.h"
+#include "core/base/error.h"
+
+#include <cstdint>
+
+namespace ai_proxy::policy {
+struct Try;
+}
+
+// The only door out of the core.  nginx implements it, tests fake it.
+namespace ai_proxy::async {
+
+class Io;
+
+// Base of everything the outside finishes.  Movable before start, pinned
+// after; destroying a pending one cancels it.
+class Op {
+public:
+    enum class State : uint8_t { idle, pending, done };
+
+    explicit Op(Io& io) noexcept : io_(&io) {}
+    Op(Op&& other) noexcept;
+    Op& operator=(Op&&) = delete;
+    ~Op();
+
+    // Io's side: the result is in place; resumes the waiter.  Only from the
+    // top of the event loop, never from start(), cancel(), a filter or a
+    // callback of nginx: those post.
+    void finish() noexcept;
+
+    [[nodiscard]] bool pending() const noexcept
+    {
+        return state_ == State::pending;
+    }
+    [[nodiscard]] Io& io() const noexcept { return *io_; }
+
+    void* native = nullptr; // Io's record of this operation
+
+protected:
+    Io* io_;
+    Waiter* waiter_ = nullptr;
+    State state_ = State::idle;
+};
+
+class SleepOp : public Op {
+public:
+    SleepOp(Io& io, uint64_t milliseconds) noexcept
+        : Op(io), milliseconds(milliseconds)
+    {
+    }
+    bool start(Waiter& waiter);
+    void take() noexcept {}
+
+    uint64_t milliseconds;
+};
+
+// How one try against a provider ended.
+struct TryEnd {
+    ErrorCode code = ErrorCode::none; // none: the answer is whole
+    bool committed = false; // the client has seen the beginning of it
+    int64_t begin = 0, end = 0; // policy::Micros
+};
+
+// One try, from connecting to the last byte; what the provider says is fed
+// into attempt.response on the way.
+class AttemptOp : public Op {
+public:
+    AttemptOp(Io& io, policy::Try& attempt) noexcept : Op(io), attempt(&attempt)
+    {
+    }
+    bool start(Waiter& waiter);
+    TryEnd take() noexcept { return result; }
+
+    policy::Try* attempt;
+    TryEnd result;
+};
+
+class Io {
+public:
+    // True: the result is already in the operation, finish() will not be
+    // called.  False: Io keeps the pointer until finish() or cancel().
+    virtual bool start(SleepOp& op) = 0;
+    virtual bool start(AttemptOp& op) = 0;
+    // Forgets a pending operation and stops what it does; O(1).
+    virtual void cancel(Op& op) noexcept = 0;
+
+    virtual int64_t now() noexcept = 0;         // monotonic microseconds
+    virtual int64_t now_seconds() noexcept = 0; // UNIX time
+    virtual uint64_t random() noexcept = 0;
+
+    [[nodiscard]] SleepOp sleep(uint64_t milliseconds) noexcept
+    {
+        return SleepOp(*this, milliseconds);
+    }
+    [[nodiscard]] AttemptOp attempt(policy::Try& attempt) noexcept
+    {
+        return AttemptOp(*this, attempt);
+    }
+
+protected:
+    ~Io() = default;
+};
+
+} // namespace ai_proxy::async

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// ASCII text: all functions are locale-free and never allocate unless they
+// return std::string.
+namespace ai_proxy {
+
+// One HTTP header field; views live as long as the message they came from.
+struct Header {
+    std::string_view name;
+    std::string_view value;
+};
+
+[[nodiscard]] char lower(char c) noexcept;
+[[nodiscard]] bool iequals(std::string_view a, std::string_view b) noexcept;
+[[nodiscard]] bool istarts_with(
+    std::string_view text, std::string_view prefix) noexcept;
+[[nodiscard]] std::string_view trim(std::string_view text) noexcept;
+// Unsigned decimal, whole string; nullopt on anything else or overflow.
+[[nodiscard]] std::optional<uint64_t> parse_uint(std::string_view text) noexcept;
+// "250ms", "5s", "2m", "1h", "1d", bare number = seconds; result in ms.
+[[nodiscard]] std::optional<uint64_t> parse_duration_ms(
+    std::string_view text) noexcept;
+// Percent-encodes everything but unreserved characters (RFC 3986 2.3) and the
+// characters of keep.
+[[nodiscard]] std::string percent_encode(
+    std::string_view text, std::string_view keep = {});
+// Glob with '*' only (any run of characters, also empty); case matters.
+[[nodiscard]] bool glob_match(
+    std::string_view pattern, std::string_view text) noexcept;
+// The value of a parameter of a query string, undecoded; nullopt if absent.
+[[nodiscard]] std::optional<std::string_view> query_value(
+    std::string_view query, std::string_view name) noexcept;
+
+} // namespace ai_proxy

@@ -1,0 +1,87 @@
+#pragma once
+
+#include "core/provider/options.h"
+#include "core/provider/registry.h"
+#include "core/route/route.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ai_proxy::config {
+
+// A provider as compiled: immutable while requests run.
+struct Provider {
+    provider::Options options;
+    provider::Endpoint endpoint; // unset for location and mock providers
+    route::ModelMap model_map;
+};
+
+// What a location serves: routes in order of matching.
+struct Site {
+    std::vector<const route::Route*> routes;
+    route::ModelMap model_map; // before the route is chosen
+};
+
+// The whole configuration; one immutable object per cycle.
+struct Gateway {
+    std::vector<std::unique_ptr<Provider>> providers;
+    std::vector<std::unique_ptr<route::Route>> routes; // implicit ones too
+    std::vector<std::unique_ptr<Site>> sites;
+    std::vector<uint32_t> key_counts; // per provider, for route::Attempts
+
+    [[nodiscard]] int find_provider(std::string_view name) const noexcept;
+    [[nodiscard]] route::Route* find_route(std::string_view name) noexcept;
+};
+
+// Resolves "env:NAME" and "file:PATH" for secrets; the caller does the I/O.
+// Returns the text without trailing newline, or an error that names what is
+// missing but not its content.
+using SecretSource = std::function<Result<std::string>(std::string_view spec)>;
+
+using Words = std::vector<std::string_view>; // directive name first
+
+// Fills one block line by line; errors are phrases for the configuration log
+// ("unknown field \"x\"", "invalid value \"y\" in \"timeout\"").
+class ProviderBuilder {
+public:
+    ProviderBuilder(std::string name, SecretSource secrets);
+    ~ProviderBuilder();
+    [[nodiscard]] Result<void> line(const Words& words);
+    [[nodiscard]] Result<std::unique_ptr<Provider>> finish();
+
+private:
+    std::unique_ptr<Provider> provider_;
+    SecretSource secrets_;
+    std::vector<std::string> seen_;
+};
+
+class RouteBuilder {
+public:
+    RouteBuilder(std::string name, const Gateway& gateway);
+    [[nodiscard]] Result<void> line(const Words& words);
+    [[nodiscard]] Result<std::unique_ptr<route::Route>> finish();
+
+private:
+    std::unique_ptr<route::Route> route_;
+    const Gateway& gateway_;
+    std::vector<std::string> seen_;
+};
+
+// Parses "NAME [weight=N] [model=M] [on=...]" (words without the directive's
+// own name); is_fallback decides which of them are legal.
+[[nodiscard]] Result<route::Target> parse_target(
+    const Words& words, size_t first, const Gateway& gateway, bool is_fallback);
+
+// The fields of a provider block, for the reference documentation and for
+// YAML: name as in nginx, name as in Higress, argument syntax.
+struct FieldDescription {
+    std::string_view name;      // snake_case
+    std::string_view yaml_name; // camelCase, "" = none
+    std::string_view syntax;
+};
+[[nodiscard]] std::vector<FieldDescription> provider_fields();
+
+} // namespace ai_proxy::config

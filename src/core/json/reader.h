@@ -1,0 +1,141 @@
+#pragma once
+
+#include "core/base/result.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include <simdjson.h>
+
+// Reading JSON with simdjson's DOM: strict, and 40 times faster than the
+// alternatives.  Views and Nodes point into the Parser and die at its next
+// parse().
+namespace ai_proxy::json {
+
+// Bytes that must be readable (any content) after a text given to parse().
+inline constexpr size_t kPadding = simdjson::SIMDJSON_PADDING;
+// Deepest nesting accepted from outside.
+inline constexpr size_t kMaxDepth = 128;
+
+// A value, or the absence of one: looking into what is not there gives
+// "missing" again, so a path reads as written: node["a"].at(0)["b"].
+class Node {
+public:
+    Node() = default;
+    explicit Node(simdjson::dom::element e) noexcept : element_(e), has_(true) {}
+
+    [[nodiscard]] bool exists() const noexcept { return has_; }
+    [[nodiscard]] bool is_null() const noexcept;
+    // Neither missing nor null.
+    [[nodiscard]] bool has_value() const noexcept { return has_ && !is_null(); }
+    [[nodiscard]] bool is_string() const noexcept;
+    [[nodiscard]] bool is_object() const noexcept;
+    [[nodiscard]] bool is_array() const noexcept;
+    [[nodiscard]] bool is_number() const noexcept;
+    [[nodiscard]] bool is_bool() const noexcept;
+
+    [[nodiscard]] Node operator[](std::string_view key) const noexcept;
+    [[nodiscard]] Node at(size_t index) const noexcept;
+    [[nodiscard]] size_t size() const noexcept; // of array or object, else 0
+
+    [[nodiscard]] std::optional<std::string_view> string() const noexcept;
+    [[nodiscard]] std::string_view string_or(
+        std::string_view fallback = {}) const noexcept;
+    // An integer, or a float with an integral value (1.0).
+    [[nodiscard]] std::optional<int64_t> integer() const noexcept;
+    [[nodiscard]] std::optional<double> number() const noexcept;
+    [[nodiscard]] std::optional<bool> boolean() const noexcept;
+
+    class Items;
+    class Members;
+    // Ranges for range-for; empty when this is no array / no object.
+    [[nodiscard]] Items items() const noexcept;
+    [[nodiscard]] Members members() const noexcept; // yields Member
+
+    [[nodiscard]] simdjson::dom::element element() const noexcept
+    {
+        return element_;
+    }
+
+private:
+    simdjson::dom::element element_{};
+    bool has_ = false;
+};
+
+struct Member {
+    std::string_view key;
+    Node value;
+};
+
+class Node::Items {
+public:
+    class Iterator {
+    public:
+        Iterator() = default;
+        explicit Iterator(simdjson::dom::array::iterator it) : it_(it) {}
+        Node operator*() const noexcept { return Node(*it_); }
+        Iterator& operator++() noexcept { ++it_; return *this; }
+        bool operator!=(const Iterator& o) const noexcept
+        {
+            return it_ != o.it_;
+        }
+
+    private:
+        simdjson::dom::array::iterator it_{};
+    };
+    Items(Iterator b, Iterator e) : begin_(b), end_(e) {}
+    [[nodiscard]] Iterator begin() const noexcept { return begin_; }
+    [[nodiscard]] Iterator end() const noexcept { return end_; }
+
+private:
+    Iterator begin_, end_;
+};
+
+class Node::Members {
+public:
+    class Iterator {
+    public:
+        Iterator() = default;
+        explicit Iterator(simdjson::dom::object::iterator it) : it_(it) {}
+        Member operator*() const noexcept
+        {
+            return {it_.key(), Node(it_.value())};
+        }
+        Iterator& operator++() noexcept { ++it_; return *this; }
+        bool operator!=(const Iterator& o) const noexcept
+        {
+            return it_ != o.it_;
+        }
+
+    private:
+        simdjson::dom::object::iterator it_{};
+    };
+    Members(Iterator b, Iterator e) : begin_(b), end_(e) {}
+    [[nodiscard]] Iterator begin() const noexcept { return begin_; }
+    [[nodiscard]] Iterator end() const noexcept { return end_; }
+
+private:
+    Iterator begin_, end_;
+};
+
+// Owns the parsed document and the scratch memory; reuse it.
+class Parser {
+public:
+    // text must be followed by kPadding readable bytes and stay unchanged
+    // while Nodes are used.  Errors: invalid_json with a message that names
+    // the fault (cut short, nested too deeply, lone surrogate, ...).
+    Result<Node> parse(const char* text, size_t length);
+    // The same for a text without padding: copies it first.
+    Result<Node> parse(std::string_view text);
+
+private:
+    simdjson::dom::parser parser_{};
+};
+
+// Error invalid_json naming the key, when any object in the tree has the same
+// key twice.
+[[nodiscard]] Result<void> check_unique_keys(Node root);
+
+} // namespace ai_proxy::json

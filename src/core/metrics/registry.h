@@ -1,0 +1,71 @@
+#pragma once
+
+#include "core/base/error.h"
+#include "core/policy/books.h"
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// Counters and histograms in plain memory that several processes share, and
+// their exposition.  The glue owns the memory; this code knows its meaning.
+namespace ai_proxy::metrics {
+
+using Counter = std::atomic<uint64_t>;
+static_assert(Counter::is_always_lock_free);
+
+// Upper bounds in microseconds; the last bucket is +Inf.
+inline constexpr std::array<int64_t, 14> kBuckets = {5'000, 10'000, 25'000,
+    50'000, 100'000, 250'000, 500'000, 1'000'000, 2'500'000, 5'000'000,
+    10'000'000, 30'000'000, 60'000'000, 300'000'000};
+
+struct Histogram {
+    std::array<Counter, kBuckets.size() + 1> buckets;
+    Counter sum_micros;
+    void observe(int64_t micros) noexcept;
+};
+
+// One series: the numbers of one (route, provider, model).
+struct Series {
+    Counter requests;                    // requests that ended here
+    Counter stream_requests;
+    Counter tries;
+    std::array<Counter, kErrorCodes> errors;       // by ErrorCode, of requests
+    std::array<Counter, kErrorCodes> failed_tries; // by ErrorCode, of tries
+    Counter prompt_tokens, completion_tokens, cached_tokens,
+        cache_write_tokens, reasoning_tokens;
+    Counter active_streams; // gauge
+    Histogram first_token, duration;
+};
+
+struct Labels {
+    std::string_view route, provider, model;
+};
+
+// Adds a finished request to the series it ended in and its tries to theirs is
+// the caller's business: account() is for the request, account_try() for one.
+void account(Series& series, const policy::Books& books) noexcept;
+void account_try(Series& series, const policy::TryRecord& record) noexcept;
+
+struct Row {
+    Labels labels;
+    const Series* series;
+};
+// What the process knows besides the series.
+struct Totals {
+    uint64_t dropped_series = 0; // zone was full: counted under "other"
+    uint64_t zone_bytes_free = 0, zone_bytes = 0;
+};
+
+// Prometheus text format 0.0.4: HELP and TYPE once each, label values escaped.
+[[nodiscard]] std::string prometheus(
+    std::span<const Row> rows, const Totals& totals);
+// The same numbers as one JSON object.
+[[nodiscard]] std::string status_json(
+    std::span<const Row> rows, const Totals& totals);
+
+} // namespace ai_proxy::metrics

@@ -1,0 +1,50 @@
+#pragma once
+
+#include "core/base/error.h"
+#include "core/chat/event.h"
+#include "core/chat/usage.h"
+#include "core/dialect/api.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ai_proxy::policy {
+
+// Monotonic time in microseconds; only differences mean something.
+using Micros = int64_t;
+
+enum class UsageSource : uint8_t { none, provider, estimated };
+[[nodiscard]] std::string_view to_text(UsageSource source) noexcept;
+
+struct TryRecord {
+    uint16_t provider = 0; // index into Gateway::providers
+    uint32_t key = 0;
+    int status = 0;        // of the provider, 0: none came
+    ErrorCode code = ErrorCode::none;
+    Micros begin = 0, end = 0;
+};
+
+// Everything the log, the variables and the metrics say of one request.
+// Filled while it runs, closed exactly once on every ending.
+struct Books {
+    dialect::Api api = dialect::Api::unknown;
+    std::string request_model; // as the client named it
+    std::string model;         // last one sent upstream
+    int route = -1;            // index into Gateway::routes
+    int provider = -1;         // of the last try
+    bool stream = false;
+    std::vector<TryRecord> tries;
+    chat::Usage usage;
+    UsageSource usage_source = UsageSource::none;
+    chat::Finish finish = chat::Finish::none;
+    ErrorCode error = ErrorCode::none;
+    int status = 0;            // sent to the client
+    Micros begin = 0;          // request seen by the content handler
+    Micros first_token = 0;    // 0: none
+    Micros end = 0;            // books closed
+    bool closed = false;
+};
+
+} // namespace ai_proxy::policy

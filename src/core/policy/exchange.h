@@ -1,0 +1,112 @@
+#pragma once
+
+#include "core/chat/request.h"
+#include "core/config/gateway.h"
+#include "core/dialect/chat_request.h"
+#include "core/json/reader.h"
+#include "core/json/splice.h"
+#include "core/policy/books.h"
+#include "core/policy/response.h"
+#include "core/provider/protocol.h"
+#include "core/route/route.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ai_proxy::policy {
+
+// The client's request line and the header fields that matter here.  Views
+// live as long as the request.
+struct ClientHead {
+    std::string_view method;
+    std::string_view path;  // undecoded, without query
+    std::string_view query; // without '?'
+    std::string_view content_type;
+    std::string_view authorization;
+    std::string_view accept;
+};
+
+// A complete answer made by the gateway or gathered from a provider.
+struct Reply {
+    int status = 500;
+    std::string content_type = "application/json";
+    std::vector<Response::Field> headers;
+    std::string body;
+};
+
+// One try: the request to send and the codec of its response.
+struct Try {
+    uint16_t provider_index = 0;
+    uint32_t key = 0;
+    const config::Provider* provider = nullptr;
+    provider::Outbound outbound; // views into the Exchange's body
+    std::unique_ptr<Response> response;
+};
+
+// One client request inside the core: what it asks for, where it may go, what
+// each try sends, and the books.  No I/O: time and randomness are arguments.
+class Exchange {
+public:
+    Exchange(const config::Gateway& gateway, const config::Site& site,
+        const ClientHead& head, Micros now);
+    ~Exchange();
+
+    // How the body must be handled, known from the head alone.
+    [[nodiscard]] dialect::BodyKind body_kind() const noexcept;
+    // The whole body, followed by json::kPadding readable bytes; must stay
+    // unchanged until release_body().  Parses, checks, maps the model, chooses
+    // the route.  Errors are for the client.
+    [[nodiscard]] Result<void> receive(const char* body, size_t length);
+
+    [[nodiscard]] const route::Route& route() const noexcept { return *route_; }
+
+    // Prepares a try.  Errors: the request cannot be expressed for this
+    // provider (unsupported_api, invalid_request), before any network I/O.
+    [[nodiscard]] Result<std::unique_ptr<Try>> make_try(
+        const route::Target& target, uint32_t key, int64_t now_seconds,
+        uint64_t random);
+
+    // Writes the outcome of a try into the books.
+    void record(const Try& attempt, ErrorCode code, Micros begin, Micros end);
+
+    // An error as a reply in the caller's dialect.
+    [[nodiscard]] Reply error_reply(const Error& error) const;
+    // An error as the last event of a stream that has begun.
+    [[nodiscard]] std::string error_event(const Error& error) const;
+
+    [[nodiscard]] const config::Gateway& gateway() const noexcept
+    {
+        return gateway_;
+    }
+    [[nodiscard]] Books& books() noexcept { return books_; }
+    [[nodiscard]] const Books& books() const noexcept { return books_; }
+
+    // The request side is no longer needed (the response has begun): frees
+    // the parsed document.
+    void release_body() noexcept;
+
+private:
+    [[nodiscard]] Result<void> choose_route(std::string_view model);
+    [[nodiscard]] Result<void> encode_relay(const route::Target& target,
+        const provider::EncodeContext& context, Try& attempt);
+
+    const config::Gateway& gateway_;
+    const config::Site& site_;
+    ClientHead head_;
+    dialect::Dialect dialect_;
+    std::string_view path_;  // canonical
+    const char* body_ = nullptr;
+    size_t body_length_ = 0;
+    std::unique_ptr<json::Parser> parser_;
+    json::Node document_;
+    dialect::Envelope envelope_;
+    std::optional<chat::Request> request_; // read when first needed
+    const route::Route* route_ = nullptr;
+    std::string routed_model_; // after the location's and the route's map
+    Books books_;
+};
+
+} // namespace ai_proxy::policy

@@ -1,0 +1,129 @@
+#pragma once
+
+#include "core/base/text.h"
+#include "core/config/gateway.h"
+#include "core/dialect/api.h"
+#include "core/dialect/chat_relay.h"
+#include "core/dialect/chat_writer.h"
+#include "core/policy/books.h"
+#include "core/provider/protocol.h"
+#include "core/wire/sse.h"
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ai_proxy::policy {
+
+// What the response of a try is for: fixed when the try begins.
+struct ResponseContext {
+    const config::Provider* provider = nullptr;
+    dialect::Api api = dialect::Api::unknown;
+    bool convert = false;     // canonical conversion, else relay
+    bool stream = false;      // the client asked for a stream
+    bool show_usage = false;  // the client asked for the usage chunk
+    std::string model;        // sent upstream
+    std::string fallback_id;  // "chatcmpl-..."
+    int64_t now_seconds = 0;
+    uint64_t random = 0;
+};
+
+// Turns one provider response (any pieces of bytes, no transfer coding) into
+// what the client gets.  Pure and synchronous: the glue feeds it from the
+// upstream input filter.
+//
+// Until feed() or end() has appended something to out, or state() is whole,
+// nothing is visible to the client and another try may follow.
+class Response {
+public:
+    // Bounds: a plain body that must be gathered, and an error body.
+    static constexpr size_t kMaxPlain = 64 * 1024 * 1024;
+    static constexpr size_t kMaxError = 64 * 1024;
+
+    enum class State : uint8_t {
+        more,   // feed on
+        whole,  // complete; no more input is wanted
+        failed, // see error(); no more input is wanted
+    };
+
+    explicit Response(ResponseContext context);
+    ~Response();
+
+    // The status line and header fields; views need not outlive the call.
+    void head(int status, std::span<const Header> headers);
+    // length: announced body length, if known (reserves memory).
+    void expect(uint64_t length);
+    // now: for the time of the first token.
+    State feed(std::string_view bytes, std::string& out, Micros now);
+    // The body is over.  clean: by its framing (content length, last chunk, or
+    // close where the message has no length).
+    State end(bool clean, std::string& out, Micros now);
+
+    [[nodiscard]] State state() const noexcept { return state_; }
+    [[nodiscard]] const Error& error() const noexcept { return error_; }
+    [[nodiscard]] int status() const noexcept { return status_; }
+    // From Retry-After (seconds or HTTP date), retry-after-ms; 0: none.
+    [[nodiscard]] uint64_t retry_after_ms() const noexcept;
+
+    // True: the client's response is a stream of what feed() appends; false: a
+    // plain body, given whole by take_body() once state() is whole.
+    [[nodiscard]] bool streaming() const noexcept;
+    [[nodiscard]] std::string take_body();
+    // Of the client's response; valid after head().
+    [[nodiscard]] int client_status() const noexcept;
+    [[nodiscard]] std::string_view content_type() const noexcept;
+    // Header fields of the provider that go on to the client: rate limits,
+    // retry-after, x-request-id, and for untouched bodies content-disposition,
+    // content-range and the like.  Never set-cookie, server, connection, ...
+    struct Field {
+        std::string name, value;
+    };
+    [[nodiscard]] const std::vector<Field>& headers() const noexcept
+    {
+        return headers_;
+    }
+    // Length of an untouched body that is streamed on, when known.
+    [[nodiscard]] std::optional<uint64_t> content_length() const noexcept;
+
+    [[nodiscard]] const chat::Usage& usage() const noexcept { return usage_; }
+    [[nodiscard]] chat::Finish finish() const noexcept { return finish_; }
+    [[nodiscard]] Micros first_token() const noexcept { return first_token_; }
+
+private:
+    enum class Mode : uint8_t {
+        error,       // gather an error body
+        plain,       // gather, relay
+        plain_convert,
+        sse_relay,
+        sse_convert,
+        passthrough, // untouched bytes at once
+    };
+    struct Conversion;
+
+    void fail(Error error);
+    State sse(std::string_view bytes, std::string& out, Micros now, bool at_end);
+    State finish_plain(std::string& out);
+    State finish_error();
+
+    ResponseContext context_;
+    Mode mode_ = Mode::plain;
+    State state_ = State::more;
+    int status_ = 0;
+    Error error_;
+    std::string content_type_;
+    std::vector<Field> headers_;
+    std::optional<uint64_t> length_;
+    std::string gathered_;
+    wire::SseFramer framer_;
+    std::optional<dialect::ChatRelay> relay_;
+    std::unique_ptr<Conversion> conversion_;
+    chat::Usage usage_;
+    chat::Finish finish_ = chat::Finish::none;
+    Micros first_token_ = 0;
+    uint64_t retry_after_ms_ = 0;
+};
+
+} // namespace ai_proxy::policy

@@ -1,0 +1,82 @@
+#pragma once
+
+#include "core/base/secret.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ai_proxy::provider {
+
+struct Type; // registry.h
+
+// Where a provider lives.
+struct Endpoint {
+    bool tls = true;
+    std::string host;    // name or address, without brackets
+    uint16_t port = 443;
+    std::string path;    // prefix, no trailing slash; "" for none
+    // Value of the Host header (port only when not the scheme's default).
+    [[nodiscard]] std::string authority() const;
+};
+
+struct Timeouts { // milliseconds, 0 = off
+    uint64_t connect = 10'000;
+    uint64_t first_byte = 120'000; // request sent to response header
+    uint64_t idle = 60'000;        // between two reads of the body
+    uint64_t total = 1'200'000;    // the whole try
+};
+
+// mock: what the built-in provider answers.
+struct MockOptions {
+    std::string reply;           // canned text; empty: echo the last user text
+    uint64_t tokens = 0;         // n > 0: n words of filler instead
+    uint64_t rate = 0;           // events per second; 0: all at once
+    uint64_t delay_ms = 0;       // before the first byte
+    uint16_t status = 200;       // anything else answers an error
+    std::optional<uint64_t> cut_after; // close after n events, no terminator
+};
+
+// All fields of an ai_proxy_provider block (config/fields.cpp is the table
+// that fills them).
+struct Options {
+    std::string name;
+    const Type* type = nullptr;
+    std::vector<Secret> api_tokens;
+    std::optional<Endpoint> base_url;
+    std::string location;        // internal location that is the provider
+    Timeouts timeouts;
+    bool ssl_verify = true;
+    std::string ssl_name;        // "" = host
+    std::string ssl_trusted_certificate; // "" = system store
+    uint32_t keepalive = 64;     // idle connections kept per worker
+    std::vector<std::string> models; // names known to exist here (labels)
+
+    bool stream_options = true;  // may send stream_options.include_usage
+    std::vector<std::pair<std::string, std::string>> headers; // set_header
+
+    std::string azure_service_url;
+    std::string claude_version;  // anthropic-version
+    bool claude_code_mode = false;
+    std::string api_version;     // gemini path version
+    std::vector<std::pair<std::string, std::string>> gemini_safety_setting;
+    std::optional<int64_t> gemini_thinking_budget;
+    bool qwen_enable_compatible = true;
+    bool qwen_enable_search = false;
+    std::string qwen_domain;
+    std::vector<std::string> qwen_file_ids;
+    std::string reasoning_content_mode = "passthrough";
+    std::string ollama_server_host;
+    uint16_t ollama_server_port = 0;
+    std::string vllm_custom_url, vllm_server_host;
+    std::string openai_custom_url;
+    std::string zhipu_domain;
+    bool zhipu_code_plan_mode = false;
+    std::string doubao_domain;
+    std::string generic_host;
+    MockOptions mock;
+};
+
+} // namespace ai_proxy::provider

@@ -1,0 +1,77 @@
+#pragma once
+
+#include "core/base/result.h"
+#include "core/base/text.h"
+#include "core/chat/event.h"
+#include "core/chat/request.h"
+#include "core/dialect/api.h"
+#include "core/provider/options.h"
+#include "core/wire/sse.h"
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace ai_proxy::provider {
+
+// One HTTP request to a provider.  body is a list of pieces: views into the
+// client's body or into owned.
+struct Outbound {
+    std::string method = "POST";
+    std::string path;                // with prefix and query, begins with '/'
+    std::vector<std::pair<std::string, std::string>> headers; // no Host, no
+                                     // Content-Length; credentials included
+    std::vector<std::string_view> body;
+    std::vector<std::unique_ptr<std::string>> owned;
+
+    void header(std::string_view name, std::string_view value);
+    // Makes text the whole body.
+    void own_body(std::string text);
+};
+
+// What a codec may know of the call besides the request.
+struct EncodeContext {
+    const Options& options;
+    std::string_view model;   // the name to send
+    int64_t now_seconds = 0;
+    uint64_t random = 0;      // for ids
+};
+
+// Decodes the answer of one try into canonical events.  All state of a
+// response lives here.  Errors: upstream_error (the provider reports one, with
+// type, code, message and, when it says so, a status), upstream_invalid.
+class Decoder {
+public:
+    virtual ~Decoder() = default;
+    // A whole plain body; ends with an end event.
+    [[nodiscard]] virtual Result<void> body(json::Node body, chat::Sink& sink) = 0;
+    // One stream event that has data; the parser is scratch.
+    [[nodiscard]] virtual Result<void> event(
+        const wire::SseEvent& event, json::Parser& parser, chat::Sink& sink) = 0;
+    // The stream ended cleanly.  Emits end if the answer is whole and it was
+    // not emitted before; Error upstream_truncated when it is not whole.
+    [[nodiscard]] virtual Result<void> finish(chat::Sink& sink) = 0;
+};
+
+// How a family of vendors speaks chat.  A plain table of functions.
+struct Protocol {
+    std::string_view name; // "openai", "claude", "gemini", "qwen"
+    // Path (without the endpoint's prefix), headers but for credentials, and
+    // body of a chat call.
+    Result<void> (*encode)(const chat::Request& request,
+        const EncodeContext& context, Outbound& out);
+    std::unique_ptr<Decoder> (*decoder)(const EncodeContext& context);
+    // A body under a status >= 300 as an Error; body may be missing (no JSON).
+    Error (*error)(int status, json::Node body, std::string_view text);
+};
+
+// The protocols; openai's encode is not used (relay splices instead), its
+// decoder is.
+extern const Protocol kOpenai;
+extern const Protocol kClaude;
+extern const Protocol kGemini;
+extern const Protocol kQwen; // DashScope native
+
+} // namespace ai_proxy::provider
