@@ -46,8 +46,7 @@ protected:
 
 class SleepOp : public Op {
 public:
-    SleepOp(Io& io, uint64_t milliseconds) noexcept
-        : Op(io), milliseconds(milliseconds)
+    SleepOp(Io& io, uint64_t delay_ms) noexcept : Op(io), milliseconds(delay_ms)
     {
     }
     bool start(Waiter& waiter);
@@ -67,7 +66,7 @@ struct TryEnd {
 // into attempt.response on the way.
 class AttemptOp : public Op {
 public:
-    AttemptOp(Io& io, policy::Try& attempt) noexcept : Op(io), attempt(&attempt)
+    AttemptOp(Io& io, policy::Try& what) noexcept : Op(io), attempt(&what)
     {
     }
     bool start(Waiter& waiter);
@@ -83,20 +82,21 @@ public:
     // called.  False: Io keeps the pointer until finish() or cancel().
     virtual bool start(SleepOp& op) = 0;
     virtual bool start(AttemptOp& op) = 0;
-    // Forgets a pending operation and stops what it does; O(1).
+    // Forgets a pending operation and stops what it does; O(1).  Called from
+    // the destructor of the base: only Op's members may be used.
     virtual void cancel(Op& op) noexcept = 0;
 
     virtual int64_t now() noexcept = 0;         // monotonic microseconds
     virtual int64_t now_seconds() noexcept = 0; // UNIX time
     virtual uint64_t random() noexcept = 0;
 
-    [[nodiscard]] SleepOp sleep(uint64_t milliseconds) noexcept
+    [[nodiscard]] SleepOp sleep(uint64_t delay_ms) noexcept
     {
-        return SleepOp(*this, milliseconds);
+        return SleepOp(*this, delay_ms);
     }
-    [[nodiscard]] AttemptOp attempt(policy::Try& attempt) noexcept
+    [[nodiscard]] AttemptOp attempt(policy::Try& what) noexcept
     {
-        return AttemptOp(*this, attempt);
+        return AttemptOp(*this, what);
     }
 
 protected:

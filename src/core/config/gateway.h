@@ -75,6 +75,11 @@ private:
 [[nodiscard]] Result<route::Target> parse_target(
     const Words& words, size_t first, const Gateway& gateway, bool is_fallback);
 
+// Adds the pair of a "model_map" line whose arguments begin at words[first]:
+// two words, or one that holds both ("~^gpt-(.*)$ qwen-$1").
+[[nodiscard]] Result<void> add_model_map(
+    route::ModelMap& map, const Words& words, size_t first);
+
 // The fields of a provider block, for the reference documentation and for
 // YAML: name as in nginx, name as in Higress, argument syntax.
 struct FieldDescription {

@@ -34,16 +34,26 @@ public:
     [[nodiscard]] const chat::Usage& usage() const noexcept { return usage_; }
 
 private:
+    Result<void> interesting(
+        const wire::SseEvent& event, json::Parser& parser, std::string& out);
     void note(json::Node chunk);
+    void note_choices(json::Node chunk);
     void close(std::string& out);
 
     bool show_usage_;
     bool done_ = false, spoke_ = false, finished_ = false, usage_shown_ = false;
+    bool begun_ = false;  // something was relayed
+    bool legacy_ = false; // /v1/completions
     chat::Finish finish_ = chat::Finish::none;
     chat::Usage usage_;
     std::string id_, model_;
     int64_t created_ = 0;
 };
+
+// A finish_reason as OpenAI and its imitators spell it; "" is none.
+[[nodiscard]] chat::Finish finish_of(std::string_view word);
+// The usage object of a body or chunk, wherever the vendor puts it.
+[[nodiscard]] json::Node find_usage(json::Node body);
 
 // Reads usage, finish and error out of a plain OpenAI body that is relayed.
 struct PlainFacts {

@@ -23,12 +23,25 @@ public:
     void on(const chat::Event& event) override;
 
 private:
-    void chunk_head(std::string& out) const;
+    void begin(const chat::Event& event);
+    void make_head();
+    // "data: {..."choices":[{"index":N,"delta":{" with the role when it is
+    // the first chunk of the choice; the caller goes on inside delta.
+    bool open(uint32_t choice, bool content_null = false);
+    void close_delta();
+    void text_delta(const chat::Event& event, std::string_view key);
+    void block_delta(const chat::Event& event);
+    void raw_delta(const chat::Event& event, std::string_view key);
+    void tool_begin(const chat::Event& event);
+    void tool_arguments(const chat::Event& event);
+    void finish(const chat::Event& event);
+    void end();
 
     std::string& out_;
     bool show_usage_;
     std::string id_, model_;
     int64_t created_;
+    std::string head_; // what all chunks begin with
     std::vector<uint8_t> begun_; // per choice: role was written
     chat::Usage usage_;
     bool ended_ = false;
@@ -58,6 +71,10 @@ private:
         chat::Finish finish = chat::Finish::none;
     };
     Choice& choice(uint32_t index);
+    static void add_reasoning(Choice& choice, std::string_view text);
+    static void add_annotations(Choice& choice, std::string_view array);
+    void write_message(std::string& out, const Choice& choice) const;
+    void write_calls(std::string& out, const Choice& choice) const;
 
     std::string id_, model_;
     int64_t created_;

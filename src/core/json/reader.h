@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include <simdjson.h>
@@ -131,7 +132,11 @@ public:
     Result<Node> parse(std::string_view text);
 
 private:
+    simdjson::error_code parse(const char* text, size_t length, size_t depth,
+        simdjson::dom::element& root);
+
     simdjson::dom::parser parser_{};
+    std::string copy_; // of a text that came without padding
 };
 
 // Error invalid_json naming the key, when any object in the tree has the same

@@ -50,9 +50,14 @@ public:
 
 private:
     void separate();
+    void before_value();
+    void open(bool is_object);
+    void close(char bracket);
 
     std::string& out_;
+    uint64_t objects_ = 0; // per level from the innermost: object, else array
     bool need_comma_ = false;
+    bool after_key_ = false;
 };
 
 } // namespace ai_proxy::json

@@ -46,19 +46,46 @@ struct Labels {
     std::string_view route, provider, model;
 };
 
+// What the zone knows besides the series.
+struct Totals {
+    // lookups answered with "other" because the zone was full
+    uint64_t dropped_series = 0;
+    uint64_t zone_bytes_free = 0, zone_bytes = 0;
+    uint64_t series = 0;
+};
+
 // Adds a finished request to the series it ended in and its tries to theirs is
 // the caller's business: account() is for the request, account_try() for one.
 void account(Series& series, const policy::Books& books) noexcept;
 void account_try(Series& series, const policy::TryRecord& record) noexcept;
+// The gauge: between the first byte of a stream and its end.
+void stream_begins(Series& series) noexcept;
+void stream_ends(Series& series) noexcept;
+
+// One row of the table both expositions are written from.
+enum class Shape : uint8_t {
+    counter,
+    counter_by_cause, // ErrorCode, zeros are left out
+    counter_by_kind,  // of token
+    gauge,
+    histogram,
+    total_counter, // of Totals, without labels
+    total_gauge,
+};
+struct Descriptor {
+    std::string_view name; // for Prometheus; JSON drops "ai_proxy_"
+    std::string_view help; // one line, no backslash
+    Shape shape = Shape::counter;
+    Counter Series::*counter = nullptr;
+    std::array<Counter, kErrorCodes> Series::*causes = nullptr;
+    Histogram Series::*histogram = nullptr;
+    uint64_t Totals::*total = nullptr;
+};
+[[nodiscard]] std::span<const Descriptor> descriptors() noexcept;
 
 struct Row {
     Labels labels;
     const Series* series;
-};
-// What the process knows besides the series.
-struct Totals {
-    uint64_t dropped_series = 0; // zone was full: counted under "other"
-    uint64_t zone_bytes_free = 0, zone_bytes = 0;
 };
 
 // Prometheus text format 0.0.4: HELP and TYPE once each, label values escaped.

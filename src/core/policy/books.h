@@ -24,6 +24,7 @@ struct TryRecord {
     int status = 0;        // of the provider, 0: none came
     ErrorCode code = ErrorCode::none;
     Micros begin = 0, end = 0;
+    std::string model; // sent upstream
 };
 
 // Everything the log, the variables and the metrics say of one request.

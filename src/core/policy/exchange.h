@@ -9,9 +9,11 @@
 #include "core/policy/response.h"
 #include "core/provider/protocol.h"
 #include "core/route/route.h"
+#include "core/wire/multipart.h"
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +29,9 @@ struct ClientHead {
     std::string_view content_type;
     std::string_view authorization;
     std::string_view accept;
+    // All header fields, for those that go on to the provider of a relayed
+    // call.
+    std::span<const Header> headers;
 };
 
 // A complete answer made by the gateway or gathered from a provider.
@@ -72,10 +77,10 @@ public:
     // Writes the outcome of a try into the books.
     void record(const Try& attempt, ErrorCode code, Micros begin, Micros end);
 
-    // An error as a reply in the caller's dialect.
-    [[nodiscard]] Reply error_reply(const Error& error) const;
-    // An error as the last event of a stream that has begun.
-    [[nodiscard]] std::string error_event(const Error& error) const;
+    // An error as a reply in the caller's dialect; noted in the books.
+    [[nodiscard]] Reply error_reply(const Error& error);
+    // An error as the last event of a stream that has begun; noted too.
+    [[nodiscard]] std::string error_event(const Error& error);
 
     [[nodiscard]] const config::Gateway& gateway() const noexcept
     {
@@ -89,20 +94,40 @@ public:
     void release_body() noexcept;
 
 private:
+    [[nodiscard]] bool is_chat() const noexcept;
+    // May the request name a model, and is it rewritten?
+    [[nodiscard]] bool has_model() const noexcept;
+    [[nodiscard]] Result<void> read_json();
+    [[nodiscard]] Result<void> read_form();
     [[nodiscard]] Result<void> choose_route(std::string_view model);
-    [[nodiscard]] Result<void> encode_relay(const route::Target& target,
+    [[nodiscard]] Result<void> take_route(const route::Route& route);
+    [[nodiscard]] bool some_target_names_a_model(
+        const route::Route& route) const;
+
+    [[nodiscard]] Result<void> encode_chat(
         const provider::EncodeContext& context, Try& attempt);
+    [[nodiscard]] Result<void> encode_relay(
+        const provider::EncodeContext& context, Try& attempt);
+    [[nodiscard]] Result<void> relay_json(
+        const provider::EncodeContext& context, Try& attempt);
+    void relay_form(std::string_view model, Try& attempt);
+    void relay_headers(Try& attempt);
+    [[nodiscard]] ResponseContext response_context(
+        const provider::EncodeContext& context, const Try& attempt) const;
 
     const config::Gateway& gateway_;
     const config::Site& site_;
     ClientHead head_;
     dialect::Dialect dialect_;
+    dialect::BodyKind kind_;
     std::string_view path_;  // canonical
     const char* body_ = nullptr;
     size_t body_length_ = 0;
     std::unique_ptr<json::Parser> parser_;
     json::Node document_;
     dialect::Envelope envelope_;
+    std::string boundary_;   // of a multipart body
+    wire::FormField form_;   // where its model stands
     std::optional<chat::Request> request_; // read when first needed
     const route::Route* route_ = nullptr;
     std::string routed_model_; // after the location's and the route's map

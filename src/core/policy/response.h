@@ -6,6 +6,7 @@
 #include "core/dialect/chat_relay.h"
 #include "core/dialect/chat_writer.h"
 #include "core/policy/books.h"
+#include "core/policy/event_watch.h"
 #include "core/provider/protocol.h"
 #include "core/wire/sse.h"
 
@@ -94,31 +95,49 @@ public:
 
 private:
     enum class Mode : uint8_t {
-        error,       // gather an error body
-        plain,       // gather, relay
-        plain_convert,
+        error,         // gather an error body
+        plain,         // gather, relay
+        plain_convert, // gather, convert
         sse_relay,
         sse_convert,
+        sse_gather,  // a stream that the client gets as one plain body
+        sse_watch,   // a stream of another API: relayed, usage read
         passthrough, // untouched bytes at once
     };
     struct Conversion;
 
+    void read_headers(std::span<const Header> headers);
+    [[nodiscard]] Mode choose_mode() const;
+    void prepare();
     void fail(Error error);
+    State gather(std::string_view bytes, size_t limit);
     State sse(std::string_view bytes, std::string& out, Micros now, bool at_end);
+    void relay_event(const wire::SseEvent& event, json::Parser& parser,
+        std::string& out, Micros now);
+    void convert_event(const wire::SseEvent& event, json::Parser& parser,
+        std::string& out, Micros now);
+    void watch_event(const wire::SseEvent& event, json::Parser& parser,
+        std::string& out, Micros now);
+    State finish_sse(std::string& out, Micros now);
     State finish_plain(std::string& out);
+    State finish_relayed_plain(json::Node body);
+    State finish_converted(Result<void> result, std::string& out);
     State finish_error();
 
     ResponseContext context_;
     Mode mode_ = Mode::plain;
     State state_ = State::more;
+    bool encoded_ = false;      // it has a content coding we did not ask for
     int status_ = 0;
     Error error_;
     std::string content_type_;
     std::vector<Field> headers_;
     std::optional<uint64_t> length_;
     std::string gathered_;
+    uint64_t fed_ = 0;
     wire::SseFramer framer_;
     std::optional<dialect::ChatRelay> relay_;
+    std::optional<EventWatch> watch_;
     std::unique_ptr<Conversion> conversion_;
     chat::Usage usage_;
     chat::Finish finish_ = chat::Finish::none;

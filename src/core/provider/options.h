@@ -45,6 +45,7 @@ struct Options {
     std::string name;
     const Type* type = nullptr;
     std::vector<Secret> api_tokens;
+    bool anonymous = false;      // api_token none: calls carry no credential
     std::optional<Endpoint> base_url;
     std::string location;        // internal location that is the provider
     Timeouts timeouts;

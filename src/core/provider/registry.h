@@ -2,6 +2,7 @@
 
 #include "core/base/result.h"
 #include "core/dialect/api.h"
+#include "core/json/splice.h"
 #include "core/provider/protocol.h"
 
 #include <span>

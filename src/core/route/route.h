@@ -84,13 +84,19 @@ public:
     [[nodiscard]] Step next(const TryResult& last, uint64_t random);
 
 private:
+    [[nodiscard]] uint32_t keys() const noexcept; // of the current target
+    [[nodiscard]] Step go(size_t position, uint64_t random);
+    [[nodiscard]] uint64_t backoff(uint64_t random) const noexcept;
+
     const Route& route_;
     const std::vector<uint32_t>& key_counts_;
     std::vector<const Target*> order_; // targets, then fallbacks
+    uint64_t random_;
     size_t position_ = 0;
-    size_t fallback_begin_ = 0;
-    uint32_t tries_here_ = 0;
+    uint32_t steps_ = 0;
+    uint32_t retries_here_ = 0;
     uint32_t key_ = 0;
+    uint32_t fresh_keys_ = 0; // not tried yet at the current target
 };
 
 } // namespace ai_proxy::route

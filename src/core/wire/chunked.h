@@ -22,6 +22,10 @@ private:
         size, extension, size_lf, data, data_cr, data_lf,
         trailer_start, trailer, trailer_lf, last_lf, done
     };
+    bool line_byte(char c) noexcept;
+    bool size_byte(char c) noexcept;
+    void end_size_line() noexcept;
+
     Step step_ = Step::size;
     uint64_t left_ = 0;
     uint32_t line_ = 0;   // bytes of the current size/extension/trailer line

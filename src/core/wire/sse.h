@@ -3,6 +3,7 @@
 #include "core/base/result.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,11 @@ struct SseEvent {
 // Splits a byte stream into events by the rules of the WHATWG HTML standard
 // 9.2.6 (LF, CR, CRLF; comments; one leading space after the colon; a leading
 // BOM).  Fed any bytes: output does not depend on how they were cut.
+//
+// All raw views in order make up the input: a blank line that ends nothing is
+// an event without data.  A blank line's CR takes the LF behind it where the
+// line before ended with CRLF too; elsewhere the event leaves at the CR, and
+// the LF, if one comes, is the first byte of the next raw.
 class SseFramer {
 public:
     // Largest event, in bytes, before feed() fails with upstream_too_large.
@@ -35,15 +41,29 @@ public:
     [[nodiscard]] size_t buffered() const noexcept { return carry_.size(); }
 
 private:
-    // Finds the end of the next event in text from the scan position;
-    // npos when incomplete.
-    size_t next_boundary(std::string_view text, bool at_end) noexcept;
+    // What stands before the next byte.
+    enum class Prior : uint8_t {
+        start,    // nothing of this event
+        inside,   // part of a line
+        lf,       // the end of a line ...
+        crlf,
+        cr,       // ... whose LF may follow
+        blank_cr, // a CR on a blank line whose LF must be waited for
+    };
+
+    // The offset behind the blank line that ends the event, npos when bytes
+    // end before it.
+    size_t next_boundary(std::string_view bytes, size_t from) noexcept;
     SseEvent parse(std::string_view raw);
+    void field(std::string_view line, SseEvent& event, size_t& data_lines);
+    void release() noexcept;
+    [[nodiscard]] Result<void> keep(std::string_view piece);
 
     std::string carry_;  // bytes of an unfinished event
     std::string joined_; // data of an event with several data lines
-    size_t scanned_ = 0; // how far carry_ was searched for a boundary
-    bool begun_ = false; // the byte order mark was looked for
+    Prior prior_ = Prior::start;
+    bool owed_lf_ = false; // a LF at the start belongs to the line before
+    bool begun_ = false;   // the byte order mark was looked for
 };
 
 } // namespace ai_proxy::wire

@@ -1,0 +1,276 @@
+#include "core/dialect/chat_relay.h"
+
+#include "core/base/text.h"
+#include "core/dialect/content_parts.h"
+#include "core/dialect/openai_error.h"
+#include "core/json/writer.h"
+#include "core/usage/reading.h"
+
+#include <cstring>
+
+namespace ai_proxy::dialect {
+
+namespace {
+
+constexpr std::string_view kDone = "[DONE]";
+
+size_t find(std::string_view text, std::string_view what)
+{
+    const void* at =
+        memmem(text.data(), text.size(), what.data(), what.size());
+    return at == nullptr
+        ? std::string_view::npos
+        : static_cast<size_t>(static_cast<const char*>(at) - text.data());
+}
+
+// What stands behind the colon of a key that ends at `end`.
+std::string_view value_at(std::string_view text, size_t end)
+{
+    const size_t at = text.find_first_not_of(" \t\r\n:", end);
+    return at == std::string_view::npos ? std::string_view()
+                                        : text.substr(at);
+}
+
+// Does text have the quoted key with a value other than null?
+bool has_value(std::string_view text, std::string_view key)
+{
+    for (size_t at; (at = find(text, key)) != std::string_view::npos;) {
+        if (!value_at(text, at + key.size()).starts_with("null")) {
+            return true;
+        }
+        text.remove_prefix(at + key.size());
+    }
+    return false;
+}
+
+// A cheap look at the text of an event: can it hold anything but the next
+// piece of the answer?  May say yes too often, as in "content":"error".
+bool matters(std::string_view data)
+{
+    if (has_value(data, R"("finish_reason")") || has_value(data, R"("usage")")
+        || has_value(data, R"("error")")) {
+        return true;
+    }
+    const size_t content = find(data, R"("content")");
+    return content != std::string_view::npos
+        && value_at(data, content + 9).starts_with('[');
+}
+
+// Does an event as received end in a blank line?  The last one of a stream
+// may not.
+bool terminated(std::string_view raw)
+{
+    return raw.ends_with("\n\n") || raw.ends_with("\n\r\n")
+        || raw.ends_with("\r\r") || raw.ends_with("\n\r");
+}
+
+void append_event(std::string& out, std::string_view raw)
+{
+    out += raw;
+    if (!terminated(raw)) {
+        out += raw.ends_with('\n') || raw.ends_with('\r') ? "\n" : "\n\n";
+    }
+}
+
+bool has_text(json::Node node)
+{
+    return !node.string_or().empty() || (node.is_array() && node.size() > 0);
+}
+
+bool speaks(json::Node choice)
+{
+    if (has_text(choice["text"])) {
+        return true;
+    }
+    const json::Node delta = choice["delta"];
+    for (const std::string_view key : {"content", "reasoning_content",
+             "reasoning", "tool_calls", "refusal"}) {
+        if (has_text(delta[key])) {
+            return true;
+        }
+    }
+    return delta["audio"].is_object() || delta["function_call"].is_object();
+}
+
+} // namespace
+
+json::Node find_usage(json::Node body)
+{
+    if (body["usage"].is_object()) {
+        return body["usage"];
+    }
+    if (body["x_groq"]["usage"].is_object()) {
+        return body["x_groq"]["usage"];
+    }
+    for (const json::Node choice : body["choices"].items()) {
+        if (choice["usage"].is_object()) {
+            return choice["usage"];
+        }
+    }
+    return {};
+}
+
+Result<void> ChatRelay::event(
+    const wire::SseEvent& event, json::Parser& parser, std::string& out)
+{
+    if (done_) {
+        return {};
+    }
+    if (!event.has_data || event.data.empty()) {
+        // A comment before the answer must not commit the response.
+        if (begun_) {
+            out += event.raw;
+        }
+        return {};
+    }
+    if (!spoke_ || event.event == "error" || !terminated(event.raw)
+        || event.data.front() != '{' || matters(event.data)) {
+        return interesting(event, parser, out);
+    }
+    out += event.raw;
+    return {};
+}
+
+Result<void> ChatRelay::interesting(
+    const wire::SseEvent& event, json::Parser& parser, std::string& out)
+{
+    if (trim(event.data) == kDone) {
+        if (!finished_ && !spoke_) {
+            return make_error(ErrorCode::upstream_truncated,
+                "The provider's stream ended without an answer.");
+        }
+        close(out);
+        return {};
+    }
+    auto parsed = parser.parse(event.data);
+    const json::Node chunk = parsed ? *parsed : json::Node();
+    if (event.event == "error" || reports_error(chunk)) {
+        note(chunk);
+        return read_openai_error(0, chunk, event.data);
+    }
+    if (!chunk.is_object()) {
+        return make_error(ErrorCode::upstream_invalid,
+            "The provider sent a stream event that is not valid JSON.");
+    }
+    note(chunk);
+    const bool bare = chunk["choices"].size() == 0;
+    if (bare && !show_usage_ && chunk["usage"].is_object()) {
+        return {};
+    }
+    begun_ = true;
+    if (has_content_parts(chunk)) {
+        out += "data: ";
+        write_flat(out, chunk);
+        out += "\n\n";
+    } else {
+        append_event(out, event.raw);
+    }
+    usage_shown_ = usage_shown_ || chunk["usage"].is_object();
+    return {};
+}
+
+void ChatRelay::note(json::Node chunk)
+{
+    if (id_.empty()) {
+        id_ = chunk["id"].string_or();
+        model_ = chunk["model"].string_or();
+        created_ = chunk["created"].integer().value_or(0);
+        legacy_ = chunk["object"].string_or() == "text_completion";
+    }
+    const chat::Usage usage = usage::read_openai(find_usage(chunk));
+    if (usage.known) {
+        usage_ = usage;
+    }
+    note_choices(chunk);
+}
+
+void ChatRelay::note_choices(json::Node chunk)
+{
+    for (const json::Node choice : chunk["choices"].items()) {
+        spoke_ = spoke_ || speaks(choice);
+        const std::string_view word = choice["finish_reason"].string_or();
+        if (word.empty()) {
+            continue;
+        }
+        finished_ = true;
+        if (finish_ == chat::Finish::none) {
+            finish_ = finish_of(word);
+        }
+    }
+}
+
+Result<void> ChatRelay::end(std::string& out)
+{
+    if (!done_ && !finished_) {
+        return make_error(ErrorCode::upstream_truncated,
+            "The provider's stream ended before the answer was complete.");
+    }
+    close(out);
+    return {};
+}
+
+// The last events: a usage chunk that the client asked for and the provider
+// did not send in that form, and the mark of the end.
+void ChatRelay::close(std::string& out)
+{
+    if (done_) {
+        return;
+    }
+    done_ = true;
+    if (show_usage_ && !usage_shown_ && usage_.known) {
+        out += "data: ";
+        json::Writer w(out);
+        w.begin_object().field("id", id_);
+        w.field("object",
+            legacy_ ? "text_completion" : "chat.completion.chunk");
+        w.field("created", created_).field("model", model_);
+        w.key("choices").begin_array().end_array();
+        std::string text;
+        usage::write_openai(text, usage_);
+        w.key("usage").raw(text).end_object();
+        out += "\n\n";
+    }
+    out += "data: [DONE]\n\n";
+}
+
+chat::Finish finish_of(std::string_view word)
+{
+    struct Row {
+        std::string_view word;
+        chat::Finish finish;
+    };
+    constexpr Row kWords[] = {
+        {"sensitive", chat::Finish::content_filter},
+        {"model_length", chat::Finish::length},
+        {"model_context_window_exceeded", chat::Finish::length},
+        {"max_tokens", chat::Finish::length},
+        {"network_error", chat::Finish::error},
+        {"tool_call", chat::Finish::tool_calls},
+        {"tool_use", chat::Finish::tool_calls},
+    };
+    for (const Row& row : kWords) {
+        if (word == row.word) {
+            return row.finish;
+        }
+    }
+    return chat::finish_from_text(word);
+}
+
+PlainFacts read_plain(json::Node body)
+{
+    PlainFacts facts;
+    facts.usage = usage::read_openai(find_usage(body));
+    facts.is_error = reports_error(body);
+    const json::Node choice = body["choices"].at(0);
+    if (choice.exists()) {
+        facts.finish = finish_of(choice["finish_reason"].string_or());
+    } else if (body["object"].string_or() == "response") {
+        const std::string_view status = body["status"].string_or();
+        facts.finish = status == "completed" ? chat::Finish::stop
+            : status == "incomplete"         ? chat::Finish::length
+                                             : chat::Finish::none;
+    }
+    return facts;
+}
+
+} // namespace ai_proxy::dialect

@@ -1,0 +1,412 @@
+#include "core/dialect/chat_request.h"
+
+#include <string>
+
+namespace ai_proxy::dialect {
+
+namespace {
+
+using chat::Message;
+using chat::Part;
+using chat::PartKind;
+
+Error refuse(std::string message, std::string param)
+{
+    Error error = make_error(
+        ErrorCode::invalid_request, std::move(message), std::move(param));
+    error.provider_code = "invalid_value";
+    return error;
+}
+
+std::string place(size_t message, size_t part)
+{
+    return "messages[" + std::to_string(message) + "].content["
+        + std::to_string(part) + "]";
+}
+
+// "data:image/png;base64,AAAA" (RFC 2397); false when it is none in base64.
+bool split_data_url(std::string_view url, Part& part)
+{
+    constexpr std::string_view scheme = "data:";
+    constexpr std::string_view base64 = ";base64";
+    const size_t comma = url.find(',');
+    if (!url.starts_with(scheme) || comma == std::string_view::npos) {
+        return false;
+    }
+    std::string_view type = url.substr(scheme.size(), comma - scheme.size());
+    if (!type.ends_with(base64)) {
+        return false;
+    }
+    type.remove_suffix(base64.size());
+    part.media_type = type.substr(0, type.find(';'));
+    part.data = url.substr(comma + 1);
+    return true;
+}
+
+Result<void> read_image(json::Node value, Part& part, std::string where)
+{
+    const std::string_view url =
+        value.is_string() ? value.string_or() : value["url"].string_or();
+    part.detail = value["detail"].string_or();
+    part.kind = PartKind::image_url;
+    if (!url.starts_with("data:")) {
+        part.url = url;
+        return {};
+    }
+    if (!split_data_url(url, part)) {
+        return refuse("Invalid image data URL: expected "
+                      "'data:<media type>;base64,<data>'.",
+            where + ".image_url.url");
+    }
+    part.kind = PartKind::image_data;
+    return {};
+}
+
+std::string_view audio_type(std::string_view format)
+{
+    if (format == "mp3") {
+        return "audio/mpeg";
+    }
+    if (format == "flac") {
+        return "audio/flac";
+    }
+    if (format == "ogg" || format == "opus") {
+        return "audio/ogg";
+    }
+    if (format == "aac" || format == "m4a") {
+        return "audio/aac";
+    }
+    return "audio/wav";
+}
+
+void read_file(json::Node file, Part& part)
+{
+    part.kind = PartKind::file;
+    part.file_id = file["file_id"].string_or();
+    part.filename = file["filename"].string_or(file["file_name"].string_or());
+    const std::string_view data = file["file_data"].string_or();
+    if (!data.empty() && !split_data_url(data, part)) {
+        part.data = data;
+        part.media_type = "application/pdf";
+    }
+    part.url = file["file_url"].string_or();
+}
+
+// Anthropic's form (a string and a signature) or Mistral's (an array of
+// texts).
+void read_thinking(json::Node block, std::vector<Part>& parts)
+{
+    const json::Node thinking = block["thinking"];
+    Part part;
+    part.kind = PartKind::thinking;
+    part.signature = block["signature"].string_or();
+    if (!thinking.is_array()) {
+        part.text = thinking.string_or();
+        parts.push_back(part);
+        return;
+    }
+    for (const json::Node piece : thinking.items()) {
+        part.text = piece["text"].string_or();
+        parts.push_back(part);
+    }
+}
+
+void read_redacted(json::Node block, std::vector<Part>& parts)
+{
+    Part part;
+    part.kind = PartKind::redacted;
+    part.data = block["data"].string_or();
+    parts.push_back(part);
+}
+
+bool read_reasoning_block(json::Node block, std::vector<Part>& parts)
+{
+    const std::string_view type = block["type"].string_or();
+    if (type == "thinking") {
+        read_thinking(block, parts);
+        return true;
+    }
+    if (type == "redacted_thinking") {
+        read_redacted(block, parts);
+        return true;
+    }
+    return false;
+}
+
+Result<void> read_part(json::Node node, std::vector<Part>& parts,
+    size_t message, size_t index)
+{
+    if (read_reasoning_block(node, parts)) {
+        return {};
+    }
+    Part part;
+    part.cache_control = node["cache_control"];
+    const std::string_view type = node["type"].string_or();
+    if (type == "text" || type == "input_text" || type == "output_text") {
+        part.text = node["text"].string_or();
+    } else if (type == "image_url") {
+        if (auto r = read_image(node["image_url"], part, place(message, index));
+            !r) {
+            return r;
+        }
+    } else if (type == "input_audio") {
+        part.kind = PartKind::audio;
+        part.data = node["input_audio"]["data"].string_or();
+        part.format = node["input_audio"]["format"].string_or("wav");
+        part.media_type = audio_type(part.format);
+    } else if (type == "file") {
+        read_file(node["file"], part);
+    } else if (type == "refusal") {
+        part.kind = PartKind::refusal;
+        part.text = node["refusal"].string_or();
+    } else {
+        std::string text = "Content part type '";
+        text += type.substr(0, 64);
+        text += "' cannot be sent to this provider.";
+        return refuse(std::move(text), place(message, index) + ".type");
+    }
+    parts.push_back(part);
+    return {};
+}
+
+// Replayed reasoning of an assistant turn, before everything else.
+void read_reasoning(json::Node node, Message& message)
+{
+    message.reasoning =
+        node["reasoning_content"].string_or(node["reasoning"].string_or());
+    for (const json::Node block : node["thinking_blocks"].items()) {
+        read_reasoning_block(block, message.parts);
+    }
+    // A streamed signature comes without the text it signs, which the client
+    // gathered in reasoning_content.
+    if (message.parts.size() == 1
+        && message.parts[0].kind == PartKind::thinking
+        && message.parts[0].text.empty()) {
+        message.parts[0].text = message.reasoning;
+    }
+}
+
+void read_calls(json::Node node, Message& message)
+{
+    for (const json::Node call : node["tool_calls"].items()) {
+        const json::Node function = call["function"];
+        chat::ToolCall out;
+        out.id = call["id"].string_or();
+        out.name = function["name"].string_or();
+        out.arguments = function["arguments"].string_or();
+        out.signature = call["extra_content"]["google"]["thought_signature"]
+                            .string_or();
+        message.tool_calls.push_back(out);
+    }
+    const json::Node legacy = node["function_call"];
+    if (legacy.is_object() && message.tool_calls.empty()) {
+        const std::string_view name = legacy["name"].string_or();
+        message.tool_calls.push_back(
+            {name, name, legacy["arguments"].string_or(), {}});
+    }
+}
+
+Result<void> read_content(json::Node node, Message& message, size_t index)
+{
+    const json::Node content = node["content"];
+    if (content.is_string()) {
+        message.plain = true;
+        Part part;
+        part.text = content.string_or();
+        part.cache_control = node["cache_control"];
+        message.parts.push_back(part);
+        return {};
+    }
+    size_t i = 0;
+    for (const json::Node part : content.items()) {
+        if (auto r = read_part(part, message.parts, index, i++); !r) {
+            return r;
+        }
+    }
+    return {};
+}
+
+Result<Message> read_message(json::Node node, size_t index)
+{
+    Message message;
+    message.raw = node;
+    message.name = node["name"].string_or();
+    message.tool_call_id = node["tool_call_id"].string_or();
+    const std::string_view role = node["role"].string_or();
+    if (role == "system") {
+        message.role = chat::Role::system;
+    } else if (role == "developer") {
+        message.role = chat::Role::developer;
+    } else if (role == "assistant") {
+        message.role = chat::Role::assistant;
+        read_reasoning(node, message);
+    } else if (role == "tool") {
+        message.role = chat::Role::tool;
+    } else if (role == "function") {
+        // The form before tools: the name stands for the call's id.
+        message.role = chat::Role::tool;
+        message.tool_call_id = message.name;
+    }
+    if (auto r = read_content(node, message, index); !r) {
+        return std::move(r).error();
+    }
+    if (message.role == chat::Role::assistant) {
+        const std::string_view refusal = node["refusal"].string_or();
+        if (!refusal.empty()) {
+            Part part;
+            part.kind = PartKind::refusal;
+            part.text = refusal;
+            message.parts.push_back(part);
+        }
+        read_calls(node, message);
+    }
+    return message;
+}
+
+chat::Tool read_function(json::Node function, json::Node raw)
+{
+    chat::Tool tool;
+    tool.name = function["name"].string_or();
+    tool.description = function["description"].string_or();
+    tool.parameters = function["parameters"];
+    tool.strict = function["strict"].boolean();
+    tool.cache_control = raw["cache_control"].exists()
+        ? raw["cache_control"]
+        : function["cache_control"];
+    tool.raw = raw;
+    return tool;
+}
+
+Result<void> read_tools(json::Node body, chat::Request& request)
+{
+    size_t i = 0;
+    for (const json::Node tool : body["tools"].items()) {
+        const std::string_view type = tool["type"].string_or();
+        if (type != "function") {
+            std::string text = "Tool type '";
+            text += type.substr(0, 64);
+            text += "' cannot be sent to this provider.";
+            return refuse(std::move(text),
+                "tools[" + std::to_string(i) + "].type");
+        }
+        request.tools.push_back(read_function(tool["function"], tool));
+        ++i;
+    }
+    for (const json::Node function : body["functions"].items()) {
+        request.tools.push_back(read_function(function, function));
+    }
+    return {};
+}
+
+void read_tool_choice(json::Node body, chat::Request& request)
+{
+    json::Node choice = body["tool_choice"];
+    if (!choice.has_value()) {
+        choice = body["function_call"];
+    }
+    const std::string_view word =
+        choice.is_string() ? choice.string_or() : choice["type"].string_or();
+    if (word == "auto") {
+        request.tool_choice = chat::ToolChoice::automatic;
+    } else if (word == "none") {
+        request.tool_choice = chat::ToolChoice::none;
+    } else if (word == "required" || word == "any") {
+        request.tool_choice = chat::ToolChoice::required;
+    } else if (choice.is_object()) {
+        request.tool_choice_name = choice["function"]["name"].string_or(
+            choice["name"].string_or());
+        if (!request.tool_choice_name.empty()) {
+            request.tool_choice = chat::ToolChoice::named;
+        }
+    }
+}
+
+void read_format(json::Node format, chat::Request& request)
+{
+    const std::string_view type = format["type"].string_or();
+    if (type == "text") {
+        request.format = chat::Format::text;
+    } else if (type == "json_object") {
+        request.format = chat::Format::json_object;
+    } else if (type == "json_schema") {
+        const json::Node schema = format["json_schema"];
+        request.format = chat::Format::json_schema;
+        request.schema_name = schema["name"].string_or();
+        request.schema = schema["schema"];
+        request.schema_strict = schema["strict"].boolean();
+    }
+}
+
+void read_sampling(json::Node body, chat::Request& request)
+{
+    request.max_tokens = body["max_completion_tokens"].integer();
+    if (!request.max_tokens) {
+        request.max_tokens = body["max_tokens"].integer();
+    }
+    request.temperature = body["temperature"].number();
+    request.top_p = body["top_p"].number();
+    request.presence_penalty = body["presence_penalty"].number();
+    request.frequency_penalty = body["frequency_penalty"].number();
+    request.seed = body["seed"].integer();
+    request.n = body["n"].integer();
+    request.top_k = body["top_k"].integer();
+    request.logprobs = body["logprobs"].boolean();
+    request.top_logprobs = body["top_logprobs"].integer();
+    const json::Node stop = body["stop"];
+    if (stop.is_string()) {
+        request.stop.push_back(stop.string_or());
+    }
+    for (const json::Node item : stop.items()) {
+        request.stop.push_back(item.string_or());
+    }
+}
+
+void read_thinking_options(json::Node body, chat::Request& request)
+{
+    request.reasoning_effort = body["reasoning_effort"].string_or(
+        body["reasoning"]["effort"].string_or());
+    for (const json::Node place :
+        {body["reasoning_max_tokens"], body["reasoning"]["max_tokens"],
+            body["thinking"]["budget_tokens"],
+            body["thinking"]["budget_token"]}) {
+        const auto budget = place.integer();
+        if (budget && *budget > 0) {
+            request.reasoning_max_tokens = budget;
+            return;
+        }
+    }
+}
+
+} // namespace
+
+Result<chat::Request> read_chat(json::Node body)
+{
+    chat::Request request;
+    request.raw = body;
+    request.model = body["model"].string_or();
+    const json::Node messages = body["messages"];
+    request.messages.reserve(messages.size());
+    for (const json::Node node : messages.items()) {
+        auto message = read_message(node, request.messages.size());
+        if (!message) {
+            return std::move(message).error();
+        }
+        request.messages.push_back(std::move(*message));
+    }
+    if (auto r = read_tools(body, request); !r) {
+        return std::move(r).error();
+    }
+    read_tool_choice(body, request);
+    request.parallel_tool_calls = body["parallel_tool_calls"].boolean();
+    request.stream = body["stream"].boolean().value_or(false);
+    request.include_usage =
+        body["stream_options"]["include_usage"].boolean().value_or(false);
+    read_sampling(body, request);
+    read_format(body["response_format"], request);
+    read_thinking_options(body, request);
+    request.user = body["user"].string_or();
+    request.service_tier = body["service_tier"].string_or();
+    return request;
+}
+
+} // namespace ai_proxy::dialect

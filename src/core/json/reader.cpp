@@ -1,0 +1,297 @@
+#include "core/json/reader.h"
+
+#include "core/json/fault.h"
+
+#include <algorithm>
+#include <new>
+#include <string>
+#include <vector>
+
+namespace ai_proxy::json {
+namespace {
+
+using simdjson::dom::element_type;
+
+// simdjson's count of a container saturates here.
+constexpr size_t kCountLimit = 0xFFFFFF;
+
+template <class Range> size_t count(Range range, size_t known) noexcept
+{
+    if (known < kCountLimit) {
+        return known;
+    }
+    size_t n = 0;
+    for (auto it = range.begin(); it != range.end(); ++it) {
+        n++;
+    }
+    return n;
+}
+
+Error duplicate(std::string_view key)
+{
+    // A key longer than this is shown by its beginning, cut at a character.
+    constexpr size_t kShown = 64;
+    const bool cut = key.size() > kShown;
+    if (cut) {
+        size_t n = kShown;
+        while (n > 0 && (static_cast<unsigned char>(key[n]) & 0xC0) == 0x80) {
+            n--;
+        }
+        key = key.substr(0, n);
+    }
+    std::string message = "invalid JSON: duplicate key \"";
+    message += key;
+    message += cut ? "...\"" : "\"";
+    return make_error(ErrorCode::invalid_json, std::move(message));
+}
+
+// Looks for equal keys in each object of a tree; linear for small objects,
+// n log n for big ones.
+class KeyCheck {
+public:
+    Result<void> value(Node node)
+    {
+        if (node.is_array()) {
+            return array(node);
+        }
+        return node.is_object() ? object(node) : Result<void>{};
+    }
+
+private:
+    static constexpr size_t kSmall = 8;
+
+    Result<void> array(Node node)
+    {
+        for (const Node item : node.items()) {
+            if (auto r = value(item); !r) {
+                return r;
+            }
+        }
+        return {};
+    }
+
+    Result<void> object(Node node)
+    {
+        keys_.clear();
+        for (const Member member : node.members()) {
+            keys_.push_back(member.key);
+        }
+        if (const auto* twice = repeated()) {
+            return duplicate(*twice);
+        }
+        for (const Member member : node.members()) {
+            if (auto r = value(member.value); !r) {
+                return r;
+            }
+        }
+        return {};
+    }
+
+    const std::string_view* repeated()
+    {
+        if (keys_.size() > kSmall) {
+            std::sort(keys_.begin(), keys_.end());
+            const auto it = std::adjacent_find(keys_.begin(), keys_.end());
+            return it == keys_.end() ? nullptr : &*it;
+        }
+        for (size_t i = 1; i < keys_.size(); i++) {
+            for (size_t j = 0; j < i; j++) {
+                if (keys_[i] == keys_[j]) {
+                    return &keys_[i];
+                }
+            }
+        }
+        return nullptr;
+    }
+
+    std::vector<std::string_view> keys_;
+};
+
+} // namespace
+
+bool Node::is_null() const noexcept
+{
+    return has_ && element_.is_null();
+}
+
+bool Node::is_string() const noexcept
+{
+    return has_ && element_.is_string();
+}
+
+bool Node::is_object() const noexcept
+{
+    return has_ && element_.is_object();
+}
+
+bool Node::is_array() const noexcept
+{
+    return has_ && element_.is_array();
+}
+
+bool Node::is_number() const noexcept
+{
+    return has_ && element_.is_number();
+}
+
+bool Node::is_bool() const noexcept
+{
+    return has_ && element_.is_bool();
+}
+
+Node Node::operator[](std::string_view key) const noexcept
+{
+    simdjson::dom::object object;
+    simdjson::dom::element found;
+    if (!has_ || element_.get_object().get(object) != simdjson::SUCCESS
+        || object.at_key(key).get(found) != simdjson::SUCCESS) {
+        return {};
+    }
+    return Node(found);
+}
+
+Node Node::at(size_t index) const noexcept
+{
+    simdjson::dom::array array;
+    simdjson::dom::element found;
+    if (!has_ || element_.get_array().get(array) != simdjson::SUCCESS
+        || array.at(index).get(found) != simdjson::SUCCESS) {
+        return {};
+    }
+    return Node(found);
+}
+
+size_t Node::size() const noexcept
+{
+    simdjson::dom::array array;
+    simdjson::dom::object object;
+    if (has_ && element_.get_array().get(array) == simdjson::SUCCESS) {
+        return count(array, array.size());
+    }
+    if (has_ && element_.get_object().get(object) == simdjson::SUCCESS) {
+        return count(object, object.size());
+    }
+    return 0;
+}
+
+std::optional<std::string_view> Node::string() const noexcept
+{
+    std::string_view text;
+    if (!has_ || element_.get_string().get(text) != simdjson::SUCCESS) {
+        return std::nullopt;
+    }
+    return text;
+}
+
+std::string_view Node::string_or(std::string_view fallback) const noexcept
+{
+    return string().value_or(fallback);
+}
+
+std::optional<int64_t> Node::integer() const noexcept
+{
+    if (!has_) {
+        return std::nullopt;
+    }
+    int64_t whole = 0;
+    if (element_.get_int64().get(whole) == simdjson::SUCCESS) {
+        return whole;
+    }
+    double real = 0;
+    if (element_.type() != element_type::DOUBLE
+        || element_.get_double().get(real) != simdjson::SUCCESS) {
+        return std::nullopt;
+    }
+    // -2^63 <= real < 2^63, both exact as doubles
+    constexpr double kLimit = 9223372036854775808.0;
+    if (!(real >= -kLimit && real < kLimit)) {
+        return std::nullopt;
+    }
+    whole = int64_t(real);
+    if (double(whole) != real) {
+        return std::nullopt;
+    }
+    return whole;
+}
+
+std::optional<double> Node::number() const noexcept
+{
+    double real = 0;
+    if (!has_ || element_.get_double().get(real) != simdjson::SUCCESS) {
+        return std::nullopt;
+    }
+    return real;
+}
+
+std::optional<bool> Node::boolean() const noexcept
+{
+    bool value = false;
+    if (!has_ || element_.get_bool().get(value) != simdjson::SUCCESS) {
+        return std::nullopt;
+    }
+    return value;
+}
+
+Node::Items Node::items() const noexcept
+{
+    simdjson::dom::array array;
+    if (!has_ || element_.get_array().get(array) != simdjson::SUCCESS) {
+        return {Items::Iterator(), Items::Iterator()};
+    }
+    return {Items::Iterator(array.begin()), Items::Iterator(array.end())};
+}
+
+Node::Members Node::members() const noexcept
+{
+    simdjson::dom::object object;
+    if (!has_ || element_.get_object().get(object) != simdjson::SUCCESS) {
+        return {Members::Iterator(), Members::Iterator()};
+    }
+    return {Members::Iterator(object.begin()), Members::Iterator(object.end())};
+}
+
+Result<Node> Parser::parse(const char* text, size_t length)
+{
+    simdjson::dom::element root;
+    auto code = parse(text, length, kMaxDepth, root);
+    // simdjson counts a container with content one deeper than an empty one.
+    if (code == simdjson::DEPTH_ERROR
+        && !nests_deeper({text, length}, kMaxDepth)) {
+        code = parse(text, length, kMaxDepth + 1, root);
+    }
+    if (code != simdjson::SUCCESS) {
+        return make_error(ErrorCode::invalid_json,
+            "invalid JSON: " + describe_fault({text, length}));
+    }
+    return Node(root);
+}
+
+simdjson::error_code Parser::parse(const char* text, size_t length,
+    size_t depth, simdjson::dom::element& root)
+{
+    // The depth is kept when parse() makes the parser's memory grow.
+    if (parser_.max_depth() != depth
+        && parser_.allocate(std::max(length, size_t(1)), depth)
+            != simdjson::SUCCESS) {
+        throw std::bad_alloc();
+    }
+    const auto code = parser_.parse(text, length, false).get(root);
+    if (code == simdjson::MEMALLOC) {
+        throw std::bad_alloc();
+    }
+    return code;
+}
+
+Result<Node> Parser::parse(std::string_view text)
+{
+    copy_.reserve(text.size() + kPadding);
+    copy_.assign(text);
+    return parse(copy_.data(), copy_.size());
+}
+
+Result<void> check_unique_keys(Node root)
+{
+    return KeyCheck().value(root);
+}
+
+} // namespace ai_proxy::json

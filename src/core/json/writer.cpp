@@ -1,0 +1,354 @@
+#include "core/json/writer.h"
+
+#include <array>
+#include <bit>
+#include <cassert>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+
+namespace ai_proxy::json {
+namespace {
+
+constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
+
+// The letter of a short escape, 'u' for a long one, 0 for none.
+constexpr std::array<char, 256> kEscape = [] {
+    std::array<char, 256> table{};
+    for (size_t c = 0; c < 0x20; c++) {
+        table[c] = 'u';
+    }
+    table['\b'] = 'b';
+    table['\f'] = 'f';
+    table['\n'] = 'n';
+    table['\r'] = 'r';
+    table['\t'] = 't';
+    table['"'] = '"';
+    table['\\'] = '\\';
+    return table;
+}();
+
+char escape_of(char c) noexcept
+{
+    return kEscape[static_cast<unsigned char>(c)];
+}
+
+// Whether one of eight bytes needs an escape: exact, byte order is no matter.
+bool any_escape(uint64_t word) noexcept
+{
+    constexpr uint64_t kOnes = 0x0101010101010101U;
+    constexpr uint64_t kHigh = 0x8080808080808080U;
+    const auto has_zero = [](uint64_t v) { return (v - kOnes) & ~v; };
+    const uint64_t control = (word - kOnes * 0x20) & ~word;
+    return ((control | has_zero(word ^ kOnes * '"')
+                | has_zero(word ^ kOnes * '\\'))
+               & kHigh)
+        != 0;
+}
+
+// The length of the run at the front that needs no escape.
+size_t plain_run(std::string_view text) noexcept
+{
+    size_t i = 0;
+    for (; i + 8 <= text.size(); i += 8) {
+        uint64_t word = 0;
+        std::memcpy(&word, text.data() + i, 8);
+        if (any_escape(word)) {
+            break;
+        }
+    }
+    while (i < text.size() && escape_of(text[i]) == 0) {
+        i++;
+    }
+    return i;
+}
+
+void append_escape(std::string& out, char c)
+{
+    static constexpr char kHex[] = "0123456789abcdef";
+    const char letter = escape_of(c);
+    out += '\\';
+    out += letter;
+    if (letter == 'u') {
+        const auto byte = static_cast<unsigned char>(c);
+        out += "00";
+        out += kHex[byte >> 4];
+        out += kHex[byte & 15];
+    }
+}
+
+void append_escaped(std::string& out, std::string_view text)
+{
+    while (!text.empty()) {
+        const size_t run = plain_run(text);
+        out += text.substr(0, run);
+        text.remove_prefix(run);
+        if (!text.empty()) {
+            append_escape(out, text.front());
+            text.remove_prefix(1);
+        }
+    }
+}
+
+struct Sequence {
+    size_t length; // bytes to take
+    bool valid;
+};
+
+// The UTF-8 sequence at the front; an invalid one is as long as its "maximal
+// subpart" (Unicode 3.9, table 3-7).
+Sequence sequence(std::string_view text) noexcept
+{
+    const auto byte = [&](size_t i) {
+        return static_cast<unsigned char>(text[i]);
+    };
+    const unsigned first = byte(0);
+    if (first < 0x80) {
+        return {1, true};
+    }
+    if (first < 0xC2 || first > 0xF4) {
+        return {1, false};
+    }
+    const size_t length = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+    unsigned low = 0x80;
+    unsigned high = 0xBF;
+    if (first == 0xE0 || first == 0xF0) {
+        low = first == 0xE0 ? 0xA0 : 0x90;
+    } else if (first == 0xED || first == 0xF4) {
+        high = first == 0xED ? 0x9F : 0x8F;
+    }
+    for (size_t i = 1; i < length; i++) {
+        if (i >= text.size() || byte(i) < low || byte(i) > high) {
+            return {i, false};
+        }
+        low = 0x80;
+        high = 0xBF;
+    }
+    return {length, true};
+}
+
+void append_repaired(std::string& out, std::string_view text)
+{
+    size_t run = 0; // valid bytes not yet written
+    while (run < text.size()) {
+        const Sequence next = sequence(text.substr(run));
+        if (next.valid) {
+            run += next.length;
+            continue;
+        }
+        append_escaped(out, text.substr(0, run));
+        out += kReplacement;
+        text.remove_prefix(run + next.length);
+        run = 0;
+    }
+    append_escaped(out, text);
+}
+
+template <class Number> void append_number(std::string& out, Number number)
+{
+    char text[32];
+    const auto end = std::to_chars(text, text + sizeof(text), number).ptr;
+    out.append(text, size_t(end - text));
+}
+
+void append_double(std::string& out, double number)
+{
+    if (std::isfinite(number)) {
+        append_number(out, number);
+    } else {
+        out += "null";
+    }
+}
+
+// A double stays one to its reader: 1.0, not 1.
+void append_parsed_double(std::string& out, double number)
+{
+    const size_t begin = out.size();
+    append_double(out, number);
+    if (out.find_first_of(".en", begin) == std::string::npos) {
+        out += ".0";
+    }
+}
+
+} // namespace
+
+void append_string(std::string& out, std::string_view text)
+{
+    out += '"';
+    if (simdjson::validate_utf8(text.data(), text.size())) {
+        append_escaped(out, text);
+    } else {
+        append_repaired(out, text);
+    }
+    out += '"';
+}
+
+void append_value(std::string& out, Node value)
+{
+    if (!value.exists()) {
+        out += "null";
+        return;
+    }
+    using simdjson::dom::element_type;
+    const simdjson::dom::element element = value.element();
+    switch (element.type()) {
+    case element_type::OBJECT: {
+        char before = '{';
+        for (const Member member : value.members()) {
+            out += before;
+            append_string(out, member.key);
+            out += ':';
+            append_value(out, member.value);
+            before = ',';
+        }
+        out += before == '{' ? "{}" : "}";
+        return;
+    }
+    case element_type::ARRAY: {
+        char before = '[';
+        for (const Node item : value.items()) {
+            out += before;
+            append_value(out, item);
+            before = ',';
+        }
+        out += before == '[' ? "[]" : "]";
+        return;
+    }
+    case element_type::STRING:
+        append_string(out, value.string_or());
+        return;
+    case element_type::INT64:
+        append_number(out, int64_t(element));
+        return;
+    case element_type::UINT64:
+        append_number(out, uint64_t(element));
+        return;
+    case element_type::DOUBLE:
+        append_parsed_double(out, double(element));
+        return;
+    case element_type::BOOL:
+        out += bool(element) ? "true" : "false";
+        return;
+    case element_type::NULL_VALUE:
+        out += "null";
+        return;
+    }
+}
+
+void Writer::separate()
+{
+    if (need_comma_) {
+        out_ += ',';
+    }
+    need_comma_ = true;
+}
+
+void Writer::open(bool is_object)
+{
+    before_value();
+    out_ += is_object ? '{' : '[';
+    objects_ = objects_ << 1 | uint64_t(is_object);
+    need_comma_ = false;
+    after_key_ = false;
+}
+
+void Writer::close(char bracket)
+{
+    assert(!after_key_);
+    out_ += bracket;
+    objects_ >>= 1;
+    need_comma_ = true;
+}
+
+void Writer::before_value()
+{
+    assert(after_key_ || (objects_ & 1) == 0);
+    separate();
+    after_key_ = false;
+}
+
+Writer& Writer::begin_object()
+{
+    open(true);
+    return *this;
+}
+
+Writer& Writer::end_object()
+{
+    close('}');
+    return *this;
+}
+
+Writer& Writer::begin_array()
+{
+    open(false);
+    return *this;
+}
+
+Writer& Writer::end_array()
+{
+    close(']');
+    return *this;
+}
+
+Writer& Writer::key(std::string_view name)
+{
+    assert(!after_key_);
+    separate();
+    append_string(out_, name);
+    out_ += ':';
+    need_comma_ = false;
+    after_key_ = true;
+    return *this;
+}
+
+Writer& Writer::string(std::string_view text)
+{
+    before_value();
+    append_string(out_, text);
+    return *this;
+}
+
+Writer& Writer::integer(int64_t number)
+{
+    before_value();
+    append_number(out_, number);
+    return *this;
+}
+
+Writer& Writer::number(double number)
+{
+    before_value();
+    append_double(out_, number);
+    return *this;
+}
+
+Writer& Writer::boolean(bool value)
+{
+    before_value();
+    out_ += value ? "true" : "false";
+    return *this;
+}
+
+Writer& Writer::null()
+{
+    before_value();
+    out_ += "null";
+    return *this;
+}
+
+Writer& Writer::value(Node node)
+{
+    before_value();
+    append_value(out_, node);
+    return *this;
+}
+
+Writer& Writer::raw(std::string_view json)
+{
+    before_value();
+    out_ += json;
+    return *this;
+}
+
+} // namespace ai_proxy::json

@@ -1,0 +1,128 @@
+#include "core/policy/event_watch.h"
+
+#include "core/dialect/chat_relay.h"
+#include "core/usage/reading.h"
+
+#include <algorithm>
+
+namespace ai_proxy::policy {
+
+namespace {
+
+using dialect::Api;
+
+// The type of an event as its name says or, without one, its body.
+bool matters(const wire::SseEvent& event)
+{
+    return event.event == "error" || event.event.starts_with("message_")
+        || event.event.starts_with("response.completed")
+        || event.event.starts_with("response.incomplete")
+        || event.event.starts_with("response.failed")
+        || event.data.find("\"usage") != std::string_view::npos
+        || event.data.find("\"error\"") != std::string_view::npos;
+}
+
+// Later totals replace earlier ones; a number that is not repeated stays.
+chat::Usage merge(const chat::Usage& a, const chat::Usage& b)
+{
+    chat::Usage out;
+    out.known = a.known || b.known;
+    out.cache_read = std::max(a.cache_read, b.cache_read);
+    out.cache_write = std::max(a.cache_write, b.cache_write);
+    out.prompt = std::max(a.prompt, b.prompt);
+    out.completion = std::max(a.completion, b.completion);
+    out.reasoning = std::max(a.reasoning, b.reasoning);
+    out.total = out.prompt + out.completion;
+    return out;
+}
+
+} // namespace
+
+chat::Usage read_usage(Api api, json::Node body)
+{
+    switch (api) {
+    case Api::messages:
+        return usage::read_anthropic(body["usage"]);
+    case Api::gemini_generate:
+    case Api::gemini_stream:
+        return usage::read_gemini(body["usageMetadata"]);
+    default:
+        return usage::read_openai(dialect::find_usage(body));
+    }
+}
+
+void EventWatch::note_usage(json::Node body)
+{
+    // Responses wraps the answer in "response", Messages in "message".
+    for (const json::Node place :
+        {body["response"], body["message"], body}) {
+        const chat::Usage found = read_usage(api_, place);
+        if (found.known) {
+            usage_ = merge(usage_, found);
+            return;
+        }
+    }
+}
+
+void EventWatch::note(json::Node body)
+{
+    note_usage(body);
+    const std::string_view type = body["type"].string_or();
+    if (type == "response.completed" || type == "message_stop") {
+        terminal_ = true;
+        if (finish_ == chat::Finish::none) {
+            finish_ = chat::Finish::stop;
+        }
+    } else if (type == "response.incomplete") {
+        terminal_ = true;
+        finish_ = chat::Finish::length;
+    } else if (type == "response.failed" || type == "error") {
+        terminal_ = true;
+        finish_ = chat::Finish::error;
+    } else if (type == "message_delta") {
+        const std::string_view reason =
+            body["delta"]["stop_reason"].string_or();
+        finish_ = reason == "end_turn" || reason == "stop_sequence"
+            ? chat::Finish::stop
+            : dialect::finish_of(reason);
+    }
+}
+
+Result<void> EventWatch::event(
+    const wire::SseEvent& event, json::Parser& parser, std::string& out)
+{
+    if (!event.has_data) {
+        if (begun_) {
+            out += event.raw;
+        }
+        return {};
+    }
+    if (matters(event)) {
+        auto parsed = parser.parse(event.data);
+        const json::Node body = parsed ? *parsed : json::Node();
+        const bool error = event.event == "error"
+            || body["type"].string_or() == "error"
+            || (body["error"].is_object() && !body["type"].exists());
+        if (error && !begun_) {
+            return dialect::read_openai_error(0, body, event.data);
+        }
+        terminal_ = terminal_ || error;
+        note(body);
+    }
+    begun_ = true;
+    out += event.raw;
+    return {};
+}
+
+bool EventWatch::whole() const noexcept
+{
+    switch (api_) {
+    case Api::responses:
+    case Api::messages:
+        return terminal_;
+    default:
+        return true;
+    }
+}
+
+} // namespace ai_proxy::policy

@@ -1,0 +1,44 @@
+#pragma once
+
+#include "core/base/result.h"
+#include "core/chat/event.h"
+#include "core/dialect/api.h"
+#include "core/json/reader.h"
+#include "core/wire/sse.h"
+
+#include <string>
+
+namespace ai_proxy::policy {
+
+// Passes the event stream of an API other than chat on as it came (Responses,
+// Messages, images, ...) and reads in passing what the books need.
+class EventWatch {
+public:
+    explicit EventWatch(dialect::Api api) : api_(api) {}
+
+    // Appends the event to out.  Error upstream_error when the provider
+    // reports one before anything else was passed on; later its error event is
+    // the last event of the client's stream as well.
+    [[nodiscard]] Result<void> event(const wire::SseEvent& event,
+        json::Parser& parser, std::string& out);
+    // Was the event that ends the answer seen?  True for APIs without one.
+    [[nodiscard]] bool whole() const noexcept;
+
+    [[nodiscard]] bool begun() const noexcept { return begun_; }
+    [[nodiscard]] const chat::Usage& usage() const noexcept { return usage_; }
+    [[nodiscard]] chat::Finish finish() const noexcept { return finish_; }
+
+private:
+    void note(json::Node body);
+    void note_usage(json::Node body);
+
+    dialect::Api api_;
+    bool begun_ = false, terminal_ = false;
+    chat::Finish finish_ = chat::Finish::none;
+    chat::Usage usage_;
+};
+
+// Usage of a plain body of any API that reports it.
+[[nodiscard]] chat::Usage read_usage(dialect::Api api, json::Node body);
+
+} // namespace ai_proxy::policy

@@ -1,0 +1,308 @@
+#include "core/json/splice.h"
+
+#include "core/policy/exchange.h"
+
+#include "core/base/text.h"
+#include "core/dialect/error_writer.h"
+
+#include <algorithm>
+
+namespace ai_proxy::policy {
+
+namespace {
+
+using dialect::Api;
+using dialect::BodyKind;
+
+// APIs whose POST body is a JSON object that names a model.
+bool has_json_model(Api api) noexcept
+{
+    switch (api) {
+    case Api::chat_completions:
+    case Api::completions:
+    case Api::embeddings:
+    case Api::audio_speech:
+    case Api::image_generations:
+    case Api::image_variations:
+    case Api::image_edits:
+    case Api::responses:
+    case Api::videos:
+    case Api::moderations:
+    case Api::rerank:
+    case Api::messages:
+    case Api::messages_count:
+        return true;
+    case Api::unknown:
+    case Api::audio_transcriptions:
+    case Api::audio_translations:
+    case Api::realtime:
+    case Api::batches:
+    case Api::batch:
+    case Api::batch_cancel:
+    case Api::files:
+    case Api::file:
+    case Api::file_content:
+    case Api::models:
+    case Api::model:
+    case Api::fine_tuning:
+    case Api::response:
+    case Api::video:
+    case Api::gemini_generate:
+    case Api::gemini_stream:
+        return false;
+    }
+    return false;
+}
+
+// APIs whose form has a part named "model".
+bool has_form_model(Api api) noexcept
+{
+    return api == Api::audio_transcriptions || api == Api::audio_translations
+        || api == Api::image_edits || api == Api::image_variations
+        || api == Api::videos;
+}
+
+bool has_body(std::string_view method) noexcept
+{
+    return method == "POST" || method == "PUT" || method == "PATCH";
+}
+
+// Clients that forget the content type (curl -d) still mean JSON.
+BodyKind kind_of(Api api, const ClientHead& head) noexcept
+{
+    if (!has_body(head.method)) {
+        return BodyKind::none;
+    }
+    if (istarts_with(trim(head.content_type), "multipart/form-data")) {
+        if (has_form_model(api)) {
+            return BodyKind::multipart;
+        }
+    }
+    return has_json_model(api) ? BodyKind::json : BodyKind::raw;
+}
+
+Error no_model()
+{
+    return make_error(ErrorCode::invalid_request,
+        "you must provide a model parameter", "model");
+}
+
+Error unknown_model(std::string_view model)
+{
+    std::string message = "The model `";
+    message += model;
+    message += "` does not exist or is not served here";
+    Error error = make_error(
+        ErrorCode::model_not_found, std::move(message), "model");
+    error.provider_code = "model_not_found";
+    return error;
+}
+
+template <class List>
+int index_of(const List& list, const void* item) noexcept
+{
+    for (size_t i = 0; i < list.size(); ++i) {
+        if (list[i].get() == item) {
+            return static_cast<int>(i);
+        }
+    }
+    return -1;
+}
+
+} // namespace
+
+Exchange::Exchange(const config::Gateway& gateway, const config::Site& site,
+    const ClientHead& head, Micros now)
+    : gateway_(gateway), site_(site), head_(head)
+{
+    books_.api = dialect::recognise(head_.path);
+    books_.begin = now;
+    dialect_ = dialect::dialect_of(books_.api);
+    kind_ = kind_of(books_.api, head_);
+    path_ = dialect::canonical_path(books_.api, head_.path);
+}
+
+Exchange::~Exchange() = default;
+
+dialect::BodyKind Exchange::body_kind() const noexcept
+{
+    return kind_;
+}
+
+bool Exchange::is_chat() const noexcept
+{
+    return books_.api == Api::chat_completions && kind_ == BodyKind::json;
+}
+
+bool Exchange::has_model() const noexcept
+{
+    return kind_ == BodyKind::json || kind_ == BodyKind::multipart;
+}
+
+Result<void> Exchange::receive(const char* body, size_t length)
+{
+    body_ = body;
+    body_length_ = length;
+    if (kind_ == BodyKind::json) {
+        if (auto read = read_json(); !read) {
+            return read;
+        }
+    } else if (kind_ == BodyKind::multipart) {
+        if (auto read = read_form(); !read) {
+            return read;
+        }
+    }
+    return choose_route(books_.request_model);
+}
+
+Result<void> Exchange::read_json()
+{
+    parser_ = std::make_unique<json::Parser>();
+    auto document = parser_->parse(body_, body_length_);
+    if (!document) {
+        return std::move(document).error();
+    }
+    document_ = *document;
+    if (!document_.is_object()) {
+        return make_error(ErrorCode::invalid_request,
+            "the request body must be a JSON object");
+    }
+    if (auto unique = json::check_unique_keys(document_); !unique) {
+        return unique;
+    }
+    auto envelope = dialect::read_envelope(document_);
+    if (!envelope) {
+        return std::move(envelope).error();
+    }
+    envelope_ = *envelope;
+    books_.request_model = envelope_.model;
+    books_.stream = envelope_.stream;
+    return is_chat() ? dialect::check_chat(document_) : Result<void>();
+}
+
+Result<void> Exchange::read_form()
+{
+    const std::string_view body(body_, body_length_);
+    boundary_ = wire::multipart_boundary(head_.content_type);
+    if (boundary_.empty()) {
+        return make_error(ErrorCode::invalid_request,
+            "the content type of the request has no valid boundary");
+    }
+    form_ = wire::find_form_field(body, boundary_, "model");
+    if (!form_.closed) {
+        return make_error(ErrorCode::invalid_request,
+            "the multipart request body is cut short");
+    }
+    if (form_.count > 1) {
+        return make_error(ErrorCode::invalid_request,
+            "the form has more than one part named \"model\"", "model");
+    }
+    if (form_.count == 1) {
+        books_.request_model
+            = body.substr(form_.begin, form_.end - form_.begin);
+    }
+    return {};
+}
+
+bool Exchange::some_target_names_a_model(const route::Route& route) const
+{
+    const auto names = [this](const route::Target& target) {
+        return !target.model.empty()
+            || !gateway_.providers[target.provider]->model_map.map("").empty();
+    };
+    return std::any_of(route.targets.begin(), route.targets.end(), names);
+}
+
+Result<void> Exchange::choose_route(std::string_view model)
+{
+    if (site_.routes.empty()) {
+        return make_error(ErrorCode::internal, "nothing is configured here");
+    }
+    if (!has_model()) {
+        return take_route(*site_.routes.front());
+    }
+    const std::string mapped = site_.model_map.map(model);
+    const auto found = std::find_if(site_.routes.begin(), site_.routes.end(),
+        [&mapped](const route::Route* r) { return r->matches(mapped); });
+    if (found == site_.routes.end()) {
+        if (!mapped.empty()) {
+            return unknown_model(model.empty() ? mapped : model);
+        }
+        if (is_chat()) {
+            return no_model();
+        }
+        return take_route(*site_.routes.front());
+    }
+    routed_model_ = (*found)->model_map.map(mapped);
+    if (is_chat() && routed_model_.empty()
+        && !some_target_names_a_model(**found))
+    {
+        return no_model();
+    }
+    return take_route(**found);
+}
+
+Result<void> Exchange::take_route(const route::Route& route)
+{
+    route_ = &route;
+    books_.route = index_of(gateway_.routes, route_);
+    return {};
+}
+
+void Exchange::record(
+    const Try& attempt, ErrorCode code, Micros begin, Micros end)
+{
+    TryRecord record;
+    record.provider = attempt.provider_index;
+    record.key = attempt.key;
+    record.code = code;
+    record.begin = begin;
+    record.end = end;
+    record.model = books_.model;
+    books_.provider = attempt.provider_index;
+    if (attempt.response) {
+        const Response& response = *attempt.response;
+        record.status = response.status();
+        if (response.usage().known) {
+            books_.usage = response.usage();
+            books_.usage_source = UsageSource::provider;
+        }
+        if (response.finish() != chat::Finish::none) {
+            books_.finish = response.finish();
+        }
+        if (response.first_token() != 0) {
+            books_.first_token = response.first_token();
+        }
+    }
+    books_.tries.push_back(std::move(record));
+}
+
+Reply Exchange::error_reply(const Error& error)
+{
+    Reply reply;
+    reply.status = error.http_status();
+    dialect::write_error_body(reply.body, dialect_, error);
+    books_.status = reply.status;
+    books_.error = error.code;
+    return reply;
+}
+
+std::string Exchange::error_event(const Error& error)
+{
+    std::string event;
+    dialect::write_error_event(event, dialect_, error);
+    books_.error = error.code;
+    return event;
+}
+
+void Exchange::release_body() noexcept
+{
+    request_.reset();
+    document_ = {};
+    envelope_.model = {};
+    parser_.reset();
+    body_ = nullptr;
+    body_length_ = 0;
+}
+
+} // namespace ai_proxy::policy

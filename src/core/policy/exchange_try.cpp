@@ -1,0 +1,276 @@
+#include "core/json/splice.h"
+
+#include "core/policy/exchange.h"
+
+#include "core/base/text.h"
+#include "core/json/writer.h"
+#include "core/provider/registry.h"
+
+#include <algorithm>
+#include <array>
+#include <functional>
+
+// What one try sends.
+namespace ai_proxy::policy {
+
+namespace {
+
+using dialect::Api;
+using dialect::BodyKind;
+
+// Fields of the client that end here: those of its connection (RFC 9110
+// 7.6.1), those that say who it is, and those the gateway sets itself.
+constexpr std::array<std::string_view, 28> kNotRelayed{"accept",
+    "accept-encoding", "api-key", "authorization", "connection",
+    "content-length", "content-type", "cookie", "expect",
+    "forwarded", "host", "keep-alive", "http2-settings", "origin",
+    "proxy-authorization", "proxy-connection", "referer", "te", "trailer",
+    "transfer-encoding", "upgrade", "via", "x-api-key", "x-goog-api-key",
+    "x-hi-original-auth", "x-mock", "x-real-ip", "ocp-apim-subscription-key"};
+
+bool is_relayed(std::string_view name) noexcept
+{
+    return !istarts_with(name, "x-forwarded-")
+        && !istarts_with(name, "sec-")
+        && std::none_of(kNotRelayed.begin(), kNotRelayed.end(),
+            [name](std::string_view kept) { return iequals(kept, name); });
+}
+
+// A header value must not end its line.
+bool is_clean(std::string_view value) noexcept
+{
+    return value.find_first_of(std::string_view("\r\n\0", 3))
+        == std::string_view::npos;
+}
+
+// The operator's word is the last one; "" takes a field away.
+void set_header(
+    provider::Outbound& out, std::string_view name, std::string_view value)
+{
+    std::erase_if(out.headers,
+        [name](const auto& field) { return iequals(field.first, name); });
+    if (!value.empty()) {
+        out.header(name, value);
+    }
+}
+
+bool within(std::string_view piece, const char* begin, size_t length) noexcept
+{
+    const std::less<const char*> before;
+    return !before(piece.data(), begin)
+        && !before(begin + length, piece.data() + piece.size());
+}
+
+// The edited text; what is not the client's own bytes is copied.
+void set_body(provider::Outbound& out, const json::Splice& splice,
+    const char* body, size_t length)
+{
+    for (std::string_view piece : splice.pieces()) {
+        if (!within(piece, body, length)) {
+            out.owned.push_back(std::make_unique<std::string>(piece));
+            piece = *out.owned.back();
+        }
+        out.body.push_back(piece);
+    }
+}
+
+std::string quoted(std::string_view text)
+{
+    std::string out;
+    json::append_string(out, text);
+    return out;
+}
+
+// Sets include_usage and keeps the other members.
+void ask_for_usage(json::Splice& splice)
+{
+    const std::string_view raw = splice.raw("stream_options");
+    if (raw.empty() || raw == "null") {
+        splice.set("stream_options", R"({"include_usage":true})");
+        return;
+    }
+    auto options = json::Splice::scan(raw.data(), raw.size());
+    if (options) {
+        options->set("include_usage", "true");
+        splice.set("stream_options", options->text());
+    }
+}
+
+std::string answer_id(Api api, uint64_t random)
+{
+    static constexpr std::string_view kHex = "0123456789abcdef";
+    std::string id = api == Api::chat_completions ? "chatcmpl-" : "cmpl-";
+    for (int shift = 60; shift >= 0; shift -= 4) {
+        id += kHex[(random >> shift) & 15];
+    }
+    return id;
+}
+
+} // namespace
+
+Result<std::unique_ptr<Try>> Exchange::make_try(const route::Target& target,
+    uint32_t key, int64_t now_seconds, uint64_t random)
+{
+    const config::Provider& provider = *gateway_.providers[target.provider];
+    auto attempt = std::make_unique<Try>();
+    attempt->provider_index = target.provider;
+    attempt->key = key;
+    attempt->provider = &provider;
+
+    std::string model;
+    if (has_model()) {
+        model = target.model.empty() ? provider.model_map.map(routed_model_)
+                                     : target.model;
+    }
+    books_.provider = target.provider;
+    books_.model = model;
+    if (is_chat() && model.empty()) {
+        return make_error(ErrorCode::invalid_request,
+            "you must provide a model parameter", "model");
+    }
+
+    const provider::EncodeContext context{
+        provider.options, model, now_seconds, random};
+    const bool convert = is_chat() && !provider::relays(provider.options);
+    auto encoded = convert ? encode_chat(context, *attempt)
+                           : encode_relay(context, *attempt);
+    if (!encoded) {
+        return std::move(encoded).error();
+    }
+    provider::add_credential(
+        provider.options, key, head_.authorization, attempt->outbound);
+    for (const auto& [name, value] : provider.options.headers) {
+        set_header(attempt->outbound, name, value);
+    }
+    attempt->response
+        = std::make_unique<Response>(response_context(context, *attempt));
+    return attempt;
+}
+
+ResponseContext Exchange::response_context(
+    const provider::EncodeContext& context, const Try& attempt) const
+{
+    ResponseContext response;
+    response.provider = attempt.provider;
+    response.api = books_.api;
+    response.convert = is_chat() && !provider::relays(context.options);
+    response.stream = envelope_.stream;
+    response.show_usage = envelope_.include_usage;
+    response.model = context.model;
+    response.fallback_id = answer_id(books_.api, context.random);
+    response.now_seconds = context.now_seconds;
+    response.random = context.random;
+    return response;
+}
+
+Result<void> Exchange::encode_chat(
+    const provider::EncodeContext& context, Try& attempt)
+{
+    if (!request_) {
+        auto request = dialect::read_chat(document_);
+        if (!request) {
+            return std::move(request).error();
+        }
+        request_ = std::move(*request);
+    }
+    provider::Outbound& out = attempt.outbound;
+    const provider::Protocol& protocol = provider::protocol(context.options);
+    if (auto encoded = protocol.encode(*request_, context, out); !encoded) {
+        return encoded;
+    }
+    out.path = provider::join_path(attempt.provider->endpoint.path, out.path);
+    return {};
+}
+
+Result<void> Exchange::encode_relay(
+    const provider::EncodeContext& context, Try& attempt)
+{
+    auto path = provider::relay_path(context.options,
+        attempt.provider->endpoint, books_.api, path_, head_.query,
+        context.model);
+    if (!path) {
+        return std::move(path).error();
+    }
+    provider::Outbound& out = attempt.outbound;
+    out.path = std::move(*path);
+    out.method = head_.method;
+    relay_headers(attempt);
+    if (kind_ == BodyKind::json) {
+        return relay_json(context, attempt);
+    }
+    if (kind_ == BodyKind::multipart) {
+        relay_form(context.model, attempt);
+    } else if (body_length_ != 0) {
+        out.body.emplace_back(body_, body_length_);
+    }
+    return {};
+}
+
+Result<void> Exchange::relay_json(
+    const provider::EncodeContext& context, Try& attempt)
+{
+    auto splice = json::Splice::scan(body_, body_length_);
+    if (!splice) {
+        return std::move(splice).error();
+    }
+    if (!context.model.empty() && context.model != envelope_.model) {
+        splice->set("model", quoted(context.model));
+    }
+    const provider::Type& type = *context.options.type;
+    const bool completion
+        = is_chat() || books_.api == Api::completions;
+    if (completion && envelope_.stream && !envelope_.include_usage
+        && type.stream_options && context.options.stream_options)
+    {
+        ask_for_usage(*splice);
+    }
+    if (is_chat() && type.adjust != nullptr) {
+        if (auto done = type.adjust(*splice, document_, context); !done) {
+            return done;
+        }
+    }
+    set_body(attempt.outbound, *splice, body_, body_length_);
+    return {};
+}
+
+void Exchange::relay_form(std::string_view model, Try& attempt)
+{
+    provider::Outbound& out = attempt.outbound;
+    const std::string_view body(body_, body_length_);
+    if (model.empty() || (form_.count != 0 && model == books_.request_model)) {
+        out.body.push_back(body);
+        return;
+    }
+    const bool named = form_.count != 0;
+    out.body.push_back(body.substr(0, named ? form_.begin : form_.close));
+    out.owned.push_back(std::make_unique<std::string>(
+        named ? std::string(model)
+              : wire::form_part(boundary_, "model", model)));
+    out.body.push_back(*out.owned.back());
+    out.body.push_back(body.substr(named ? form_.end : form_.close));
+}
+
+void Exchange::relay_headers(Try& attempt)
+{
+    provider::Outbound& out = attempt.outbound;
+    for (const Header& field : head_.headers) {
+        if (is_relayed(field.name) && is_clean(field.value)) {
+            out.header(field.name, field.value);
+        }
+    }
+    if (kind_ == BodyKind::json) {
+        out.header("Content-Type",
+            istarts_with(trim(head_.content_type), "application/json")
+                ? head_.content_type
+                : "application/json");
+    } else if (!head_.content_type.empty() && body_length_ != 0) {
+        out.header("Content-Type", head_.content_type);
+    }
+    if (envelope_.stream) {
+        out.header("Accept", "text/event-stream");
+    } else if (!head_.accept.empty()) {
+        out.header("Accept", head_.accept);
+    }
+}
+
+} // namespace ai_proxy::policy

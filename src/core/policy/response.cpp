@@ -1,0 +1,413 @@
+#include "core/policy/response.h"
+
+#include "core/dialect/content_parts.h"
+#include "core/policy/provider_headers.h"
+#include "core/policy/response_conversion.h"
+#include "core/provider/registry.h"
+
+#include <algorithm>
+
+namespace ai_proxy::policy {
+
+namespace {
+
+using dialect::Api;
+
+constexpr size_t kMaxHeaders = 48;
+constexpr size_t kMaxReserve = 4 * 1024 * 1024;
+
+// APIs whose 2xx answer is one JSON document that the books are read from.
+bool answers_json(Api api)
+{
+    switch (api) {
+    case Api::chat_completions:
+    case Api::completions:
+    case Api::embeddings:
+    case Api::models:
+    case Api::model:
+    case Api::moderations:
+    case Api::rerank:
+    case Api::responses:
+    case Api::messages:
+    case Api::messages_count:
+    case Api::gemini_generate:
+        return true;
+    default:
+        return false;
+    }
+}
+
+// APIs that answer JSON or, asked so, something else.
+bool may_answer_json(Api api)
+{
+    switch (api) {
+    case Api::audio_transcriptions:
+    case Api::audio_translations:
+    case Api::image_generations:
+    case Api::image_variations:
+    case Api::image_edits:
+        return true;
+    default:
+        return answers_json(api);
+    }
+}
+
+bool is_chat_like(Api api)
+{
+    return api == Api::chat_completions || api == Api::completions;
+}
+
+// A provider may quote the key it refused.
+void hide_tokens(std::string& text, const config::Provider* provider)
+{
+    constexpr size_t shortest = 8;
+    if (provider == nullptr) {
+        return;
+    }
+    for (const Secret& token : provider->options.api_tokens) {
+        const std::string_view plain = token.reveal();
+        if (plain.size() < shortest) {
+            continue;
+        }
+        for (size_t at; (at = text.find(plain)) != std::string::npos;) {
+            text.replace(at, plain.size(), "***");
+        }
+    }
+}
+
+Error truncated()
+{
+    return make_error(ErrorCode::upstream_truncated,
+        "The provider's answer ended before it was complete.");
+}
+
+Error too_large()
+{
+    return make_error(
+        ErrorCode::upstream_too_large, "The provider's answer is too large.");
+}
+
+} // namespace
+
+Response::Response(ResponseContext context) : context_(std::move(context)) {}
+
+Response::~Response() = default;
+
+void Response::fail(Error error)
+{
+    if (state_ != State::more) {
+        return;
+    }
+    hide_tokens(error.message, context_.provider);
+    error_ = std::move(error);
+    state_ = State::failed;
+    gathered_ = {};
+}
+
+void Response::read_headers(std::span<const Header> headers)
+{
+    uint64_t seconds = 0, milliseconds = 0;
+    for (const Header& header : headers) {
+        if (iequals(header.name, "content-type")) {
+            content_type_ = header.value.substr(0, 256);
+        } else if (iequals(header.name, "content-encoding")) {
+            encoded_ = !iequals(trim(header.value), "identity")
+                && !trim(header.value).empty();
+        } else if (iequals(header.name, "retry-after")) {
+            seconds = parse_retry_after(header.value, context_.now_seconds);
+        } else if (iequals(header.name, "retry-after-ms")) {
+            milliseconds = parse_retry_after_ms(header.value);
+        }
+    }
+    retry_after_ms_ = milliseconds != 0 ? milliseconds : seconds;
+}
+
+Response::Mode Response::choose_mode() const
+{
+    if (status_ >= 300 || status_ < 200) {
+        return Mode::error;
+    }
+    const Api api = context_.api;
+    const std::string_view media = media_type(content_type_);
+    const bool unnamed = media.empty() && context_.stream;
+    const bool sse = iequals(media, "text/event-stream")
+        || (unnamed && is_chat_like(api));
+    if (context_.convert) {
+        if (sse) {
+            return context_.stream ? Mode::sse_convert : Mode::sse_gather;
+        }
+        return Mode::plain_convert;
+    }
+    if (sse) {
+        if (api == Api::chat_completions && !context_.stream) {
+            return Mode::sse_gather;
+        }
+        if (is_chat_like(api)) {
+            return Mode::sse_relay;
+        }
+        return may_answer_json(api) ? Mode::sse_watch : Mode::passthrough;
+    }
+    if (answers_json(api)) {
+        return Mode::plain;
+    }
+    return may_answer_json(api) && is_json_type(media) ? Mode::plain
+                                                       : Mode::passthrough;
+}
+
+void Response::prepare()
+{
+    switch (mode_) {
+    case Mode::sse_relay:
+        relay_.emplace(context_.show_usage);
+        break;
+    case Mode::sse_watch:
+        watch_.emplace(context_.api);
+        break;
+    case Mode::sse_convert:
+    case Mode::plain_convert:
+    case Mode::sse_gather:
+        conversion_ = std::make_unique<Conversion>(context_);
+        break;
+    case Mode::error:
+    case Mode::plain:
+    case Mode::passthrough:
+        break;
+    }
+    const bool to_client_json = mode_ == Mode::error || mode_ == Mode::plain
+        || mode_ == Mode::sse_gather
+        || (mode_ == Mode::plain_convert && !context_.stream);
+    if (to_client_json) {
+        const bool own =
+            mode_ != Mode::plain || !is_json_type(media_type(content_type_));
+        if (own) {
+            content_type_ = "application/json";
+        }
+    } else if (mode_ == Mode::sse_convert || mode_ == Mode::plain_convert
+        || content_type_.empty()) {
+        content_type_ = mode_ == Mode::passthrough ? "application/octet-stream"
+                                                   : "text/event-stream";
+    }
+}
+
+void Response::head(int status, std::span<const Header> headers)
+{
+    status_ = status;
+    read_headers(headers);
+    mode_ = choose_mode();
+    for (const Header& header : headers) {
+        if (headers_.size() < kMaxHeaders
+            && passes(header, mode_ == Mode::passthrough)) {
+            headers_.push_back(
+                {std::string(header.name), std::string(header.value)});
+        }
+    }
+    prepare();
+    if (encoded_ && mode_ != Mode::passthrough && mode_ != Mode::error) {
+        fail(make_error(ErrorCode::upstream_invalid,
+            "The provider sent a content encoding that was not asked for."));
+    }
+}
+
+void Response::expect(uint64_t length)
+{
+    length_ = length;
+    if (mode_ != Mode::plain && mode_ != Mode::plain_convert) {
+        return;
+    }
+    if (length > kMaxPlain) {
+        fail(too_large());
+        return;
+    }
+    gathered_.reserve(
+        std::min(static_cast<size_t>(length), kMaxReserve) + json::kPadding);
+}
+
+Response::State Response::gather(std::string_view bytes, size_t limit)
+{
+    if (gathered_.size() + bytes.size() > limit) {
+        fail(too_large());
+    } else {
+        gathered_ += bytes;
+    }
+    return state_;
+}
+
+Response::State Response::feed(
+    std::string_view bytes, std::string& out, Micros now)
+{
+    if (state_ != State::more || bytes.empty()) {
+        return state_;
+    }
+    fed_ += bytes.size();
+    switch (mode_) {
+    case Mode::error:
+        // The beginning of a page says enough.
+        gathered_ += bytes.substr(0, kMaxError - gathered_.size());
+        return gathered_.size() < kMaxError ? state_ : finish_error();
+    case Mode::plain:
+    case Mode::plain_convert:
+        return gather(bytes, kMaxPlain);
+    case Mode::sse_gather:
+        if (fed_ > kMaxPlain) {
+            fail(too_large());
+            return state_;
+        }
+        return sse(bytes, out, now, false);
+    case Mode::sse_relay:
+    case Mode::sse_convert:
+    case Mode::sse_watch:
+        return sse(bytes, out, now, false);
+    case Mode::passthrough:
+        out += bytes;
+        return state_;
+    }
+    return state_;
+}
+
+Response::State Response::end(bool clean, std::string& out, Micros now)
+{
+    if (state_ != State::more) {
+        return state_;
+    }
+    if (mode_ == Mode::error) {
+        return finish_error();
+    }
+    if (!clean || (length_ && fed_ < *length_)) {
+        fail(truncated());
+        return state_;
+    }
+    switch (mode_) {
+    case Mode::plain:
+    case Mode::plain_convert:
+        return finish_plain(out);
+    case Mode::sse_relay:
+    case Mode::sse_convert:
+    case Mode::sse_gather:
+    case Mode::sse_watch:
+        return finish_sse(out, now);
+    case Mode::passthrough:
+    case Mode::error:
+        state_ = State::whole;
+        break;
+    }
+    return state_;
+}
+
+Response::State Response::finish_plain(std::string& out)
+{
+    if (gathered_.empty()) {
+        fail(truncated());
+        return state_;
+    }
+    json::Parser parser;
+    const size_t length = gathered_.size();
+    gathered_.resize(length + json::kPadding, ' ');
+    auto parsed = parser.parse(gathered_.data(), length);
+    gathered_.resize(length);
+    if (!parsed) {
+        fail(make_error(ErrorCode::upstream_invalid,
+            "The provider's answer is not valid JSON."));
+        return state_;
+    }
+    if (mode_ == Mode::plain_convert) {
+        return finish_converted(
+            conversion_->decoder->body(*parsed, *conversion_), out);
+    }
+    return finish_relayed_plain(*parsed);
+}
+
+Response::State Response::finish_relayed_plain(json::Node body)
+{
+    const dialect::PlainFacts facts = dialect::read_plain(body);
+    usage_ = read_usage(context_.api, body);
+    finish_ = facts.finish;
+    if (facts.is_error) {
+        fail(dialect::read_openai_error(0, body, gathered_));
+        return state_;
+    }
+    if (is_chat_like(context_.api) && !body.is_object()) {
+        fail(make_error(ErrorCode::upstream_invalid,
+            "The provider's answer is not a JSON object."));
+        return state_;
+    }
+    if (context_.api == Api::chat_completions
+        && dialect::has_content_parts(body)) {
+        std::string flat;
+        dialect::write_flat(flat, body);
+        gathered_ = std::move(flat);
+    }
+    state_ = State::whole;
+    return state_;
+}
+
+Response::State Response::finish_error()
+{
+    json::Parser parser;
+    json::Node body;
+    if (encoded_) {
+        gathered_.clear();
+    }
+    auto parsed = parser.parse(std::string_view(gathered_));
+    if (parsed) {
+        body = *parsed;
+    }
+    const auto read = context_.provider != nullptr
+        ? provider::protocol(context_.provider->options).error
+        : dialect::read_openai_error;
+    Error error = read(status_, body, gathered_);
+    error.code = ErrorCode::upstream_status;
+    if (status_ >= 400 && status_ <= 599) {
+        error.status = static_cast<uint16_t>(status_);
+    } else {
+        error.status = 0; // a redirect is no status for the client
+    }
+    fail(std::move(error));
+    return state_;
+}
+
+uint64_t Response::retry_after_ms() const noexcept
+{
+    return retry_after_ms_;
+}
+
+bool Response::streaming() const noexcept
+{
+    switch (mode_) {
+    case Mode::sse_relay:
+    case Mode::sse_convert:
+    case Mode::sse_watch:
+    case Mode::passthrough:
+        return true;
+    case Mode::plain_convert:
+        return context_.stream;
+    case Mode::error:
+    case Mode::plain:
+    case Mode::sse_gather:
+        return false;
+    }
+    return false;
+}
+
+std::string Response::take_body()
+{
+    return std::move(gathered_);
+}
+
+int Response::client_status() const noexcept
+{
+    return mode_ == Mode::error || state_ == State::failed
+        ? error_.http_status()
+        : status_;
+}
+
+std::string_view Response::content_type() const noexcept
+{
+    return content_type_;
+}
+
+std::optional<uint64_t> Response::content_length() const noexcept
+{
+    return mode_ == Mode::passthrough ? length_ : std::nullopt;
+}
+
+} // namespace ai_proxy::policy

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "core/policy/response.h"
+
+namespace ai_proxy::policy {
+
+// The canonical conversion of one response: the provider's decoder, and a
+// writer of what the client gets.  Notes what the books need in passing.
+struct Response::Conversion final : chat::Sink {
+    explicit Conversion(const ResponseContext& context);
+    void on(const chat::Event& event) override;
+
+    std::unique_ptr<provider::Decoder> decoder;
+    std::string buffer; // written by stream, moved on after each event
+    std::optional<dialect::ChatStreamWriter> stream;
+    std::optional<dialect::ChatBodyWriter> body;
+    chat::Usage usage;
+    chat::Finish finish = chat::Finish::none;
+    bool spoke = false;
+    bool ended = false;
+};
+
+} // namespace ai_proxy::policy

@@ -1,0 +1,199 @@
+#include "core/policy/response.h"
+
+#include "core/policy/response_conversion.h"
+#include "core/provider/registry.h"
+
+namespace ai_proxy::policy {
+
+namespace {
+
+const provider::Options& options_of(const ResponseContext& context)
+{
+    static const provider::Options none;
+    return context.provider != nullptr ? context.provider->options : none;
+}
+
+const provider::Protocol& protocol_of(const ResponseContext& context)
+{
+    return context.convert && context.provider != nullptr
+        ? provider::protocol(context.provider->options)
+        : provider::kOpenai;
+}
+
+} // namespace
+
+Response::Conversion::Conversion(const ResponseContext& context)
+{
+    const provider::EncodeContext call{options_of(context), context.model,
+        context.now_seconds, context.random};
+    decoder = protocol_of(context).decoder(call);
+    if (context.stream) {
+        stream.emplace(buffer, context.show_usage, context.fallback_id,
+            context.model, context.now_seconds);
+    } else {
+        body.emplace(context.fallback_id, context.model, context.now_seconds);
+    }
+}
+
+void Response::Conversion::on(const chat::Event& event)
+{
+    switch (event.kind) {
+    case chat::EventKind::text:
+    case chat::EventKind::reasoning:
+    case chat::EventKind::refusal:
+    case chat::EventKind::tool_begin:
+    case chat::EventKind::tool_arguments:
+        spoke = true;
+        break;
+    case chat::EventKind::usage:
+        usage = event.usage;
+        break;
+    case chat::EventKind::finish:
+        if (finish == chat::Finish::none) {
+            finish = event.finish;
+        }
+        break;
+    case chat::EventKind::end:
+        ended = true;
+        break;
+    case chat::EventKind::begin:
+    case chat::EventKind::signature:
+    case chat::EventKind::redacted:
+    case chat::EventKind::annotations:
+        break;
+    }
+    if (stream) {
+        stream->on(event);
+    } else {
+        body->on(event);
+    }
+}
+
+void Response::relay_event(const wire::SseEvent& event, json::Parser& parser,
+    std::string& out, Micros now)
+{
+    auto done = relay_->event(event, parser, out);
+    usage_ = relay_->usage();
+    finish_ = relay_->finish();
+    if (first_token_ == 0 && relay_->spoke()) {
+        first_token_ = now;
+    }
+    if (!done) {
+        fail(std::move(done).error());
+    } else if (relay_->ended()) {
+        state_ = State::whole;
+    }
+}
+
+void Response::convert_event(const wire::SseEvent& event, json::Parser& parser,
+    std::string& out, Micros now)
+{
+    if (!event.has_data) {
+        return;
+    }
+    auto done = conversion_->decoder->event(event, parser, *conversion_);
+    if (first_token_ == 0 && conversion_->spoke && context_.stream) {
+        first_token_ = now;
+    }
+    if (!done || conversion_->ended) {
+        finish_converted(std::move(done), out);
+        return;
+    }
+    usage_ = conversion_->usage;
+    finish_ = conversion_->finish;
+    out += conversion_->buffer;
+    conversion_->buffer.clear();
+}
+
+void Response::watch_event(const wire::SseEvent& event, json::Parser& parser,
+    std::string& out, Micros now)
+{
+    auto done = watch_->event(event, parser, out);
+    usage_ = watch_->usage();
+    finish_ = watch_->finish();
+    if (first_token_ == 0 && watch_->begun()) {
+        first_token_ = now;
+    }
+    if (!done) {
+        fail(std::move(done).error());
+    }
+}
+
+Response::State Response::sse(
+    std::string_view bytes, std::string& out, Micros now, bool at_end)
+{
+    json::Parser parser;
+    const auto on_event = [&](const wire::SseEvent& event) {
+        if (mode_ == Mode::sse_relay) {
+            relay_event(event, parser, out, now);
+        } else if (mode_ == Mode::sse_watch) {
+            watch_event(event, parser, out, now);
+        } else {
+            convert_event(event, parser, out, now);
+        }
+        return state_ == State::more;
+    };
+    auto done =
+        at_end ? framer_.finish(on_event) : framer_.feed(bytes, on_event);
+    if (!done) {
+        fail(std::move(done).error());
+    }
+    return state_;
+}
+
+Response::State Response::finish_sse(std::string& out, Micros now)
+{
+    if (sse({}, out, now, true) != State::more) {
+        return state_;
+    }
+    if (mode_ == Mode::sse_relay) {
+        auto done = relay_->end(out);
+        if (!done) {
+            fail(std::move(done).error());
+        } else {
+            state_ = State::whole;
+        }
+        return state_;
+    }
+    if (mode_ == Mode::sse_watch) {
+        if (watch_->whole() && watch_->begun()) {
+            state_ = State::whole;
+        } else {
+            fail(make_error(ErrorCode::upstream_truncated,
+                "The provider's stream ended before it was complete."));
+        }
+        return state_;
+    }
+    return finish_converted(conversion_->decoder->finish(*conversion_), out);
+}
+
+// The decoder has seen the last of the answer: result says whether it is
+// whole.
+Response::State Response::finish_converted(
+    Result<void> result, std::string& out)
+{
+    usage_ = conversion_->usage;
+    finish_ = conversion_->finish;
+    // A plain body that fails leaves nothing: another try may follow.
+    if (conversion_->stream && (result || mode_ != Mode::plain_convert)) {
+        out += conversion_->buffer;
+    }
+    conversion_->buffer.clear();
+    if (!result) {
+        fail(std::move(result).error());
+    } else if (!conversion_->ended) {
+        fail(make_error(ErrorCode::upstream_truncated,
+            "The provider's answer ended before it was complete."));
+    } else {
+        if (conversion_->body) {
+            gathered_.clear();
+            conversion_->body->write(gathered_);
+        } else {
+            gathered_ = {};
+        }
+        state_ = State::whole;
+    }
+    return state_;
+}
+
+} // namespace ai_proxy::policy

@@ -1,0 +1,112 @@
+#include "core/provider/registry.h"
+
+#include "core/base/text.h"
+#include "core/provider/surface.h"
+#include "core/provider/url.h"
+
+#include <string>
+
+namespace ai_proxy::provider {
+
+namespace {
+
+Error fault(std::string phrase)
+{
+    return make_error(ErrorCode::invalid_request, std::move(phrase));
+}
+
+// Vendors that refuse every call without a key.
+bool needs_token(Credential credential) noexcept
+{
+    switch (credential) {
+    case Credential::none:
+    case Credential::bearer_optional:
+    case Credential::bearer_or_client:
+        return false;
+    case Credential::bearer:
+    case Credential::raw_authorization:
+    case Credential::api_key:
+    case Credential::x_api_key:
+    case Credential::x_goog_api_key:
+        return true;
+    }
+    return true;
+}
+
+Result<void> check_token(const Options& options)
+{
+    if (!options.api_tokens.empty() || options.anonymous
+        || !options.location.empty()
+        || !needs_token(options.type->credential))
+        return {};
+    return fault("no \"api_token\" and type \""
+        + std::string(options.type->name)
+        + "\" needs one (\"api_token none\" sends none)");
+}
+
+Result<void> check_azure(const Options& options)
+{
+    if (options.azure_service_url.empty()) {
+        if (!options.location.empty())
+            return {};
+        if (!options.base_url)
+            return fault("no \"azure_service_url\"");
+        if (!azure_version1(options.base_url->path))
+            return fault("no \"azure_service_url\" (only a \"base_url\" that "
+                         "ends in \"/openai/v1\" goes without)");
+        return {};
+    }
+    UrlTail url = url_tail(options.azure_service_url);
+    auto version = query_value(url.query, "api-version");
+    bool optional = azure_version1(url.path)
+        || (options.base_url && azure_version1(options.base_url->path));
+    if ((!version || version->empty()) && !optional)
+        return fault("no \"api-version\" in \"azure_service_url\"");
+    return {};
+}
+
+Result<void> check_address(const Options& options)
+{
+    int given = (options.base_url ? 1 : 0)
+        + (options.openai_custom_url.empty() ? 0 : 1)
+        + (options.vllm_custom_url.empty() ? 0 : 1)
+        + (options.generic_host.empty() ? 0 : 1)
+        + (options.vllm_server_host.empty() ? 0 : 1)
+        + (options.ollama_server_host.empty() ? 0 : 1)
+        + (options.location.empty() ? 0 : 1);
+    if (given > 1)
+        return fault("more than one of \"base_url\", \"location\" and the "
+                     "type's own host or URL");
+    if (options.type->name == "ollama"
+        && options.ollama_server_host.empty()
+            != (options.ollama_server_port == 0))
+        return fault("\"ollama_server_host\" and \"ollama_server_port\" "
+                     "go together");
+    return {};
+}
+
+} // namespace
+
+Result<void> check(const Options& options)
+{
+    if (options.type == nullptr)
+        return fault("no \"type\"");
+    if (options.type->mock) {
+        if (options.base_url || !options.location.empty())
+            return fault("type \"mock\" has no \"base_url\" or \"location\"");
+        return {};
+    }
+    if (auto done = check_address(options); !done)
+        return done;
+    if (options.type->name == "azure")
+        if (auto done = check_azure(options); !done)
+            return done;
+    if (auto done = check_token(options); !done)
+        return done;
+    if (!options.location.empty())
+        return {};
+    auto place = endpoint(options);
+    return place ? Result<void>() : Result<void>(place.error());
+}
+
+} // namespace ai_proxy::provider

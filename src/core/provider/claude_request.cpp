@@ -1,0 +1,425 @@
+#include "core/provider/claude.h"
+
+#include "core/provider/vendor.h"
+
+#include <algorithm>
+#include <array>
+
+namespace ai_proxy::provider {
+namespace {
+
+constexpr std::string_view kDefaultVersion = "2023-06-01";
+constexpr int64_t kDefaultMaxTokens = 4096;
+constexpr int64_t kLeastBudget = 1024;
+constexpr int64_t kAdaptiveRoom = 16384; // thinking counts as output
+constexpr std::string_view kFilesBeta = "files-api-2025-04-14";
+constexpr std::string_view kCodeBeta =
+    "oauth-2025-04-20,interleaved-thinking-2025-05-14,claude-code-20250219";
+
+// From here on thinking has no budget and sampling parameters are refused.
+constexpr ClaudeVersion kAdaptiveOnly{4, 7};
+// From here on tools may be strict.
+constexpr ClaudeVersion kStrictTools{4, 5};
+
+// Members of the Messages API that OpenAI's has not; they pass as sent.
+constexpr std::array<std::string_view, 4> kOwnMembers{
+    "container", "context_management", "inference_geo", "mcp_servers"};
+
+struct Thinking {
+    enum class Mode : uint8_t { unset, disabled, budget, adaptive, given };
+    Mode mode = Mode::unset;
+    int64_t budget = 0;
+    int64_t max_tokens = kDefaultMaxTokens;
+    std::string_view effort;
+    json::Node given;
+
+    [[nodiscard]] bool on() const noexcept
+    {
+        return mode == Mode::budget || mode == Mode::adaptive
+            || (mode == Mode::given
+                && given["type"].string_or() != "disabled");
+    }
+};
+
+using Mode = Thinking::Mode;
+
+// Thinking cannot go with a forced tool, nor be turned on in the middle of a
+// tool loop whose earlier thinking the client did not give back.
+bool excludes_thinking(const chat::Request& request, bool adaptive) noexcept
+{
+    if (request.tool_choice == chat::ToolChoice::required
+        || request.tool_choice == chat::ToolChoice::named)
+    {
+        return true;
+    }
+    const auto& messages = request.messages;
+    if (adaptive || messages.empty()
+        || messages.back().role != chat::Role::tool)
+    {
+        return false;
+    }
+    for (size_t i = messages.size(); i-- > 0;) {
+        if (messages[i].role == chat::Role::assistant) {
+            return std::none_of(messages[i].parts.begin(),
+                messages[i].parts.end(), [](const chat::Part& part) {
+                    return part.kind == chat::PartKind::redacted
+                        || (part.kind == chat::PartKind::thinking
+                            && !part.signature.empty());
+                });
+        }
+    }
+    return false;
+}
+
+std::string_view effort_for(const chat::Request& request, int64_t budget)
+{
+    const std::string_view asked = request.reasoning_effort;
+    if (!request.reasoning_max_tokens
+        && (asked == "low" || asked == "medium" || asked == "high"
+            || asked == "xhigh" || asked == "max"))
+    {
+        return asked;
+    }
+    if (budget < 4096) {
+        return "low";
+    }
+    return budget < 16384 ? "medium" : "high";
+}
+
+// The budget must stay below max_tokens.  max_tokens is the client's bound on
+// everything generated, thinking included, so the budget gives way; only a
+// bound too small for any thinking is raised.
+void fit_budget(Thinking& thinking, bool bounded)
+{
+    thinking.budget = std::max(thinking.budget, kLeastBudget);
+    if (!bounded) {
+        thinking.max_tokens += thinking.budget;
+        return;
+    }
+    thinking.budget = std::min(
+        thinking.budget, std::max(thinking.max_tokens - 1, kLeastBudget));
+    if (thinking.max_tokens <= thinking.budget) {
+        thinking.max_tokens += thinking.budget;
+    }
+}
+
+Thinking plan_thinking(const chat::Request& request, std::string_view model)
+{
+    Thinking plan;
+    const bool bounded = request.max_tokens && *request.max_tokens > 0;
+    if (bounded) {
+        plan.max_tokens = *request.max_tokens;
+    }
+    const auto version = claude_version(model);
+    const bool adaptive = version && *version >= kAdaptiveOnly;
+    const json::Node given = request.raw["thinking"];
+    if (given["type"].is_string()) {
+        plan.mode = Mode::given;
+        plan.given = given;
+        const int64_t budget = given["budget_tokens"].integer().value_or(0);
+        if (budget >= plan.max_tokens && budget <= INT32_MAX) {
+            plan.max_tokens += budget;
+        }
+        return plan;
+    }
+    const auto budget = thinking_budget(request);
+    if (!budget) {
+        return plan;
+    }
+    if (*budget == 0) {
+        plan.mode = adaptive ? Mode::disabled : Mode::unset;
+        return plan;
+    }
+    if (excludes_thinking(request, adaptive)) {
+        return plan;
+    }
+    if (adaptive) {
+        plan.mode = Mode::adaptive;
+        plan.effort = effort_for(request, *budget);
+        plan.max_tokens += bounded ? 0 : kAdaptiveRoom;
+        return plan;
+    }
+    plan.mode = Mode::budget;
+    plan.budget = std::min<int64_t>(*budget, INT32_MAX);
+    fit_budget(plan, bounded);
+    return plan;
+}
+
+void write_thinking(json::Writer& w, const Thinking& thinking)
+{
+    switch (thinking.mode) {
+    case Mode::unset:
+        return;
+    case Mode::given:
+        w.field("thinking", thinking.given);
+        return;
+    case Mode::disabled:
+        w.key("thinking").begin_object().field("type", "disabled");
+        break;
+    case Mode::budget:
+        w.key("thinking").begin_object().field("type", "enabled");
+        w.field("budget_tokens", thinking.budget);
+        break;
+    case Mode::adaptive:
+        // Without display these models hide their thinking's text.
+        w.key("thinking").begin_object().field("type", "adaptive");
+        w.field("display", "summarized");
+        break;
+    }
+    w.end_object();
+}
+
+// json_object has no counterpart: OpenAI itself demands that the prompt asks
+// for JSON, which is all there is to it here.
+void write_output_config(json::Writer& w, const chat::Request& request,
+    const Thinking& thinking)
+{
+    const bool schema = request.format == chat::Format::json_schema
+        && request.schema.is_object();
+    if (!schema && thinking.effort.empty()) {
+        return;
+    }
+    w.key("output_config").begin_object();
+    if (!thinking.effort.empty()) {
+        w.field("effort", thinking.effort);
+    }
+    if (schema) {
+        w.key("format").begin_object().field("type", "json_schema");
+        w.key("schema");
+        write_claude_schema(w, request.schema);
+        w.end_object();
+    }
+    w.end_object();
+}
+
+// temperature goes to 1 here, to 2 at OpenAI; thinking allows neither it nor
+// top_k, and top_p only near 1; the newest models refuse all three.
+void write_sampling(json::Writer& w, const chat::Request& request,
+    std::string_view model, bool thinks)
+{
+    const auto version = claude_version(model);
+    if (version && *version >= kAdaptiveOnly) {
+        return;
+    }
+    const bool temperature = request.temperature && !thinks;
+    if (temperature) {
+        w.field("temperature", std::min(*request.temperature, 1.0));
+    }
+    // Models since 4.1 refuse both together; a top_p of 1 says nothing.
+    if (request.top_p && !(temperature && *request.top_p >= 1.0)
+        && !(thinks && *request.top_p < 0.95))
+    {
+        w.field("top_p", *request.top_p);
+    }
+    if (request.top_k && !thinks) {
+        w.field("top_k", *request.top_k);
+    }
+}
+
+void write_tool(json::Writer& w, const chat::Tool& tool, bool strict)
+{
+    const std::string_view type = tool.raw["type"].string_or("function");
+    if (type != "function" && type != "custom") {
+        w.value(tool.raw); // one of the provider's own: web_search_20250305
+        return;
+    }
+    w.begin_object().field("name", tool.name);
+    if (!tool.description.empty()) {
+        w.field("description", tool.description);
+    }
+    w.key("input_schema");
+    if (!tool.parameters.is_object()) {
+        w.begin_object().field("type", "object");
+        w.key("properties").begin_object().end_object().end_object();
+    } else if (tool.parameters["type"].exists()) {
+        w.value(tool.parameters);
+    } else {
+        w.begin_object().field("type", "object");
+        for (const json::Member member : tool.parameters.members()) {
+            w.field(member.key, member.value);
+        }
+        w.end_object();
+    }
+    if (strict && tool.strict.value_or(false)) {
+        w.field("strict", true);
+    }
+    if (tool.cache_control.is_object()) {
+        w.field("cache_control", tool.cache_control);
+    }
+    w.end_object();
+}
+
+void write_tools(
+    json::Writer& w, const chat::Request& request, std::string_view model)
+{
+    if (request.tools.empty()) {
+        return;
+    }
+    const auto version = claude_version(model);
+    const bool strict = version && *version >= kStrictTools;
+    w.key("tools").begin_array();
+    for (const chat::Tool& tool : request.tools) {
+        write_tool(w, tool, strict);
+    }
+    w.end_array();
+
+    const bool serial = request.parallel_tool_calls == false;
+    std::string_view type = "auto";
+    switch (request.tool_choice) {
+    case chat::ToolChoice::unset:
+        if (!serial) {
+            return;
+        }
+        break;
+    case chat::ToolChoice::automatic:
+        break;
+    case chat::ToolChoice::none:
+        type = "none";
+        break;
+    case chat::ToolChoice::required:
+        type = "any";
+        break;
+    case chat::ToolChoice::named:
+        type = "tool";
+        break;
+    }
+    w.key("tool_choice").begin_object().field("type", type);
+    if (request.tool_choice == chat::ToolChoice::named) {
+        w.field("name", request.tool_choice_name);
+    }
+    if (request.parallel_tool_calls
+        && request.tool_choice != chat::ToolChoice::none)
+    {
+        w.field("disable_parallel_tool_use", serial);
+    }
+    w.end_object();
+}
+
+void write_rest(json::Writer& w, const chat::Request& request)
+{
+    if (!request.stop.empty()) {
+        w.key("stop_sequences").begin_array();
+        for (const std::string_view stop : request.stop) {
+            w.string(stop);
+        }
+        w.end_array();
+    }
+    if (request.stream) {
+        w.field("stream", true);
+    }
+    if (!request.user.empty()) {
+        w.key("metadata").begin_object();
+        w.field("user_id", request.user).end_object();
+    }
+    if (request.service_tier == "auto"
+        || request.service_tier == "standard_only")
+    {
+        w.field("service_tier", request.service_tier);
+    } else if (request.service_tier == "default") {
+        w.field("service_tier", "standard_only");
+    }
+    for (const std::string_view name : kOwnMembers) {
+        if (const json::Node value = request.raw[name]; value.has_value()) {
+            w.field(name, value);
+        }
+    }
+}
+
+void write_headers(Outbound& out, const Options& options, bool files)
+{
+    out.header("Content-Type", "application/json");
+    std::string_view version = kDefaultVersion;
+    if (!options.claude_version.empty()) {
+        version = options.claude_version;
+    } else if (!options.api_version.empty()) {
+        version = options.api_version;
+    }
+    out.header("anthropic-version", version);
+    std::string beta;
+    if (options.claude_code_mode) {
+        out.header("User-Agent", "claude-cli/2.1.2 (external, cli)");
+        out.header("x-app", "cli");
+        beta = kCodeBeta;
+    }
+    if (files) {
+        beta += beta.empty() ? "" : ",";
+        beta += kFilesBeta;
+    }
+    if (!beta.empty()) {
+        out.header("anthropic-beta", beta);
+    }
+}
+
+Result<void> encode(const chat::Request& request,
+    const EncodeContext& context, Outbound& out)
+{
+    const Options& options = context.options;
+    const Thinking thinking = plan_thinking(request, context.model);
+    std::string body;
+    json::Writer w(body);
+    w.begin_object();
+    w.field("model", context.model);
+    w.field("max_tokens", thinking.max_tokens);
+    const auto needs =
+        write_claude_messages(w, request, options.claude_code_mode);
+    if (!needs) {
+        return needs.error();
+    }
+    write_thinking(w, thinking);
+    write_output_config(w, request, thinking);
+    write_sampling(w, request, context.model, thinking.on());
+    write_tools(w, request, context.model);
+    write_rest(w, request);
+    w.end_object();
+
+    out.method = "POST";
+    out.path = options.claude_code_mode ? "/v1/messages?beta=true"
+                                        : "/v1/messages";
+    write_headers(out, options, needs->files_beta);
+    out.own_body(std::move(body));
+    return {};
+}
+
+} // namespace
+
+std::optional<ClaudeVersion> claude_version(std::string_view model) noexcept
+{
+    const size_t name = model.find("claude");
+    if (name == std::string_view::npos) {
+        return std::nullopt;
+    }
+    const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+    std::array<int, 2> numbers{0, 0};
+    size_t found = 0;
+    size_t i = name + 6;
+    while (i < model.size() && found < 2) {
+        const size_t begin = i;
+        while (i < model.size() && digit(model[i])) {
+            i++;
+        }
+        if (i == begin) {
+            // A word between the numbers ends them: "4-opus-1" is 4.0.
+            if (found > 0 && model[i] != '-' && model[i] != '.') {
+                break;
+            }
+            i++;
+            continue;
+        }
+        if (i - begin > 2) {
+            break; // a date
+        }
+        int number = 0;
+        for (size_t k = begin; k < i; k++) {
+            number = number * 10 + (model[k] - '0');
+        }
+        numbers[found++] = number;
+    }
+    if (found == 0) {
+        return std::nullopt;
+    }
+    return ClaudeVersion{numbers[0], numbers[1]};
+}
+
+const Protocol kClaude{"claude", encode, make_claude_decoder, claude_error};
+
+} // namespace ai_proxy::provider

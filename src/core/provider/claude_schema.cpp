@@ -1,0 +1,97 @@
+#include "core/provider/claude.h"
+
+#include <algorithm>
+#include <array>
+
+namespace ai_proxy::provider {
+namespace {
+
+// Refused by structured outputs with a 400.
+constexpr std::array<std::string_view, 13> kRefused{"$schema", "minimum",
+    "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf",
+    "minLength", "maxLength", "maxItems", "uniqueItems", "minProperties",
+    "maxProperties", "additionalProperties"};
+
+bool holds(const auto& names, std::string_view name)
+{
+    return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+bool is_object_type(json::Node schema)
+{
+    const json::Node type = schema["type"];
+    if (type.is_array()) {
+        for (const json::Node one : type.items()) {
+            if (one.string_or() == "object") {
+                return true;
+            }
+        }
+        return false;
+    }
+    return type.exists() ? type.string_or() == "object"
+                         : schema["properties"].is_object();
+}
+
+void write_map(json::Writer& w, json::Node map)
+{
+    w.begin_object();
+    for (const json::Member member : map.members()) {
+        w.key(member.key);
+        write_claude_schema(w, member.value);
+    }
+    w.end_object();
+}
+
+void write_list(json::Writer& w, json::Node list)
+{
+    w.begin_array();
+    for (const json::Node one : list.items()) {
+        write_claude_schema(w, one);
+    }
+    w.end_array();
+}
+
+bool is_map(std::string_view key)
+{
+    return key == "properties" || key == "$defs" || key == "definitions";
+}
+
+bool is_list(std::string_view key)
+{
+    return key == "anyOf" || key == "allOf" || key == "oneOf";
+}
+
+} // namespace
+
+void write_claude_schema(json::Writer& w, json::Node schema)
+{
+    if (!schema.is_object()) {
+        w.value(schema);
+        return;
+    }
+    w.begin_object();
+    for (const json::Member member : schema.members()) {
+        const std::string_view key = member.key;
+        if (holds(kRefused, key)
+            || (key == "minItems" && member.value.integer().value_or(2) > 1))
+        {
+            continue;
+        }
+        w.key(key == "oneOf" ? "anyOf" : key);
+        if (is_map(key) && member.value.is_object()) {
+            write_map(w, member.value);
+        } else if (is_list(key) && member.value.is_array()) {
+            write_list(w, member.value);
+        } else if (key == "items" && member.value.is_object()) {
+            write_claude_schema(w, member.value);
+        } else {
+            w.value(member.value);
+        }
+    }
+    if (is_object_type(schema)) {
+        w.field("additionalProperties", false);
+    }
+    w.end_object();
+}
+
+} // namespace ai_proxy::provider

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "core/json/writer.h"
+#include "core/provider/protocol.h"
+
+// Google's generateContent, spoken to an OpenAI client (providers.md 4.2).
+namespace ai_proxy::provider {
+
+// Gemini 3 and later: thinking by level, function calls with ids and
+// mandatory thought signatures.
+[[nodiscard]] bool is_gemini3(std::string_view model) noexcept;
+
+// The members "systemInstruction" and "contents".
+[[nodiscard]] Result<void> write_gemini_contents(
+    json::Writer& w, const chat::Request& request, std::string_view model);
+
+// Can the schema be said in Gemini's own subset of OpenAPI without loss that
+// matters?  Recursion, maps and the like cannot.
+[[nodiscard]] bool fits_gemini_schema(json::Node schema);
+// The schema in that subset: references resolved, null as "nullable", const
+// as enum, keywords outside of the subset left out.
+void write_gemini_schema(json::Writer& w, json::Node schema);
+// The schema for the fields that take JSON Schema itself.
+void write_gemini_json_schema(json::Writer& w, json::Node schema);
+
+[[nodiscard]] std::unique_ptr<Decoder> make_gemini_decoder(
+    const EncodeContext& context);
+[[nodiscard]] Error gemini_error(
+    int status, json::Node body, std::string_view text);
+
+} // namespace ai_proxy::provider

@@ -1,0 +1,367 @@
+#include "core/provider/gemini.h"
+
+#include "core/base/text.h"
+#include "core/provider/vendor.h"
+
+#include <algorithm>
+#include <array>
+
+namespace ai_proxy::provider {
+namespace {
+
+constexpr std::string_view kDefaultVersion = "v1beta";
+
+// Models that show their thoughts without being asked to.
+constexpr std::array<std::string_view, 3> kThinkers{
+    "gemini-2.5-pro", "gemini-2.5-flash", "gemini-2.5-flash-lite"};
+
+struct BudgetRange {
+    std::string_view model; // prefix
+    int64_t least;          // of a budget that is not 0
+    int64_t most;
+    bool may_be_off;
+};
+constexpr std::array<BudgetRange, 3> kBudgetRanges{{
+    {"gemini-2.5-pro", 128, 32768, false},
+    {"gemini-2.5-flash-lite", 512, 24576, true},
+    {"gemini-2.5-flash", 1, 24576, true},
+}};
+
+bool can_think(std::string_view model) noexcept
+{
+    return !model.starts_with("gemini-1.") && !model.starts_with("gemini-2.0")
+        && !model.starts_with("gemma");
+}
+
+int64_t fit_budget(std::string_view model, int64_t budget) noexcept
+{
+    if (budget < 0) {
+        return -1; // the model decides
+    }
+    for (const BudgetRange& range : kBudgetRanges) {
+        if (model.starts_with(range.model)) {
+            return budget == 0 && range.may_be_off
+                ? 0
+                : std::clamp(budget, range.least, range.most);
+        }
+    }
+    return budget;
+}
+
+int64_t budget_of_effort(std::string_view effort) noexcept
+{
+    if (effort == "none") {
+        return 0;
+    }
+    if (effort == "minimal" || effort == "low") {
+        return 1024;
+    }
+    return effort == "medium" ? 8192 : 24576;
+}
+
+// Gemini 3 cannot stop thinking; the Pro knows low and high only.
+std::string_view level_of_effort(
+    std::string_view model, std::string_view effort) noexcept
+{
+    const bool pro = model.starts_with("gemini-3-pro");
+    if (effort == "none" || effort == "minimal") {
+        return model.find("flash") != std::string_view::npos ? "minimal"
+                                                             : "low";
+    }
+    if (effort == "low") {
+        return "low";
+    }
+    return effort == "medium" && !pro ? "medium" : "high";
+}
+
+void write_budget(json::Writer& w, int64_t budget)
+{
+    if (budget != 0) {
+        w.field("includeThoughts", true);
+    }
+    w.field("thinkingBudget", budget);
+}
+
+void write_thinking(json::Writer& w, const chat::Request& request,
+    const EncodeContext& context)
+{
+    const std::string_view model = context.model;
+    // As Google's own OpenAI-compatible endpoint takes it.
+    const json::Node given =
+        request.raw["extra_body"]["google"]["thinking_config"];
+    if (given.is_object()) {
+        w.field("thinkingConfig", given);
+        return;
+    }
+    if (!can_think(model)) {
+        return;
+    }
+    const std::string_view effort = request.reasoning_effort;
+    const auto configured = context.options.gemini_thinking_budget;
+    const bool shows =
+        std::find(kThinkers.begin(), kThinkers.end(), model) != kThinkers.end();
+    if (!request.reasoning_max_tokens && effort.empty() && !configured
+        && !shows)
+    {
+        return;
+    }
+    w.key("thinkingConfig").begin_object();
+    if (request.reasoning_max_tokens) {
+        write_budget(w, fit_budget(model, *request.reasoning_max_tokens));
+    } else if (!effort.empty() && is_gemini3(model)) {
+        w.field("includeThoughts", effort != "none");
+        w.field("thinkingLevel", level_of_effort(model, effort));
+    } else if (!effort.empty()) {
+        write_budget(w, fit_budget(model, budget_of_effort(effort)));
+    } else if (configured) {
+        write_budget(w, *configured);
+    } else {
+        w.field("includeThoughts", true);
+    }
+    w.end_object();
+}
+
+void write_schema(json::Writer& w, std::string_view name,
+    std::string_view json_schema_name, json::Node schema)
+{
+    if (fits_gemini_schema(schema)) {
+        w.key(name);
+        write_gemini_schema(w, schema);
+    } else {
+        w.key(json_schema_name);
+        write_gemini_json_schema(w, schema);
+    }
+}
+
+void write_format(json::Writer& w, const chat::Request& request)
+{
+    if (request.format != chat::Format::json_object
+        && request.format != chat::Format::json_schema)
+    {
+        return;
+    }
+    w.field("responseMimeType", "application/json");
+    if (request.format == chat::Format::json_schema
+        && request.schema.is_object())
+    {
+        write_schema(
+            w, "responseSchema", "responseJsonSchema", request.schema);
+    }
+}
+
+void write_modalities(json::Writer& w, json::Node modalities)
+{
+    if (modalities.size() == 0) {
+        return;
+    }
+    w.key("responseModalities").begin_array();
+    for (const json::Node one : modalities.items()) {
+        std::string name(one.string_or());
+        std::transform(name.begin(), name.end(), name.begin(),
+            [](char c) { return c >= 'a' && c <= 'z' ? char(c - 32) : c; });
+        w.string(name);
+    }
+    w.end_array();
+}
+
+template <class T>
+void optional_field(
+    json::Writer& w, std::string_view name, const std::optional<T>& value)
+{
+    if (value) {
+        w.field(name, *value);
+    }
+}
+
+void write_generation(json::Writer& w, const chat::Request& request,
+    const EncodeContext& context)
+{
+    w.key("generationConfig").begin_object();
+    optional_field(w, "temperature", request.temperature);
+    optional_field(w, "topP", request.top_p);
+    optional_field(w, "topK", request.top_k);
+    optional_field(w, "maxOutputTokens", request.max_tokens);
+    optional_field(w, "candidateCount", request.n);
+    optional_field(w, "presencePenalty", request.presence_penalty);
+    optional_field(w, "frequencyPenalty", request.frequency_penalty);
+    if (request.seed) {
+        // OpenAI's seeds have 64 bits, these 32.
+        w.field("seed", *request.seed & INT32_MAX);
+    }
+    if (!request.stop.empty()) {
+        w.key("stopSequences").begin_array();
+        for (const std::string_view stop : request.stop) {
+            w.string(stop);
+        }
+        w.end_array();
+    }
+    if (request.logprobs.value_or(false)) {
+        w.field("responseLogprobs", true);
+        optional_field(w, "logprobs", request.top_logprobs);
+    }
+    write_modalities(w, request.raw["modalities"]);
+    write_format(w, request);
+    write_thinking(w, request, context);
+    w.end_object();
+}
+
+void write_function(json::Writer& w, const chat::Tool& tool)
+{
+    w.begin_object().field("name", tool.name);
+    if (!tool.description.empty()) {
+        w.field("description", tool.description);
+    }
+    // A function without parameters has no schema: an object without
+    // properties is refused.
+    if (tool.parameters["properties"].size() > 0
+        || (tool.parameters.is_object()
+            && !fits_gemini_schema(tool.parameters)))
+    {
+        write_schema(
+            w, "parameters", "parametersJsonSchema", tool.parameters);
+    }
+    w.end_object();
+}
+
+// Google's own tools ({"google_search":{}}) pass as sent.
+bool is_function(const chat::Tool& tool)
+{
+    return !tool.name.empty();
+}
+
+void write_choice(json::Writer& w, const chat::Request& request)
+{
+    std::string_view mode;
+    switch (request.tool_choice) {
+    case chat::ToolChoice::unset:
+        return;
+    case chat::ToolChoice::automatic:
+        mode = "AUTO";
+        break;
+    case chat::ToolChoice::none:
+        mode = "NONE";
+        break;
+    case chat::ToolChoice::required:
+    case chat::ToolChoice::named:
+        mode = "ANY";
+        break;
+    }
+    w.key("toolConfig").begin_object();
+    w.key("functionCallingConfig").begin_object().field("mode", mode);
+    if (request.tool_choice == chat::ToolChoice::named) {
+        w.key("allowedFunctionNames").begin_array();
+        w.string(request.tool_choice_name).end_array();
+    }
+    w.end_object().end_object();
+}
+
+void write_tools(json::Writer& w, const chat::Request& request)
+{
+    if (request.tools.empty()) {
+        return;
+    }
+    w.key("tools").begin_array();
+    if (std::any_of(request.tools.begin(), request.tools.end(), is_function)) {
+        w.begin_object().key("functionDeclarations").begin_array();
+        for (const chat::Tool& tool : request.tools) {
+            if (is_function(tool)) {
+                write_function(w, tool);
+            }
+        }
+        w.end_array().end_object();
+    }
+    for (const chat::Tool& tool : request.tools) {
+        if (!is_function(tool) && tool.raw.is_object()) {
+            w.begin_object();
+            for (const json::Member member : tool.raw.members()) {
+                if (member.key != "type") {
+                    w.field(member.key, member.value);
+                }
+            }
+            w.end_object();
+        }
+    }
+    w.end_array();
+    write_choice(w, request);
+}
+
+void write_safety(json::Writer& w, const Options& options)
+{
+    if (options.gemini_safety_setting.empty()) {
+        return;
+    }
+    w.key("safetySettings").begin_array();
+    for (const auto& [category, threshold] : options.gemini_safety_setting) {
+        w.begin_object().field("category", std::string_view(category));
+        w.field("threshold", std::string_view(threshold)).end_object();
+    }
+    w.end_array();
+}
+
+// The name is data: it must not reach out of its path segment.
+std::string method_path(
+    const Options& options, std::string_view model, bool stream)
+{
+    std::string_view collection = "models/";
+    for (const std::string_view known : {"models/", "tunedModels/"}) {
+        if (model.starts_with(known)) {
+            collection = known;
+            model.remove_prefix(known.size());
+        }
+    }
+    std::string path = "/";
+    path += options.api_version.empty() ? kDefaultVersion
+                                        : std::string_view(options.api_version);
+    path += '/';
+    path += collection;
+    path += percent_encode(model);
+    path += stream ? ":streamGenerateContent?alt=sse" : ":generateContent";
+    return path;
+}
+
+Result<void> encode(const chat::Request& request,
+    const EncodeContext& context, Outbound& out)
+{
+    std::string body;
+    json::Writer w(body);
+    w.begin_object();
+    if (auto done = write_gemini_contents(w, request, context.model); !done) {
+        return done;
+    }
+    write_generation(w, request, context);
+    write_tools(w, request);
+    write_safety(w, context.options);
+    const json::Node cached =
+        request.raw["extra_body"]["google"]["cached_content"];
+    if (cached.is_string()) {
+        w.field("cachedContent", cached);
+    }
+    w.end_object();
+
+    out.method = "POST";
+    out.path = method_path(context.options, context.model, request.stream);
+    out.header("Content-Type", "application/json");
+    out.own_body(std::move(body));
+    return {};
+}
+
+} // namespace
+
+bool is_gemini3(std::string_view model) noexcept
+{
+    if (const size_t slash = model.rfind('/');
+        slash != std::string_view::npos)
+    {
+        model.remove_prefix(slash + 1);
+    }
+    constexpr std::string_view name = "gemini-";
+    if (!model.starts_with(name) || model.size() == name.size()) {
+        return false;
+    }
+    const char major = model[name.size()];
+    return major >= '3' && major <= '9';
+}
+
+const Protocol kGemini{"gemini", encode, make_gemini_decoder, gemini_error};
+
+} // namespace ai_proxy::provider

@@ -1,0 +1,16 @@
+#include "core/provider/protocol.h"
+
+namespace ai_proxy::provider {
+
+void Outbound::header(std::string_view name, std::string_view value)
+{
+    headers.emplace_back(std::string(name), std::string(value));
+}
+
+void Outbound::own_body(std::string text)
+{
+    owned.push_back(std::make_unique<std::string>(std::move(text)));
+    body.assign(1, *owned.back());
+}
+
+} // namespace ai_proxy::provider

@@ -1,0 +1,354 @@
+#include "core/provider/registry.h"
+
+#include "core/provider/adjust.h"
+#include "core/provider/surface.h"
+
+#include <algorithm>
+
+namespace ai_proxy::provider {
+
+namespace {
+
+using dialect::Api;
+
+// Paths: {id} stands for all that follows the collection in the client's
+// path ("f-1/content"), {model} for the name sent, {version} for gemini's.
+// clang-format off
+
+constexpr ApiPath kOpenaiPaths[] = {
+    {Api::chat_completions,     "/v1/chat/completions"},
+    {Api::completions,          "/v1/completions"},
+    {Api::embeddings,           "/v1/embeddings"},
+    {Api::audio_speech,         "/v1/audio/speech"},
+    {Api::audio_transcriptions, "/v1/audio/transcriptions"},
+    {Api::audio_translations,   "/v1/audio/translations"},
+    {Api::image_generations,    "/v1/images/generations"},
+    {Api::image_variations,     "/v1/images/variations"},
+    {Api::image_edits,          "/v1/images/edits"},
+    {Api::batches,              "/v1/batches"},
+    {Api::batch,                "/v1/batches/{id}"},
+    {Api::batch_cancel,         "/v1/batches/{id}"},
+    {Api::files,                "/v1/files"},
+    {Api::file,                 "/v1/files/{id}"},
+    {Api::file_content,         "/v1/files/{id}"},
+    {Api::models,               "/v1/models"},
+    {Api::model,                "/v1/models/{id}"},
+    {Api::fine_tuning,          "/v1/fine_tuning/{id}"},
+    {Api::responses,            "/v1/responses"},
+    {Api::response,             "/v1/responses/{id}"},
+    {Api::videos,               "/v1/videos"},
+    {Api::video,                "/v1/videos/{id}"},
+    {Api::moderations,          "/v1/moderations"},
+};
+
+constexpr ApiPath kAzurePaths[] = {
+    {Api::chat_completions,
+        "/openai/deployments/{model}/chat/completions"},
+    {Api::completions,       "/openai/deployments/{model}/completions"},
+    {Api::embeddings,        "/openai/deployments/{model}/embeddings"},
+    {Api::audio_speech,      "/openai/deployments/{model}/audio/speech"},
+    {Api::audio_transcriptions,
+        "/openai/deployments/{model}/audio/transcriptions"},
+    {Api::audio_translations,
+        "/openai/deployments/{model}/audio/translations"},
+    {Api::image_generations,
+        "/openai/deployments/{model}/images/generations"},
+    {Api::image_variations,
+        "/openai/deployments/{model}/images/variations"},
+    {Api::image_edits,       "/openai/deployments/{model}/images/edits"},
+    {Api::batches,           "/openai/batches"},
+    {Api::batch,             "/openai/batches/{id}"},
+    {Api::batch_cancel,      "/openai/batches/{id}"},
+    {Api::files,             "/openai/files"},
+    {Api::file,              "/openai/files/{id}"},
+    {Api::file_content,      "/openai/files/{id}"},
+    {Api::models,            "/openai/models"},
+    {Api::model,             "/openai/models/{id}"},
+    {Api::fine_tuning,       "/openai/fine_tuning/{id}"},
+    {Api::responses,         "/openai/responses"},
+    {Api::response,          "/openai/responses/{id}"},
+    {Api::videos,            "/openai/v1/videos"},
+    {Api::video,             "/openai/v1/videos/{id}"},
+};
+
+constexpr ApiPath kDeepseekPaths[] = {
+    {Api::chat_completions, "/v1/chat/completions"},
+    {Api::models,           "/v1/models"},
+    {Api::messages,         "/anthropic/v1/messages"},
+};
+
+constexpr ApiPath kMoonshotPaths[] = {
+    {Api::chat_completions, "/v1/chat/completions"},
+    {Api::models,           "/v1/models"},
+    {Api::files,            "/v1/files"},
+    {Api::file,             "/v1/files/{id}"},
+    {Api::file_content,     "/v1/files/{id}"},
+    {Api::messages,         "/anthropic/v1/messages"},
+};
+
+constexpr ApiPath kDoubaoPaths[] = {
+    {Api::chat_completions,  "/api/v3/chat/completions"},
+    {Api::embeddings,        "/api/v3/embeddings"},
+    {Api::image_generations, "/api/v3/images/generations"},
+    {Api::responses,         "/api/v3/responses"},
+    {Api::response,          "/api/v3/responses/{id}"},
+};
+
+constexpr ApiPath kZhipuPaths[] = {
+    {Api::chat_completions,  "/api/paas/v4/chat/completions"},
+    {Api::embeddings,        "/api/paas/v4/embeddings"},
+    {Api::image_generations, "/api/paas/v4/images/generations"},
+    {Api::messages,          "/api/anthropic/v1/messages"},
+};
+
+constexpr ApiPath kGroqPaths[] = {
+    {Api::chat_completions,     "/openai/v1/chat/completions"},
+    {Api::responses,            "/openai/v1/responses"},
+    {Api::models,               "/openai/v1/models"},
+    {Api::model,                "/openai/v1/models/{id}"},
+    {Api::audio_speech,         "/openai/v1/audio/speech"},
+    {Api::audio_transcriptions, "/openai/v1/audio/transcriptions"},
+    {Api::audio_translations,   "/openai/v1/audio/translations"},
+    {Api::batches,              "/openai/v1/batches"},
+    {Api::batch,                "/openai/v1/batches/{id}"},
+    {Api::batch_cancel,         "/openai/v1/batches/{id}"},
+    {Api::files,                "/openai/v1/files"},
+    {Api::file,                 "/openai/v1/files/{id}"},
+    {Api::file_content,         "/openai/v1/files/{id}"},
+};
+
+constexpr ApiPath kGrokPaths[] = {
+    {Api::chat_completions,  "/v1/chat/completions"},
+    {Api::embeddings,        "/v1/embeddings"},
+    {Api::image_generations, "/v1/images/generations"},
+    {Api::models,            "/v1/models"},
+    {Api::model,             "/v1/models/{id}"},
+    {Api::responses,         "/v1/responses"},
+    {Api::response,          "/v1/responses/{id}"},
+    {Api::messages,          "/v1/messages"},
+};
+
+constexpr ApiPath kOpenrouterPaths[] = {
+    {Api::chat_completions, "/api/v1/chat/completions"},
+    {Api::completions,      "/api/v1/completions"},
+    {Api::embeddings,       "/api/v1/embeddings"},
+    {Api::models,           "/api/v1/models"},
+    {Api::responses,        "/api/v1/responses"},
+    {Api::messages,         "/api/v1/messages"},
+};
+
+constexpr ApiPath kMistralPaths[] = {
+    {Api::chat_completions,     "/v1/chat/completions"},
+    {Api::embeddings,           "/v1/embeddings"},
+    {Api::audio_transcriptions, "/v1/audio/transcriptions"},
+    {Api::models,               "/v1/models"},
+    {Api::model,                "/v1/models/{id}"},
+    {Api::files,                "/v1/files"},
+    {Api::file,                 "/v1/files/{id}"},
+    {Api::file_content,         "/v1/files/{id}"},
+    {Api::moderations,          "/v1/moderations"},
+};
+
+constexpr ApiPath kTogetherPaths[] = {
+    {Api::chat_completions,     "/v1/chat/completions"},
+    {Api::completions,          "/v1/completions"},
+    {Api::embeddings,           "/v1/embeddings"},
+    {Api::image_generations,    "/v1/images/generations"},
+    {Api::audio_speech,         "/v1/audio/speech"},
+    {Api::audio_transcriptions, "/v1/audio/transcriptions"},
+    {Api::rerank,               "/v1/rerank"},
+    {Api::models,               "/v1/models"},
+};
+
+constexpr ApiPath kOllamaPaths[] = {
+    {Api::chat_completions, "/v1/chat/completions"},
+    {Api::completions,      "/v1/completions"},
+    {Api::embeddings,       "/v1/embeddings"},
+    {Api::models,           "/v1/models"},
+    {Api::model,            "/v1/models/{id}"},
+    {Api::responses,        "/v1/responses"},
+    {Api::messages,         "/v1/messages"},
+};
+
+constexpr ApiPath kVllmPaths[] = {
+    {Api::chat_completions,     "/v1/chat/completions"},
+    {Api::completions,          "/v1/completions"},
+    {Api::embeddings,           "/v1/embeddings"},
+    {Api::models,               "/v1/models"},
+    {Api::rerank,               "/v1/rerank"},
+    {Api::responses,            "/v1/responses"},
+    {Api::response,             "/v1/responses/{id}"},
+    {Api::audio_transcriptions, "/v1/audio/transcriptions"},
+};
+
+constexpr ApiPath kClaudePaths[] = {
+    {Api::chat_completions, "/v1/messages"},
+    {Api::messages,         "/v1/messages"},
+    {Api::messages_count,   "/v1/messages/count_tokens"},
+    {Api::models,           "/v1/models"},
+    {Api::model,            "/v1/models/{id}"},
+};
+
+constexpr ApiPath kGeminiPaths[] = {
+    {Api::chat_completions, "/{version}/models/{model}:generateContent"},
+    {Api::gemini_generate,  "/{version}/models/{model}:generateContent"},
+    {Api::gemini_stream,    "/{version}/models/{model}:streamGenerateContent"},
+    {Api::models,           "/{version}/models"},
+    {Api::model,            "/{version}/models/{id}"},
+};
+
+constexpr ApiPath kQwenPaths[] = {
+    {Api::chat_completions, "/compatible-mode/v1/chat/completions"},
+    {Api::completions,      "/compatible-mode/v1/completions"},
+    {Api::embeddings,       "/compatible-mode/v1/embeddings"},
+    {Api::models,           "/compatible-mode/v1/models"},
+    {Api::responses,        "/compatible-mode/v1/responses"},
+    {Api::response,         "/compatible-mode/v1/responses/{id}"},
+    {Api::files,            "/compatible-mode/v1/files"},
+    {Api::file,             "/compatible-mode/v1/files/{id}"},
+    {Api::file_content,     "/compatible-mode/v1/files/{id}"},
+    {Api::batches,          "/compatible-mode/v1/batches"},
+    {Api::batch,            "/compatible-mode/v1/batches/{id}"},
+    {Api::batch_cancel,     "/compatible-mode/v1/batches/{id}"},
+    {Api::rerank,           "/compatible-api/v1/reranks"},
+    {Api::messages,         "/apps/anthropic/v1/messages"},
+};
+
+constexpr ApiPath kQwenNativePaths[] = {
+    {Api::chat_completions,
+        "/api/v1/services/aigc/text-generation/generation"},
+    {Api::messages, "/apps/anthropic/v1/messages"},
+};
+
+// name, title, protocol, host, tls, credential, paths,
+// relays_unknown, relay, stream_options, developer_role, mock, adjust
+constexpr Type kTypes[] = {
+    {"openai", "OpenAI", &kOpenai, "api.openai.com", true,
+        Credential::bearer_or_client, kOpenaiPaths,
+        true, true, true, true, false, adjust_relayed},
+    {"azure", "Azure OpenAI", &kOpenai, "", true,
+        Credential::api_key, kAzurePaths,
+        true, true, true, true, false, adjust_relayed},
+    {"deepseek", "DeepSeek", &kOpenai, "api.deepseek.com", true,
+        Credential::bearer, kDeepseekPaths,
+        true, true, true, false, false, adjust_relayed},
+    {"moonshot", "Moonshot (Kimi)", &kOpenai, "api.moonshot.cn", true,
+        Credential::bearer, kMoonshotPaths,
+        true, true, true, false, false, adjust_relayed},
+    {"doubao", "Doubao (Volcengine Ark)", &kOpenai,
+        "ark.cn-beijing.volces.com", true,
+        Credential::bearer, kDoubaoPaths,
+        true, true, true, false, false, adjust_doubao},
+    {"zhipuai", "Zhipu AI (Z.ai)", &kOpenai, "open.bigmodel.cn", true,
+        Credential::bearer, kZhipuPaths,
+        true, true, true, false, false, adjust_zhipuai},
+    {"groq", "Groq", &kOpenai, "api.groq.com", true,
+        Credential::bearer, kGroqPaths,
+        true, true, true, false, false, adjust_relayed},
+    {"grok", "Grok (xAI)", &kOpenai, "api.x.ai", true,
+        Credential::bearer, kGrokPaths,
+        true, true, true, false, false, adjust_relayed},
+    {"openrouter", "OpenRouter", &kOpenai, "openrouter.ai", true,
+        Credential::bearer, kOpenrouterPaths,
+        true, true, true, false, false, adjust_openrouter},
+    {"mistral", "Mistral AI", &kOpenai, "api.mistral.ai", true,
+        Credential::bearer, kMistralPaths,
+        true, true, false, false, false, adjust_mistral},
+    {"together-ai", "Together AI", &kOpenai, "api.together.xyz", true,
+        Credential::bearer, kTogetherPaths,
+        true, true, true, false, false, adjust_relayed},
+    {"ollama", "Ollama", &kOpenai, "", false,
+        Credential::bearer_optional, kOllamaPaths,
+        true, true, true, false, false, adjust_relayed},
+    {"vllm", "vLLM", &kOpenai, "vllm-service.cluster.local", false,
+        Credential::bearer_optional, kVllmPaths,
+        true, true, true, false, false, adjust_relayed},
+    {"generic", "Any OpenAI-compatible server, untouched", &kOpenai, "", true,
+        Credential::bearer_or_client, {},
+        true, true, false, true, false, nullptr},
+    {"claude", "Claude (Anthropic)", &kClaude, "api.anthropic.com", true,
+        Credential::x_api_key, kClaudePaths,
+        true, false, false, false, false, nullptr},
+    {"gemini", "Gemini (Google)", &kGemini,
+        "generativelanguage.googleapis.com", true,
+        Credential::x_goog_api_key, kGeminiPaths,
+        true, false, false, false, false, nullptr},
+    {"qwen", "Qwen (DashScope)", &kQwen, "dashscope.aliyuncs.com", true,
+        Credential::bearer, kQwenPaths,
+        true, true, true, false, false, adjust_relayed},
+    {"mock", "Built-in, answers without network", &kOpenai, "", false,
+        Credential::none, {},
+        true, true, true, true, true, nullptr},
+};
+// clang-format on
+
+// What a type that lists no path has: everything, as it came.
+bool transparent(const Type& type) noexcept
+{
+    return type.paths.empty();
+}
+
+bool qwen_native(const Options& options) noexcept
+{
+    return options.type->protocol == &kQwen && !options.qwen_enable_compatible;
+}
+
+} // namespace
+
+std::span<const Type> types() noexcept
+{
+    return kTypes;
+}
+
+const Type* find_type(std::string_view name) noexcept
+{
+    auto found = std::find_if(std::begin(kTypes), std::end(kTypes),
+        [name](const Type& t) { return t.name == name; });
+    return found == std::end(kTypes) ? nullptr : &*found;
+}
+
+bool relays(const Options& options) noexcept
+{
+    return options.type->relay && !qwen_native(options);
+}
+
+const Protocol& protocol(const Options& options) noexcept
+{
+    return relays(options) ? kOpenai : *options.type->protocol;
+}
+
+std::string_view api_path(const Options& options, Api api) noexcept
+{
+    std::span<const ApiPath> paths = options.type->paths;
+    if (qwen_native(options))
+        paths = kQwenNativePaths;
+    if (options.zhipu_code_plan_mode && api == Api::chat_completions
+        && options.type->name == "zhipuai")
+        return "/api/coding/paas/v4/chat/completions";
+    for (const ApiPath& row : paths)
+        if (row.api == api)
+            return row.path;
+    return {};
+}
+
+std::string_view custom_url(const Options& options) noexcept
+{
+    if (options.base_url)
+        return {};
+    if (options.type->name == "openai")
+        return options.openai_custom_url;
+    if (options.type->name == "vllm")
+        return options.vllm_custom_url;
+    return {};
+}
+
+bool supports(const Options& options, Api api) noexcept
+{
+    if (transparent(*options.type))
+        return true;
+    if (api == Api::unknown)
+        return options.type->relays_unknown;
+    return !api_path(options, api).empty();
+}
+
+} // namespace ai_proxy::provider

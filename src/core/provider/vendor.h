@@ -1,0 +1,68 @@
+#pragma once
+
+#include "core/base/result.h"
+#include "core/chat/event.h"
+#include "core/chat/request.h"
+#include "core/json/reader.h"
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+// What the vendors with their own protocol have in common when they read the
+// canonical request and report errors.
+namespace ai_proxy::provider {
+
+// Where a thing stands in the client's body, for Error::param.
+[[nodiscard]] std::string message_path(size_t message);
+[[nodiscard]] std::string part_path(size_t message, size_t part);
+
+// The arguments of a tool call as the JSON text of an object; "{}" when the
+// client sent none.  Error invalid_request naming the call otherwise.
+[[nodiscard]] Result<std::string_view> object_arguments(json::Parser& scratch,
+    const chat::ToolCall& call, size_t message, size_t index);
+
+// Name of the tool that messages[message] (role tool) answers, from the call
+// with its id in an earlier turn; "" when nothing tells.
+[[nodiscard]] std::string_view answered_tool(
+    const chat::Request& request, size_t message) noexcept;
+
+// The text parts of a message, joined by LF.
+[[nodiscard]] std::string joined_text(const chat::Message& message);
+
+// Standard or URL-safe base64, padding optional; nullopt on anything else.
+[[nodiscard]] std::optional<std::string> decode_base64(std::string_view text);
+
+// Tokens of thinking that reasoning_max_tokens or reasoning_effort ask for:
+// nullopt when the client did not say, 0 for none.
+[[nodiscard]] std::optional<int64_t> thinking_budget(
+    const chat::Request& request) noexcept;
+
+// What to tell of an error body that is not the vendor's JSON: the text itself
+// when it is short and no markup, else the bare status.
+[[nodiscard]] std::string plain_message(int status, std::string_view text);
+
+// Code points in UTF-8 text.
+[[nodiscard]] int64_t code_points(std::string_view text) noexcept;
+
+// Shorthands for the events decoders emit.
+[[nodiscard]] inline chat::Event event_of(chat::EventKind kind,
+    std::string_view text = {}, uint32_t choice = 0) noexcept
+{
+    chat::Event event;
+    event.kind = kind;
+    event.text = text;
+    event.choice = choice;
+    return event;
+}
+
+[[nodiscard]] inline chat::Event tool_event(chat::EventKind kind,
+    uint32_t choice, uint32_t index, std::string_view text = {}) noexcept
+{
+    chat::Event event = event_of(kind, text, choice);
+    event.index = index;
+    return event;
+}
+
+} // namespace ai_proxy::provider

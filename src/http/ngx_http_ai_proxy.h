@@ -1,0 +1,279 @@
+#pragma once
+
+// What the files of the nginx module share: configuration, the context of a
+// request, and the steps from one file to the next.
+
+#include "ngx/ngx.h"
+#include "ngx/bridge.h"
+
+#include "http/ngx_http_ai_proxy_peer.h"
+#include "http/ngx_http_ai_proxy_zone.h"
+
+#include "core/async/frame_arena.h"
+#include "core/async/io.h"
+#include "core/async/task.h"
+#include "core/config/gateway.h"
+#include "core/policy/exchange.h"
+#include "core/policy/serve.h"
+#include "core/provider/mock.h"
+#include "core/wire/chunked.h"
+
+#include <memory>
+#include <memory_resource>
+#include <optional>
+#include <string>
+#include <vector>
+
+extern "C" __attribute__((visibility("default"))) ngx_module_t
+    ngx_http_ai_proxy_module;
+
+namespace ai_proxy::http {
+
+// A place in the configuration, for errors found after parsing.
+struct Position {
+    std::string file;
+    ngx_uint_t line = 0;
+};
+
+// One directive kept for later, when all names are known.
+struct Line {
+    std::vector<std::string> words; // without the directive's own name
+    Position position;
+};
+
+struct RouteBlock {
+    std::string name;
+    Position position;
+    std::vector<Line> lines;
+};
+
+// What nginx needs to connect to a provider.
+struct Upstream {
+    ngx_http_upstream_conf_t head_conf;  // until the response header is read
+    ngx_http_upstream_conf_t body_conf;  // idle timeout of the body
+    ngx_http_upstream_conf_t drain_conf; // after the last event of a stream
+    ngx_http_complex_value_t ssl_name;
+    ngx_str_t schema;
+    ngx_str_t location; // provider is this internal location
+    std::string authority;
+    bool ready = false;
+};
+
+// Everything http-level that is C++; made on cf->pool.
+struct Configuration {
+    config::Gateway gateway;
+    std::vector<Position> provider_positions;
+    std::vector<std::string> provider_certificates;
+    std::vector<RouteBlock> route_blocks;
+    std::vector<Upstream> upstreams; // by provider index
+    std::vector<std::string> label_models; // bounded label set, sorted
+};
+
+struct MainConf {
+    Configuration* configuration;
+    ngx_http_ai_proxy_zone_t zone;
+    ngx_http_ai_proxy_peers_t peers;
+};
+
+// Lines of a location, inherited as lists: a level's own lines replace those
+// of the level above.
+struct LocConf {
+    std::vector<Line>* pass;       // never inherited
+    std::vector<Line>* model_maps;
+    std::vector<Line>* fallbacks;
+    config::Site* site;
+};
+
+struct Ctx;
+
+// The module's context of a request: what a request of ours has before and
+// besides its Ctx.
+struct Slot {
+    Ctx* ctx;
+    ngx_str_t error_body; // replaces the page nginx made
+    bool replace;
+};
+
+// The body of a request gathered in memory, with room for the JSON parser to
+// read past its end.
+class BodyBuffer {
+public:
+    // Throws std::bad_alloc.
+    void reserve(size_t length);
+    void append(const u_char* data, size_t length);
+    [[nodiscard]] const char* data() const noexcept { return data_.get(); }
+    [[nodiscard]] size_t size() const noexcept { return size_; }
+    void reset() noexcept
+    {
+        data_.reset();
+        size_ = capacity_ = 0;
+    }
+
+private:
+    struct Free {
+        void operator()(char* p) const noexcept { std::free(p); }
+    };
+    std::unique_ptr<char, Free> data_;
+    size_t size_ = 0, capacity_ = 0;
+};
+
+// One try as nginx runs it: natively (own upstream), through an internal
+// location, or played by the mock.
+struct Run {
+    enum class Kind : uint8_t { native, location, mock };
+
+    Ctx* ctx = nullptr;
+    async::AttemptOp* op = nullptr; // nullptr: cancelled
+    policy::Try* attempt = nullptr;
+    const Upstream* upstream = nullptr;
+    ngx_http_request_t* sr = nullptr;
+    Kind kind = Kind::native;
+
+    bool header_seen = false;
+    bool chunked = false;
+    bool framed = false;      // the end of the body can be told from the bytes
+    bool keepalive = true;
+    bool settled = false;     // the outcome was taken
+    bool whole_drain = false; // the answer is whole, the connection not yet
+    bool invalid_header = false;
+    bool deadline_hit = false;
+    ErrorCode code = ErrorCode::none;
+
+    ngx_http_status_t status{};
+    wire::ChunkedDecoder decoder;
+    std::vector<std::pair<std::string, std::string>> fields;
+    std::string tail; // output made after the last read; the driver sends it
+    ngx_event_t deadline{};
+
+    // kind location: input that waits for the client, own output buffers
+    ngx_chain_t* in = nullptr;
+    ngx_chain_t* free = nullptr;
+    ngx_chain_t* busy = nullptr;
+    bool input_ended = false;
+
+    // kind mock
+    std::unique_ptr<provider::MockScript> script;
+    ngx_event_t timer{};
+
+    ~Run();
+};
+
+// nginx as the core sees it.
+class NgxIo final : public async::Io {
+public:
+    explicit NgxIo(Ctx& ctx) noexcept : ctx_(ctx) {}
+    bool start(async::SleepOp& op) override;
+    bool start(async::AttemptOp& op) override;
+    void cancel(async::Op& op) noexcept override;
+    int64_t now() noexcept override;
+    int64_t now_seconds() noexcept override;
+    uint64_t random() noexcept override;
+
+private:
+    Ctx& ctx_;
+};
+
+// The context of a client request (always of r->main).
+struct Ctx {
+    explicit Ctx(ngx_http_request_t* request);
+    ~Ctx();
+    Ctx(const Ctx&) = delete;
+    Ctx& operator=(const Ctx&) = delete;
+
+    ngx_http_request_t* r;
+    bool gathering = false; // the body filter keeps what passes
+    bool committed = false; // the response header was sent
+    bool over = false;      // the outcome was acted on
+    BodyBuffer body;
+    std::vector<Header> headers;
+    std::optional<policy::Exchange> exchange;
+    NgxIo io;
+    async::FrameArena frames;
+    async::Scope scope;
+    std::optional<async::Root<policy::Outcome>> root;
+    std::vector<std::unique_ptr<Run>> runs;
+    Run* run = nullptr;       // the one that is on
+    async::SleepOp* sleeping = nullptr;
+    ngx_event_t timer{};      // of the sleep
+    ngx_event_t wake{};       // posted when an operation has ended
+    bool attempt_ended = false;
+    bool sleep_ended = false;
+    std::string reply;        // bytes of a plain answer, until they are sent
+    metrics::Series* active = nullptr; // whose gauge of streams it holds
+};
+
+[[nodiscard]] MainConf* main_conf(ngx_http_request_t* r) noexcept;
+[[nodiscard]] MainConf* main_conf(ngx_conf_t* cf) noexcept;
+[[nodiscard]] LocConf* loc_conf(ngx_http_request_t* r) noexcept;
+// Of the main request, or nullptr.
+[[nodiscard]] Ctx* context(ngx_http_request_t* r) noexcept;
+// The slot of r; made when it does not exist (throws std::bad_alloc).
+[[nodiscard]] Slot* slot_of(ngx_http_request_t* r, bool make = false);
+
+// configuration (ngx_http_ai_proxy_conf.cpp)
+char* set_provider(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
+char* set_route(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
+char* set_pass(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
+char* set_line(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
+[[nodiscard]] bool compile_routes(ngx_conf_t* cf, Configuration& c);
+[[nodiscard]] bool compile_site(ngx_conf_t* cf, Configuration& c, LocConf& lc);
+void log_at(ngx_log_t* log, const Position& position, std::string_view text);
+
+// upstream configuration (ngx_http_ai_proxy_upstream_conf.cpp)
+[[nodiscard]] bool make_upstreams(ngx_conf_t* cf, MainConf& mc);
+
+// request (ngx_http_ai_proxy_handler.cpp)
+ngx_int_t content_handler(ngx_http_request_t* r) noexcept;
+ngx_int_t request_body_filter(
+    ngx_http_request_t* r, ngx_chain_t* in) noexcept;
+extern ngx_http_request_body_filter_pt next_request_body_filter;
+void drive(Ctx& ctx);
+void post_wake(Ctx& ctx) noexcept;
+void close_books(Ctx& ctx) noexcept;
+
+// output to the client (ngx_http_ai_proxy_output.cpp)
+// Sends the header of a streamed response; NGX_OK or NGX_ERROR.
+ngx_int_t commit_stream(Ctx& ctx, const policy::Response& response);
+// Acts on the outcome; finalizes the request.
+void send_outcome(Ctx& ctx, policy::Outcome outcome);
+// Bytes as a chain of recycled buffers.
+[[nodiscard]] ngx_chain_t* to_chain(ngx_pool_t* pool, ngx_chain_t** free,
+    ngx_buf_tag_t tag, std::string_view bytes) noexcept;
+
+// tries (ngx_http_ai_proxy_try.cpp, _location.cpp, _mock.cpp)
+bool start_try(Ctx& ctx, async::AttemptOp& op);
+ngx_int_t try_content_handler(ngx_http_request_t* sr) noexcept;
+void settle(Run& run, ErrorCode code);
+// Ends a running try as if the provider had timed out.
+void stop_run(Run& run) noexcept;
+void stop_timers(Run& run) noexcept;
+ngx_int_t start_location_try(Run& run);
+[[nodiscard]] ErrorCode location_outcome(Run& run, ngx_int_t rc);
+ngx_int_t start_subrequest(
+    Run& run, ngx_str_t uri, ngx_str_t args, ngx_uint_t flags);
+void start_mock_try(Run& run);
+[[nodiscard]] Run* run_of(ngx_http_request_t* sr) noexcept;
+void feed_run(Run& run, std::string_view payload, std::string& out);
+std::string& scratch() noexcept;
+
+// filters for location tries (ngx_http_ai_proxy_location.cpp)
+ngx_int_t header_filter(ngx_http_request_t* r) noexcept;
+ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) noexcept;
+extern ngx_http_output_header_filter_pt next_header_filter;
+extern ngx_http_output_body_filter_pt next_body_filter;
+
+// error pages of nginx (ngx_http_ai_proxy_error_page.cpp)
+ngx_int_t replace_error_page(ngx_http_request_t* r) noexcept;
+ngx_int_t replace_error_body(
+    ngx_http_request_t* r, ngx_chain_t* in) noexcept;
+
+// variables (ngx_http_ai_proxy_variables.cpp)
+ngx_int_t add_variables(ngx_conf_t* cf) noexcept;
+
+// accounting (ngx_http_ai_proxy_accounting.cpp)
+void account(Ctx& ctx) noexcept;
+void stream_began(Ctx& ctx) noexcept;
+[[nodiscard]] std::string_view label_model(
+    const Configuration& c, std::string_view model) noexcept;
+
+} // namespace ai_proxy::http

@@ -1,0 +1,367 @@
+#include "http/ngx_http_ai_proxy.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+// The way of a request: content handler, body, pipeline, books.
+
+namespace ai_proxy::http {
+
+ngx_http_request_body_filter_pt next_request_body_filter;
+
+void BodyBuffer::reserve(size_t length)
+{
+    if (length + json::kPadding <= capacity_) {
+        return;
+    }
+    size_t capacity = length + json::kPadding;
+    char* grown = static_cast<char*>(std::realloc(data_.get(), capacity));
+    if (grown == nullptr) {
+        throw std::bad_alloc();
+    }
+    (void) data_.release();
+    data_.reset(grown);
+    capacity_ = capacity;
+}
+
+void BodyBuffer::append(const u_char* data, size_t length)
+{
+    if (size_ + length + json::kPadding > capacity_) {
+        reserve(std::max(size_ + length, capacity_ * 2));
+    }
+    ngx_memcpy(data_.get() + size_, data, length);
+    size_ += length;
+}
+
+namespace {
+
+void timer_handler(ngx_event_t* ev) noexcept;
+void wake_handler(ngx_event_t* ev) noexcept;
+void write_handler(ngx_http_request_t* r) noexcept;
+
+policy::ClientHead client_head(ngx_http_request_t* r, Ctx& ctx)
+{
+    policy::ClientHead head;
+    head.method = view(r->method_name);
+    head.path = view(r->uri);
+    head.query = view(r->args);
+    if (r->headers_in.content_type != nullptr) {
+        head.content_type = view(r->headers_in.content_type->value);
+    }
+    if (r->headers_in.authorization != nullptr) {
+        head.authorization = view(r->headers_in.authorization->value);
+    }
+    for (ngx_list_part_t* part = &r->headers_in.headers.part; part != nullptr;
+         part = part->next) {
+        auto* h = static_cast<ngx_table_elt_t*>(part->elts);
+        for (ngx_uint_t i = 0; i < part->nelts; i++) {
+            ctx.headers.push_back({view(h[i].key), view(h[i].value)});
+            if (iequals(view(h[i].key), "accept")) {
+                head.accept = view(h[i].value);
+            }
+        }
+    }
+    head.headers = ctx.headers;
+    return head;
+}
+
+void finalize_with(Ctx& ctx, const Error& error)
+{
+    policy::Outcome outcome;
+    outcome.reply = ctx.exchange->error_reply(error);
+    ctx.over = true;
+    send_outcome(ctx, std::move(outcome));
+}
+
+void start_pipeline(Ctx& ctx)
+{
+    ngx_http_request_t* r = ctx.r;
+
+    // A client that leaves while nothing is sent or read is noticed at once.
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = write_handler;
+
+    auto received = ctx.exchange->receive(ctx.body.data(), ctx.body.size());
+    if (!received.ok()) {
+        finalize_with(ctx, received.error());
+        return;
+    }
+    ctx.root.emplace(policy::serve(ctx.scope, *ctx.exchange));
+    (void) ctx.root->start();
+    drive(ctx);
+}
+
+void internal_error(ngx_http_request_t* r) noexcept
+{
+    ngx_http_finalize_request(
+        r, r->header_sent ? NGX_ERROR : NGX_HTTP_INTERNAL_SERVER_ERROR);
+}
+
+void body_handler(ngx_http_request_t* r) noexcept
+{
+    guard_void(
+        r->connection->log,
+        [r] {
+            Ctx* ctx = context(r);
+            ctx->gathering = false;
+            start_pipeline(*ctx);
+        },
+        [r] { internal_error(r); });
+}
+
+void close_books_handler(void* data) noexcept
+{
+    auto* ctx = static_cast<Ctx*>(data);
+    close_books(*ctx);
+}
+
+// Runs whenever the main request may go on: a try has ended, or the client's
+// connection became writable.
+void write_handler(ngx_http_request_t* r) noexcept
+{
+    guard_void(
+        r->connection->log,
+        [r] {
+            if (Ctx* ctx = context(r); ctx != nullptr) {
+                drive(*ctx);
+            }
+        },
+        [r] { internal_error(r); });
+}
+
+void wake_handler(ngx_event_t* ev) noexcept
+{
+    auto* ctx = static_cast<Ctx*>(ev->data);
+    ngx_connection_t* c = ctx->r->connection;
+    ngx_http_set_log_request(c->log, ctx->r);
+    write_handler(ctx->r);
+    ngx_http_run_posted_requests(c);
+}
+
+void timer_handler(ngx_event_t* ev) noexcept
+{
+    auto* ctx = static_cast<Ctx*>(ev->data);
+    ctx->sleep_ended = true;
+    wake_handler(&ctx->wake);
+}
+
+} // namespace
+
+Ctx::Ctx(ngx_http_request_t* request)
+    : r(request), io(*this), frames(*std::pmr::new_delete_resource()),
+      scope{frames, io}
+{
+    timer.handler = timer_handler;
+    timer.data = this;
+    timer.log = request->connection->log;
+    wake.handler = wake_handler;
+    wake.data = this;
+    wake.log = request->connection->log;
+}
+
+Ctx::~Ctx()
+{
+    close_books(*this);
+}
+
+// Everything that is under way ends here, on every ending of the request;
+// nginx calls it before the log phase and before the pool goes.
+void close_books(Ctx& ctx) noexcept
+{
+    if (ctx.timer.timer_set) {
+        ngx_del_timer(&ctx.timer);
+    }
+    if (ctx.wake.posted) {
+        ngx_delete_posted_event(&ctx.wake);
+    }
+    if (ctx.exchange && !ctx.exchange->books().closed) {
+        policy::Books& books = ctx.exchange->books();
+        // A try that was cut off by the client's leaving is told by nobody
+        // else.
+        if (ctx.run != nullptr && ctx.run->op != nullptr) {
+            guard(ctx.r->connection->log, 0, [&] {
+                ctx.exchange->record(*ctx.run->attempt,
+                    ErrorCode::client_closed, ctx.run->op->result.begin,
+                    ctx.io.now());
+                return 0;
+            });
+        }
+        if (!ctx.over && books.error == ErrorCode::none) {
+            books.error = ErrorCode::client_closed;
+        }
+        if (books.status == 0) {
+            books.status = ctx.committed
+                ? static_cast<int>(ctx.r->headers_out.status)
+                : NGX_HTTP_CLIENT_CLOSED_REQUEST;
+        }
+        books.end = ctx.io.now();
+        books.closed = true;
+        account(ctx);
+    }
+    ctx.root.reset();
+    ctx.over = true;
+    for (auto& run : ctx.runs) {
+        stop_timers(*run);
+    }
+}
+
+void post_wake(Ctx& ctx) noexcept
+{
+    ngx_post_event(&ctx.wake, &ngx_posted_events);
+}
+
+void drive(Ctx& ctx)
+{
+    if (!ctx.root || ctx.over) {
+        return;
+    }
+    if (ctx.sleep_ended && ctx.sleeping != nullptr) {
+        ctx.sleep_ended = false;
+        std::exchange(ctx.sleeping, nullptr)->finish();
+    }
+    if (ctx.attempt_ended && ctx.run != nullptr) {
+        ctx.attempt_ended = false;
+        if (async::AttemptOp* op = std::exchange(ctx.run->op, nullptr)) {
+            ctx.run->attempt = nullptr;
+            op->finish();
+        }
+    }
+    if (ctx.root->done()) {
+        ctx.over = true;
+        send_outcome(ctx, ctx.root->take());
+    }
+}
+
+bool NgxIo::start(async::SleepOp& op)
+{
+    ctx_.sleeping = &op;
+    ctx_.sleep_ended = false;
+    ngx_add_timer(&ctx_.timer, static_cast<ngx_msec_t>(op.milliseconds));
+    return false;
+}
+
+bool NgxIo::start(async::AttemptOp& op)
+{
+    op.result.begin = now();
+    return start_try(ctx_, op);
+}
+
+void NgxIo::cancel(async::Op& op) noexcept
+{
+    if (static_cast<async::Op*>(ctx_.sleeping) == &op) {
+        ctx_.sleeping = nullptr;
+        if (ctx_.timer.timer_set) {
+            ngx_del_timer(&ctx_.timer);
+        }
+        return;
+    }
+    for (auto& run : ctx_.runs) {
+        if (static_cast<async::Op*>(run->op) == &op) {
+            run->op = nullptr;
+            run->attempt = nullptr;
+            stop_timers(*run);
+        }
+    }
+}
+
+int64_t NgxIo::now() noexcept
+{
+    struct timespec ts;
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+    return static_cast<int64_t>(ts.tv_sec) * 1'000'000 + ts.tv_nsec / 1000;
+}
+
+int64_t NgxIo::now_seconds() noexcept
+{
+    return static_cast<int64_t>(ngx_time());
+}
+
+uint64_t NgxIo::random() noexcept
+{
+    // ngx_random() has 31 bits.
+    uint64_t a = static_cast<uint64_t>(::ngx_random());
+    uint64_t b = static_cast<uint64_t>(::ngx_random());
+    uint64_t c = static_cast<uint64_t>(::ngx_random());
+    return a ^ (b << 31) ^ (c << 62);
+}
+
+ngx_int_t content_handler(ngx_http_request_t* r) noexcept
+{
+    if (r != r->main) {
+        if (run_of(r) != nullptr) {
+            return try_content_handler(r);
+        }
+        log_text(NGX_LOG_ERR, r->connection->log,
+            "\"ai_proxy_pass\" cannot serve a subrequest");
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return guard(r->connection->log, ngx_int_t(NGX_HTTP_INTERNAL_SERVER_ERROR),
+        [r]() -> ngx_int_t {
+            ngx_http_cleanup_t* cleanup = ngx_http_cleanup_add(r, 0);
+            if (cleanup == nullptr) {
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            }
+            Ctx* ctx = pool_new<Ctx>(r->pool, r);
+            cleanup->handler = close_books_handler;
+            cleanup->data = ctx;
+            Slot* slot = slot_of(r, true);
+            slot->ctx = ctx;
+
+            ctx->exchange.emplace(main_conf(r)->configuration->gateway,
+                *loc_conf(r)->site, client_head(r, *ctx), ctx->io.now());
+
+            if (ctx->exchange->body_kind() == dialect::BodyKind::none) {
+                ngx_int_t rc = ngx_http_discard_request_body(r);
+                if (rc != NGX_OK) {
+                    return rc;
+                }
+                r->main->count++;
+                body_handler(r);
+                return NGX_DONE;
+            }
+
+            ctx->gathering = true;
+            if (r->headers_in.content_length_n > 0) {
+                ctx->body.reserve(
+                    static_cast<size_t>(r->headers_in.content_length_n));
+            } else {
+                ctx->body.reserve(0);
+            }
+            ngx_int_t rc = ngx_http_read_client_request_body(r, body_handler);
+            return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
+        });
+}
+
+// Keeps the body in memory as it comes, so that nginx writes none of it to a
+// temporary file.
+ngx_int_t request_body_filter(ngx_http_request_t* r, ngx_chain_t* in) noexcept
+{
+    Ctx* ctx = r == r->main ? context(r) : nullptr;
+    if (ctx == nullptr || !ctx->gathering) {
+        return next_request_body_filter(r, in);
+    }
+    return guard(r->connection->log, ngx_int_t(NGX_HTTP_INTERNAL_SERVER_ERROR),
+        [&]() -> ngx_int_t {
+            ngx_chain_t* last = nullptr;
+            for (ngx_chain_t* cl = in; cl != nullptr; cl = cl->next) {
+                ngx_buf_t* b = cl->buf;
+                if (ngx_buf_in_memory(b)) {
+                    ctx->body.append(
+                        b->pos, static_cast<size_t>(b->last - b->pos));
+                    b->pos = b->last;
+                }
+                if (b->last_buf) {
+                    last = cl;
+                }
+            }
+            // The save filter keeps every buffer it is shown, so only the
+            // mark of the end goes on.
+            if (last != nullptr) {
+                last->next = nullptr;
+            }
+            return next_request_body_filter(r, last);
+        });
+}
+
+} // namespace ai_proxy::http

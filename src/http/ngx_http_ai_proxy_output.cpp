@@ -1,0 +1,199 @@
+#include "http/ngx_http_ai_proxy.h"
+
+// What goes to the client: the header at the commit point, streamed bytes,
+// and the reply or error that ends a request.
+
+namespace ai_proxy::http {
+
+namespace {
+
+constexpr size_t kOutputBuffer = 4096;
+
+ngx_int_t push_header(
+    ngx_http_request_t* r, std::string_view name, std::string_view value)
+{
+    auto* h = static_cast<ngx_table_elt_t*>(
+        ngx_list_push(&r->headers_out.headers));
+    if (h == nullptr) {
+        return NGX_ERROR;
+    }
+    h->key = copy(r->pool, name);
+    h->value = copy(r->pool, value);
+    h->lowcase_key = nullptr;
+    h->hash = 1;
+    ngx_ai_table_elt_end(h);
+    if (h->key.data == nullptr || h->value.data == nullptr) {
+        h->hash = 0;
+        return NGX_ERROR;
+    }
+    return NGX_OK;
+}
+
+ngx_int_t set_headers(ngx_http_request_t* r, int status,
+    std::string_view content_type,
+    const std::vector<policy::Response::Field>& fields)
+{
+    r->headers_out.status = static_cast<ngx_uint_t>(status);
+    ngx_http_clear_content_length(r);
+    ngx_http_clear_accept_ranges(r);
+    if (!content_type.empty()) {
+        r->headers_out.content_type = copy(r->pool, content_type);
+        if (r->headers_out.content_type.data == nullptr) {
+            return NGX_ERROR;
+        }
+        // gzip_types and charset_types look at the type without parameters.
+        r->headers_out.content_type_len =
+            std::min(content_type.find(';'), content_type.size());
+        r->headers_out.content_type_lowcase = nullptr;
+    }
+    for (const auto& field : fields) {
+        if (push_header(r, field.name, field.value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+    return NGX_OK;
+}
+
+void send_reply(Ctx& ctx, policy::Reply reply)
+{
+    ngx_http_request_t* r = ctx.r;
+    ctx.reply = std::move(reply.body);
+    if (set_headers(r, reply.status, reply.content_type, reply.headers)
+        != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+    r->headers_out.content_length_n = static_cast<off_t>(ctx.reply.size());
+    if (ctx.reply.empty()) {
+        r->header_only = 1;
+    }
+    ctx.committed = true;
+    ngx_int_t rc = ngx_http_send_header(r);
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        ngx_http_finalize_request(r, rc);
+        return;
+    }
+
+    ngx_buf_t* b = static_cast<ngx_buf_t*>(
+        ngx_pcalloc(r->pool, sizeof(ngx_buf_t)));
+    if (b == nullptr) {
+        ngx_http_finalize_request(r, NGX_ERROR);
+        return;
+    }
+    b->pos = reinterpret_cast<u_char*>(ctx.reply.data());
+    b->last = b->pos + ctx.reply.size();
+    b->memory = 1;
+    b->last_buf = 1;
+    b->last_in_chain = 1;
+    ngx_chain_t out{b, nullptr};
+    ngx_http_finalize_request(r, ngx_http_output_filter(r, &out));
+}
+
+} // namespace
+
+ngx_int_t commit_stream(Ctx& ctx, const policy::Response& response)
+{
+    ngx_http_request_t* r = ctx.r;
+    if (set_headers(r, response.client_status(), response.content_type(),
+            response.headers())
+        != NGX_OK) {
+        return NGX_ERROR;
+    }
+    if (auto length = response.content_length()) {
+        r->headers_out.content_length_n = static_cast<off_t>(*length);
+    }
+    if (ctx.exchange->books().stream) {
+        // A proxy in front of us must not hold events back.
+        if (push_header(r, "Cache-Control", "no-cache") != NGX_OK
+            || push_header(r, "X-Accel-Buffering", "no") != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+    ctx.committed = true;
+    ctx.exchange->books().status = response.client_status();
+    stream_began(ctx);
+    ngx_int_t rc = ngx_http_send_header(r);
+    if (rc == NGX_ERROR || rc > NGX_OK) {
+        return NGX_ERROR;
+    }
+    return NGX_OK;
+}
+
+ngx_chain_t* to_chain(ngx_pool_t* pool, ngx_chain_t** free, ngx_buf_tag_t tag,
+    std::string_view bytes) noexcept
+{
+    ngx_chain_t* first = nullptr;
+    ngx_chain_t** next = &first;
+    ngx_buf_t* b = nullptr;
+    while (!bytes.empty()) {
+        ngx_chain_t* cl = ngx_chain_get_free_buf(pool, free);
+        if (cl == nullptr) {
+            return nullptr;
+        }
+        b = cl->buf;
+        if (b->start == nullptr) {
+            b->start = static_cast<u_char*>(ngx_palloc(pool, kOutputBuffer));
+            if (b->start == nullptr) {
+                return nullptr;
+            }
+            b->end = b->start + kOutputBuffer;
+        }
+        b->tag = tag;
+        b->temporary = 1;
+        b->memory = 0;
+        b->flush = 0;
+        b->last_buf = 0;
+        b->last_in_chain = 0;
+        b->pos = b->start;
+        size_t n = std::min(bytes.size(), kOutputBuffer);
+        b->last = ngx_cpymem(b->start, bytes.data(), n);
+        bytes.remove_prefix(n);
+        *next = cl;
+        next = &cl->next;
+        cl->next = nullptr;
+    }
+    if (b != nullptr) {
+        b->flush = 1;
+    }
+    return first;
+}
+
+void send_outcome(Ctx& ctx, policy::Outcome outcome)
+{
+    ngx_http_request_t* r = ctx.r;
+    if (!outcome.streamed) {
+        ctx.exchange->books().status = outcome.reply.status;
+        send_reply(ctx, std::move(outcome.reply));
+        return;
+    }
+
+    ctx.reply = ctx.run != nullptr ? std::move(ctx.run->tail) : std::string();
+    ctx.reply += outcome.tail;
+    if (outcome.broken) {
+        r->keepalive = 0;
+        if (ctx.reply.empty()) {
+            // Nothing can say that the body is cut but the connection.
+            ngx_http_finalize_request(r, NGX_ERROR);
+            return;
+        }
+    }
+    if (!ctx.reply.empty()) {
+        ngx_buf_t* b = static_cast<ngx_buf_t*>(
+            ngx_pcalloc(r->pool, sizeof(ngx_buf_t)));
+        if (b == nullptr) {
+            ngx_http_finalize_request(r, NGX_ERROR);
+            return;
+        }
+        b->pos = reinterpret_cast<u_char*>(ctx.reply.data());
+        b->last = b->pos + ctx.reply.size();
+        b->memory = 1;
+        b->last_buf = 1;
+        b->last_in_chain = 1;
+        ngx_chain_t out{b, nullptr};
+        ngx_http_finalize_request(r, ngx_http_output_filter(r, &out));
+        return;
+    }
+    ngx_http_finalize_request(r, ngx_http_send_special(r, NGX_HTTP_LAST));
+}
+
+} // namespace ai_proxy::http

@@ -1,0 +1,214 @@
+#include "http/ngx_http_ai_proxy.h"
+
+// nginx's side of a provider: timeouts, TLS, and which addresses serve it.
+
+namespace ai_proxy::http {
+
+namespace {
+
+constexpr size_t kBuffer = 8192;      // header of a response, then reads
+constexpr ngx_msec_t kDrain = 1000;   // wait for the end of a whole answer
+
+ngx_msec_t or_forever(uint64_t ms)
+{
+    // nginx has no "off"; a month is as good.
+    return ms != 0 ? static_cast<ngx_msec_t>(ms)
+                   : static_cast<ngx_msec_t>(30ull * 24 * 3600 * 1000);
+}
+
+ngx_int_t hide_headers(ngx_conf_t* cf, ngx_http_upstream_conf_t* conf)
+{
+    static ngx_str_t none[] = {{0, nullptr}};
+    ngx_http_upstream_conf_t previous;
+    ngx_memzero(&previous, sizeof(previous));
+    previous.hide_headers =
+        static_cast<ngx_array_t*>(NGX_CONF_UNSET_PTR);
+    previous.pass_headers =
+        static_cast<ngx_array_t*>(NGX_CONF_UNSET_PTR);
+    conf->hide_headers = previous.hide_headers;
+    conf->pass_headers = previous.pass_headers;
+    ngx_hash_init_t hash;
+    ngx_memzero(&hash, sizeof(hash));
+    hash.max_size = 512;
+    hash.bucket_size = ngx_align(64, ngx_cacheline_size);
+    static char name[] = "ai_proxy_headers_hash";
+    hash.name = name;
+    return ngx_http_upstream_hide_headers_hash(
+        cf, conf, &previous, none, &hash);
+}
+
+#if (NGX_HTTP_SSL)
+
+bool make_ssl(ngx_conf_t* cf, const provider::Options& options,
+    ngx_http_upstream_conf_t& conf)
+{
+    auto* ssl = static_cast<ngx_ssl_t*>(
+        ngx_pcalloc(cf->pool, sizeof(ngx_ssl_t)));
+    if (ssl == nullptr) {
+        return false;
+    }
+    ssl->log = cf->log;
+    if (ngx_ssl_create(ssl,
+            NGX_SSL_TLSv1_2 | NGX_SSL_TLSv1_3, nullptr)
+        != NGX_OK) {
+        return false;
+    }
+    ngx_pool_cleanup_t* cleanup = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cleanup == nullptr) {
+        ngx_ssl_cleanup_ctx(ssl);
+        return false;
+    }
+    cleanup->handler = ngx_ssl_cleanup_ctx;
+    cleanup->data = ssl;
+
+    if (!options.ssl_verify) {
+        log_text(NGX_LOG_WARN, cf->log,
+            "ai_proxy_provider \"" + options.name
+                + "\": \"ssl_verify off\": the provider's certificate is not "
+                  "checked");
+    } else if (options.ssl_trusted_certificate.empty()) {
+        if (SSL_CTX_set_default_verify_paths(ssl->ctx) != 1) {
+            ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0, const_cast<char*>(
+                "SSL_CTX_set_default_verify_paths() failed"));
+            return false;
+        }
+        SSL_CTX_set_verify_depth(ssl->ctx, 10);
+    } else {
+        ngx_str_t file = copy(cf->pool, options.ssl_trusted_certificate);
+        if (file.data == nullptr
+            || ngx_ssl_trusted_certificate(cf, ssl, &file, 10) != NGX_OK) {
+            return false;
+        }
+    }
+    SSL_CTX_set_session_cache_mode(ssl->ctx,
+        SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    conf.ssl = ssl;
+    conf.ssl_verify = options.ssl_verify;
+    conf.ssl_server_name = 1;
+    conf.ssl_session_reuse = 1;
+    return true;
+}
+
+#endif
+
+ngx_http_upstream_srv_conf_t* find_block(ngx_conf_t* cf, std::string_view host)
+{
+    auto* umcf = static_cast<ngx_http_upstream_main_conf_t*>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_upstream_module));
+    auto** uscf =
+        static_cast<ngx_http_upstream_srv_conf_t**>(umcf->upstreams.elts);
+    for (ngx_uint_t i = 0; i < umcf->upstreams.nelts; i++) {
+        // Only a block has servers; an implicit one is an address.
+        if (uscf[i]->servers != nullptr && uscf[i]->port == 0
+            && (uscf[i]->flags & NGX_HTTP_UPSTREAM_CREATE) != 0
+            && iequals(view(uscf[i]->host), host)) {
+            return uscf[i];
+        }
+    }
+    return nullptr;
+}
+
+bool set_peers(ngx_conf_t* cf, MainConf& mc, const config::Provider& provider,
+    const Position& position, ngx_http_upstream_conf_t& conf)
+{
+    conf.upstream = find_block(cf, provider.endpoint.host);
+    if (conf.upstream != nullptr) {
+        return true;
+    }
+    ngx_str_t file = copy(cf->pool, position.file);
+    ngx_http_ai_proxy_peer_options_t options;
+    ngx_memzero(&options, sizeof(options));
+    std::string host = provider.endpoint.host;
+    if (host.find(':') != std::string::npos && !host.starts_with("unix:")) {
+        host = "[" + host + "]";
+    }
+    options.name = to_ngx(std::string_view(provider.options.name));
+    options.host = copy(cf->pool, host);
+    options.port = provider.endpoint.port;
+    options.file = &file;
+    options.line = position.line;
+    options.keepalive = provider.options.keepalive;
+    conf.upstream = ngx_http_ai_proxy_peer_add(cf, &mc.peers, options);
+    return conf.upstream != nullptr;
+}
+
+bool fill(ngx_conf_t* cf, MainConf& mc, const config::Provider& provider,
+    const Position& position, Upstream& u)
+{
+    static ngx_str_t module = ngx_string("ai_proxy");
+    ngx_http_upstream_conf_t& conf = u.head_conf;
+    const provider::Options& options = provider.options;
+
+    conf.connect_timeout = or_forever(options.timeouts.connect);
+    conf.send_timeout = 60'000;
+    conf.read_timeout = or_forever(options.timeouts.first_byte);
+    conf.buffer_size = kBuffer;
+    conf.next_upstream = NGX_HTTP_UPSTREAM_FT_ERROR
+        | NGX_HTTP_UPSTREAM_FT_NON_IDEMPOTENT;
+    conf.ignore_headers = 0xffffffff;
+    conf.pass_request_headers = 0;
+    conf.pass_request_body = 0;
+    conf.module = module;
+    conf.socket_keepalive = 1;
+    ngx_ai_no_limit_rate(&conf);
+    if (hide_headers(cf, &conf) != NGX_OK
+        || !set_peers(cf, mc, provider, position, conf)) {
+        return false;
+    }
+#if (NGX_HTTP_SSL)
+    if (provider.endpoint.tls) {
+        if (!make_ssl(cf, options, conf)) {
+            return false;
+        }
+        u.ssl_name.value = copy(cf->pool, options.ssl_name.empty()
+                ? provider.endpoint.host
+                : options.ssl_name);
+        if (u.ssl_name.value.data == nullptr) {
+            return false;
+        }
+        conf.ssl_name = &u.ssl_name;
+    }
+#else
+    if (provider.endpoint.tls) {
+        log_at(cf->log, position,
+            "ai_proxy_provider \"" + options.name
+                + "\": https needs nginx with the SSL module");
+        return false;
+    }
+#endif
+    u.body_conf = conf;
+    u.body_conf.read_timeout = or_forever(options.timeouts.idle);
+    u.drain_conf = conf;
+    u.drain_conf.read_timeout = kDrain;
+    u.schema = provider.endpoint.tls ? ngx_str_t ngx_string("https://")
+                                     : ngx_str_t ngx_string("http://");
+    u.authority = provider.endpoint.authority();
+    return true;
+}
+
+} // namespace
+
+bool make_upstreams(ngx_conf_t* cf, MainConf& mc)
+{
+    Configuration& c = *mc.configuration;
+    size_t count = c.gateway.providers.size();
+    c.upstreams.resize(count); // never again: nginx keeps addresses of these
+    for (size_t i = 0; i < count; i++) {
+        const config::Provider& provider = *c.gateway.providers[i];
+        Upstream& u = c.upstreams[i];
+        if (provider.options.type->mock) {
+            continue;
+        }
+        if (!provider.options.location.empty()) {
+            u.location =
+                to_ngx(std::string_view(provider.options.location));
+            continue;
+        }
+        if (!fill(cf, mc, provider, c.provider_positions[i], u)) {
+            return false;
+        }
+    }
+    return ngx_http_ai_proxy_peer_resolve_all(cf, &mc.peers) == NGX_OK;
+}
+
+} // namespace ai_proxy::http

@@ -1,0 +1,438 @@
+#include "ngx/ngx.h"
+
+#include "http/ngx_http_ai_proxy_zone.h"
+#include "ngx/bridge.h"
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <tuple>
+
+extern "C" __attribute__((visibility("default"))) ngx_module_t
+    ngx_http_ai_proxy_module;
+
+using namespace ai_proxy;
+using metrics::Labels;
+using metrics::Series;
+
+namespace {
+
+constexpr size_t kBucketCount = 512;
+constexpr size_t kMaxSeries = 4096;
+constexpr size_t kMaxLabel = 255;
+constexpr std::string_view kOther = "other";
+
+// A series with its labels behind it.  Written once under the mutex, then
+// published; only the numbers change after that.
+struct Node {
+    Series series; // first: slab chunks begin on a cache line
+    std::atomic<Node*> next;
+    uint64_t hash;
+    uint8_t lengths[3];
+    char text[1];
+};
+
+size_t node_size(const Labels& l) noexcept
+{
+    size_t text = l.route.size() + l.provider.size() + l.model.size();
+    return std::max(sizeof(Node), offsetof(Node, text) + text);
+}
+
+} // namespace
+
+struct ngx_http_ai_proxy_zone_header_t {
+    uint64_t magic;
+    uint64_t layout;
+    std::atomic<uint64_t> capacity; // series that may be made
+    std::atomic<uint64_t> count;
+    std::atomic<uint64_t> overflows;
+    Node* other;
+    std::atomic<Node*> buckets[kBucketCount];
+};
+
+namespace {
+
+using Zone = ngx_http_ai_proxy_zone_t;
+using Header = ngx_http_ai_proxy_zone_header_t;
+
+constexpr uint64_t kMagic = 0x61695f70726f7879; // "ai_proxy"
+// Changes when a module of another version could not read this memory.
+constexpr uint64_t kLayout = (uint64_t(1) << 48)
+    | (uint64_t(sizeof(Series)) << 24) | (uint64_t(kErrorCodes) << 12)
+    | (uint64_t(sizeof(Header)) & 0xfff);
+
+class ShmLock {
+public:
+    explicit ShmLock(ngx_slab_pool_t* pool) noexcept : pool_(pool)
+    {
+        ngx_shmtx_lock(&pool_->mutex);
+    }
+    ~ShmLock() { ngx_shmtx_unlock(&pool_->mutex); }
+    ShmLock(const ShmLock&) = delete;
+    ShmLock& operator=(const ShmLock&) = delete;
+
+private:
+    ngx_slab_pool_t* pool_;
+};
+
+// FNV-1a; the labels are a few words and come from the configuration.
+uint64_t hash_of(const Labels& labels) noexcept
+{
+    uint64_t h = 0xcbf29ce484222325;
+    for (std::string_view part : {labels.route, labels.provider, labels.model})
+    {
+        for (char c : part) {
+            h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+        }
+        h = (h ^ 0xff) * 0x100000001b3;
+    }
+    return h ^ (h >> 32);
+}
+
+Labels labels_of(const Node& node) noexcept
+{
+    const char* p = node.text;
+    std::string_view route(p, node.lengths[0]);
+    p += route.size();
+    std::string_view provider(p, node.lengths[1]);
+    p += provider.size();
+    return {route, provider, {p, node.lengths[2]}};
+}
+
+Node* find(const Header& sh, const Labels& labels, uint64_t hash) noexcept
+{
+    Node* node
+        = sh.buckets[hash % kBucketCount].load(std::memory_order_acquire);
+    for (; node != nullptr; node = node->next.load(std::memory_order_acquire))
+    {
+        if (node->hash != hash) {
+            continue;
+        }
+        Labels l = labels_of(*node);
+        if (l.route == labels.route && l.provider == labels.provider
+            && l.model == labels.model)
+        {
+            return node;
+        }
+    }
+    return nullptr;
+}
+
+// Under the mutex.
+Node* insert(ngx_slab_pool_t* shpool, Header& sh, const Labels& labels,
+    uint64_t hash) noexcept
+{
+    void* memory = ngx_slab_alloc_locked(shpool, node_size(labels));
+    if (memory == nullptr) {
+        // Nothing that is allocated here is ever freed: do not ask again.
+        sh.capacity = sh.count.load();
+        return nullptr;
+    }
+    Node* node = new (memory) Node();
+    node->hash = hash;
+    char* p = node->text;
+    size_t i = 0;
+    for (std::string_view part : {labels.route, labels.provider, labels.model})
+    {
+        node->lengths[i++] = static_cast<uint8_t>(part.size());
+        ngx_memcpy(p, part.data(), part.size());
+        p += part.size();
+    }
+
+    std::atomic<Node*>& bucket = sh.buckets[hash % kBucketCount];
+    node->next.store(bucket.load(std::memory_order_relaxed));
+    bucket.store(node, std::memory_order_release);
+    sh.count.fetch_add(1, std::memory_order_relaxed);
+    return node;
+}
+
+// Half of the memory at most, so that what shares the zone has room too.
+size_t capacity(const ngx_slab_pool_t* shpool) noexcept
+{
+    size_t per_page = ngx_pagesize / std::bit_ceil(sizeof(Node) + 64);
+    size_t pages = shpool->pfree / 2;
+    return std::clamp<size_t>(pages * per_page, 1, kMaxSeries);
+}
+
+ngx_int_t make_header(ngx_shm_zone_t* shm_zone, Zone& zone) noexcept
+{
+    void* memory = ngx_slab_alloc(zone.shpool, sizeof(Header));
+    if (memory == nullptr) {
+        return NGX_ERROR;
+    }
+    zone.sh = new (memory) Header();
+    zone.sh->magic = kMagic;
+    zone.sh->layout = kLayout;
+    zone.sh->capacity = capacity(zone.shpool);
+
+    constexpr std::string_view kWhere = " in ai_proxy_zone \"%V\"%Z";
+    size_t length = kWhere.size() + shm_zone->shm.name.len;
+    zone.shpool->log_ctx
+        = static_cast<u_char*>(ngx_slab_alloc(zone.shpool, length));
+    if (zone.shpool->log_ctx == nullptr) {
+        return NGX_ERROR;
+    }
+    ngx_sprintf(zone.shpool->log_ctx, kWhere.data(), &shm_zone->shm.name);
+    // A full zone is expected; its users say so in their own words.
+    zone.shpool->log_nomem = 0;
+
+    Labels other{kOther, kOther, kOther};
+    zone.sh->other = insert(zone.shpool, *zone.sh, other, hash_of(other));
+    if (zone.sh->other == nullptr) {
+        return NGX_ERROR;
+    }
+    zone.shpool->data = zone.sh;
+    return NGX_OK;
+}
+
+ngx_int_t init_zone(ngx_shm_zone_t* shm_zone, void* data) noexcept
+{
+    auto& zone = *static_cast<Zone*>(shm_zone->data);
+    const auto* old = static_cast<const Zone*>(data);
+    zone.shpool = reinterpret_cast<ngx_slab_pool_t*>(shm_zone->shm.addr);
+
+    if (old == nullptr && !shm_zone->shm.exists) {
+        return make_header(shm_zone, zone);
+    }
+
+    zone.sh = old != nullptr ? old->sh
+                             : static_cast<Header*>(zone.shpool->data);
+    if (zone.sh == nullptr || zone.sh->magic != kMagic
+        || zone.sh->layout != kLayout)
+    {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+            "ai_proxy_zone \"%V\" was made by another version of the module, "
+            "restart nginx instead of reloading it",
+            &shm_zone->shm.name);
+        return NGX_ERROR;
+    }
+    return NGX_OK;
+}
+
+Zone& zone_of(ngx_command_t* cmd, void* conf) noexcept
+{
+    return *reinterpret_cast<Zone*>(static_cast<char*>(conf) + cmd->offset);
+}
+
+char* refuse(
+    ngx_conf_t* cf, std::string_view reason, const ngx_str_t& value) noexcept
+{
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%*s \"%V\"", reason.size(),
+        reason.data(), &value);
+    return static_cast<char*>(NGX_CONF_ERROR);
+}
+
+char* set_content_handler(ngx_conf_t* cf, ngx_command_t* cmd, void* conf,
+    const char* name, ngx_http_handler_pt handler) noexcept
+{
+    auto* clcf = static_cast<ngx_http_core_loc_conf_t*>(
+        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+    if (clcf->handler == handler) {
+        return const_cast<char*>("is duplicate");
+    }
+    clcf->handler = handler;
+
+    Zone& zone = zone_of(cmd, conf);
+    if (zone.user == nullptr) {
+        zone.user = name;
+        zone.user_file = cf->conf_file->file.name;
+        zone.user_line = cf->conf_file->line;
+    }
+    return NGX_CONF_OK;
+}
+
+struct Snapshot {
+    std::vector<metrics::Row> rows;
+    metrics::Totals totals;
+};
+
+Snapshot snapshot(const Zone& zone)
+{
+    Snapshot out;
+    const Header& sh = *zone.sh;
+    out.totals.series = sh.count.load(std::memory_order_relaxed);
+    out.totals.dropped_series = sh.overflows.load(std::memory_order_relaxed);
+    out.totals.zone_bytes = zone.shm_zone->shm.size;
+    out.totals.zone_bytes_free = zone.shpool->pfree * ngx_pagesize;
+
+    out.rows.reserve(out.totals.series);
+    for (const auto& bucket : sh.buckets) {
+        const Node* node = bucket.load(std::memory_order_acquire);
+        for (; node != nullptr;
+             node = node->next.load(std::memory_order_acquire))
+        {
+            // Shown once it has something to say.
+            if (node != sh.other || out.totals.dropped_series != 0) {
+                out.rows.push_back({labels_of(*node), &node->series});
+            }
+        }
+    }
+    std::sort(out.rows.begin(), out.rows.end(),
+        [](const metrics::Row& a, const metrics::Row& b) {
+            return std::tie(a.labels.route, a.labels.provider, a.labels.model)
+                < std::tie(b.labels.route, b.labels.provider, b.labels.model);
+        });
+    return out;
+}
+
+using Expose = std::string(
+    std::span<const metrics::Row>, const metrics::Totals&);
+
+ngx_int_t send(ngx_http_request_t* r, std::string_view type, Expose* expose)
+{
+    if (!(r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD))) {
+        return NGX_HTTP_NOT_ALLOWED;
+    }
+    ngx_int_t rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+    const Zone* zone = ngx_http_ai_proxy_zone_of(r);
+    if (zone == nullptr || zone->sh == nullptr) {
+        return NGX_HTTP_NOT_FOUND;
+    }
+
+    Snapshot s = snapshot(*zone);
+    std::string body = expose(s.rows, s.totals);
+
+    r->headers_out.status = NGX_HTTP_OK;
+    r->headers_out.content_length_n = static_cast<off_t>(body.size());
+    r->headers_out.content_type = to_ngx(type);
+    r->headers_out.content_type_len
+        = std::min(type.find(';'), type.size());
+    r->headers_out.content_type_lowcase = nullptr;
+
+    rc = ngx_http_send_header(r);
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+    ngx_buf_t* b = ngx_create_temp_buf(r->pool, body.size());
+    if (b == nullptr) {
+        return NGX_ERROR;
+    }
+    b->last = ngx_cpymem(b->last, body.data(), body.size());
+    b->last_buf = r == r->main;
+    b->last_in_chain = 1;
+    ngx_chain_t out{b, nullptr};
+    return ngx_http_output_filter(r, &out);
+}
+
+} // namespace
+
+
+char* ngx_http_ai_proxy_set_zone(
+    ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept
+{
+    Zone& zone = zone_of(cmd, conf);
+    auto* value = static_cast<ngx_str_t*>(cf->args->elts);
+    if (zone.shm_zone != nullptr) {
+        return const_cast<char*>("is duplicate");
+    }
+    if (value[1].len == 0) {
+        return refuse(cf, "invalid zone name", value[1]);
+    }
+    ssize_t size = ngx_parse_size(&value[2]);
+    if (size == NGX_ERROR) {
+        return refuse(cf, "invalid zone size", value[2]);
+    }
+    if (size < static_cast<ssize_t>(8 * ngx_pagesize)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+            "zone \"%V\" is too small, it takes at least %uzk", &value[1],
+            8 * ngx_pagesize / 1024);
+        return static_cast<char*>(NGX_CONF_ERROR);
+    }
+
+    zone.shm_zone = ngx_shared_memory_add(cf, &value[1],
+        static_cast<size_t>(size), &ngx_http_ai_proxy_module);
+    if (zone.shm_zone == nullptr) {
+        return static_cast<char*>(NGX_CONF_ERROR);
+    }
+    zone.shm_zone->init = init_zone;
+    zone.shm_zone->data = &zone;
+    return NGX_CONF_OK;
+}
+
+
+char* ngx_http_ai_proxy_set_metrics(
+    ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept
+{
+    return set_content_handler(cf, cmd, conf, "ai_proxy_metrics",
+        ngx_http_ai_proxy_metrics_handler);
+}
+
+
+char* ngx_http_ai_proxy_set_status(
+    ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept
+{
+    return set_content_handler(
+        cf, cmd, conf, "ai_proxy_status", ngx_http_ai_proxy_status_handler);
+}
+
+
+ngx_int_t ngx_http_ai_proxy_zone_check(
+    ngx_conf_t* cf, const ngx_http_ai_proxy_zone_t* zone) noexcept
+{
+    if (zone->user == nullptr || zone->shm_zone != nullptr) {
+        return NGX_OK;
+    }
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+        "\"%s\" requires \"ai_proxy_zone\" in %V:%ui", zone->user,
+        &zone->user_file, zone->user_line);
+    return NGX_ERROR;
+}
+
+
+Series* ngx_http_ai_proxy_series(
+    ngx_http_ai_proxy_zone_t* zone, const Labels& asked) noexcept
+{
+    if (zone->sh == nullptr) {
+        return nullptr;
+    }
+    Header& sh = *zone->sh;
+    Labels labels{asked.route.substr(0, kMaxLabel),
+        asked.provider.substr(0, kMaxLabel), asked.model.substr(0, kMaxLabel)};
+    uint64_t hash = hash_of(labels);
+
+    Node* node = find(sh, labels, hash);
+    if (node == nullptr
+        && sh.count < sh.capacity)
+    {
+        ShmLock lock(zone->shpool);
+        node = find(sh, labels, hash);
+        if (node == nullptr && sh.count < sh.capacity) {
+            node = insert(zone->shpool, sh, labels, hash);
+        }
+    }
+    if (node != nullptr) {
+        return &node->series;
+    }
+
+    if (sh.overflows.fetch_add(1, std::memory_order_relaxed) == 0) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+            "ai_proxy: zone \"%V\" has no room for more series, they are "
+            "counted as \"other\"",
+            &zone->shm_zone->shm.name);
+    }
+    return &sh.other->series;
+}
+
+
+ngx_int_t ngx_http_ai_proxy_metrics_handler(ngx_http_request_t* r) noexcept
+{
+    return guard(r->connection->log,
+        static_cast<ngx_int_t>(NGX_HTTP_INTERNAL_SERVER_ERROR), [&] {
+            return send(r, "text/plain; version=0.0.4; charset=utf-8",
+                metrics::prometheus);
+        });
+}
+
+
+ngx_int_t ngx_http_ai_proxy_status_handler(ngx_http_request_t* r) noexcept
+{
+    return guard(r->connection->log,
+        static_cast<ngx_int_t>(NGX_HTTP_INTERNAL_SERVER_ERROR),
+        [&] { return send(r, "application/json", metrics::status_json); });
+}

@@ -1,0 +1,57 @@
+#pragma once
+
+#include "ngx/ngx.h"
+
+#include "core/metrics/registry.h"
+
+// The shared memory of ai_proxy_zone: the series of the metrics, found without
+// a lock once they exist, and what ai_proxy_metrics and ai_proxy_status say of
+// them.  Series are never freed: a pointer to one is good for the life of the
+// worker.  They survive a reload as long as name and size stay.
+using ngx_http_ai_proxy_series_t = ai_proxy::metrics::Series;
+
+struct ngx_http_ai_proxy_zone_header_t;
+
+// Embedded in the main conf, zeroed.
+struct ngx_http_ai_proxy_zone_t {
+    ngx_shm_zone_t* shm_zone; // nullptr: no ai_proxy_zone
+    ngx_slab_pool_t* shpool;
+    ngx_http_ai_proxy_zone_header_t* sh;
+    // the first directive that needs the zone, for the message
+    const char* user;
+    ngx_str_t user_file;
+    ngx_uint_t user_line;
+};
+
+// Setters.  All three have NGX_HTTP_MAIN_CONF_OFFSET and the offset of the
+// zone in the main conf, also the two that stand in a location:
+//   { ngx_string("ai_proxy_zone"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE2,
+//     ngx_http_ai_proxy_set_zone, NGX_HTTP_MAIN_CONF_OFFSET,
+//     offsetof(MainConf, zone), nullptr },
+//   { ngx_string("ai_proxy_metrics"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS,
+//     ngx_http_ai_proxy_set_metrics, NGX_HTTP_MAIN_CONF_OFFSET,
+//     offsetof(MainConf, zone), nullptr },
+char* ngx_http_ai_proxy_set_zone(
+    ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
+char* ngx_http_ai_proxy_set_metrics(
+    ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
+char* ngx_http_ai_proxy_set_status(
+    ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
+
+// Of init_main_conf: the directives that need the zone have one.
+ngx_int_t ngx_http_ai_proxy_zone_check(
+    ngx_conf_t* cf, const ngx_http_ai_proxy_zone_t* zone) noexcept;
+
+// The series with these labels; made if it is new, the one named "other" when
+// the zone is full.  nullptr only without a zone.
+ngx_http_ai_proxy_series_t* ngx_http_ai_proxy_series(
+    ngx_http_ai_proxy_zone_t* zone,
+    const ai_proxy::metrics::Labels& labels) noexcept;
+
+// Content handlers.
+ngx_int_t ngx_http_ai_proxy_metrics_handler(ngx_http_request_t* r) noexcept;
+ngx_int_t ngx_http_ai_proxy_status_handler(ngx_http_request_t* r) noexcept;
+
+// Defined by the module: the zone of the main conf.
+ngx_http_ai_proxy_zone_t* ngx_http_ai_proxy_zone_of(
+    ngx_http_request_t* r) noexcept;

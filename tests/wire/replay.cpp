@@ -1,0 +1,459 @@
+// Drives the core with recorded exchanges: feeds a provider's response through
+// policy::Response, or shows what a client's request becomes on its way to a
+// provider.  One JSON line out per job.
+//
+//   wire_replay --provider TYPE [--option k=v]... [--api chat] [--model M]
+//       [--stream] [--show-usage] [--split N|events] FIXTURE.json
+//   wire_replay --request --provider TYPE [--option k=v]... BODY.json
+//   wire_replay --batch < jobs      one JSON object per line:
+//     {"fixture": PATH, "provider": TYPE, "options": {k: v}, "api": "chat",
+//      "model": M, "stream": true, "show_usage": true, "split": N|"events",
+//      "clean": true}      "response": {...} may stand instead of "fixture"
+//     {"request": {...}, "provider": TYPE, "options": {}, "model": M,
+//      "path": "/v1/chat/completions"}
+
+#include "core/config/gateway.h"
+#include "core/dialect/error_writer.h"
+#include "core/json/writer.h"
+#include "core/policy/exchange.h"
+#include "core/policy/response.h"
+#include "core/provider/registry.h"
+
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace ai_proxy;
+
+constexpr int64_t kNow = 1'700'000'000;
+
+struct Api {
+    std::string_view word, path;
+};
+
+constexpr Api kApis[] = {
+    {"chat", "/v1/chat/completions"},
+    {"completions", "/v1/completions"},
+    {"embeddings", "/v1/embeddings"},
+    {"responses", "/v1/responses"},
+    {"messages", "/v1/messages"},
+    {"models", "/v1/models"},
+    {"moderations", "/v1/moderations"},
+    {"images", "/v1/images/generations"},
+    {"rerank", "/v1/rerank"},
+};
+
+std::string_view path_of(std::string_view word)
+{
+    for (const Api& api : kApis) {
+        if (api.word == word) {
+            return api.path;
+        }
+    }
+    return word; // a path itself
+}
+
+bool read_file(const std::string& path, std::string& out)
+{
+    std::ifstream in(path, std::ios::binary);
+    out.assign(std::istreambuf_iterator<char>(in), {});
+    return static_cast<bool>(in) || in.eof();
+}
+
+void failure(std::string& out, const Error& error)
+{
+    json::Writer w(out);
+    w.begin_object().key("error").begin_object();
+    w.field("code", describe(error.code).name);
+    w.field("message", error.message);
+    w.field("param", error.param);
+    w.field("type", error.type);
+    w.field("provider_code", error.provider_code);
+    w.field("status", int64_t{error.http_status()});
+    w.end_object().end_object();
+}
+
+std::vector<std::string_view> words_of(
+    std::string_view name, std::string_view value)
+{
+    std::vector<std::string_view> words{name};
+    while (!value.empty()) {
+        const size_t space = value.find(' ');
+        if (space != 0) {
+            words.push_back(value.substr(0, space));
+        }
+        value = space == std::string_view::npos ? std::string_view()
+                                                : value.substr(space + 1);
+    }
+    return words;
+}
+
+Result<std::unique_ptr<config::Provider>> build_provider(json::Node job)
+{
+    config::ProviderBuilder builder(
+        "replayed", [](std::string_view) -> Result<std::string> {
+            return make_error(ErrorCode::internal, "no secrets here");
+        });
+    const std::string_view type = job["provider"].string_or();
+    if (auto r = builder.line({"type", type}); !r) {
+        return std::move(r).error();
+    }
+    const json::Node options = job["options"];
+    if (!options["api_token"].exists()) {
+        // A type without credentials refuses the field.
+        static_cast<void>(builder.line({"api_token", "replay-token"}).ok());
+    }
+    for (const json::Member option : options.members()) {
+        std::string text(option.value.string_or());
+        if (const auto number = option.value.integer()) {
+            text = std::to_string(*number);
+        }
+        if (const auto flag = option.value.boolean()) {
+            text = *flag ? "on" : "off";
+        }
+        if (auto r = builder.line(words_of(option.key, text)); !r) {
+            return std::move(r).error();
+        }
+    }
+    return builder.finish();
+}
+
+struct Recording {
+    int status = 200;
+    std::vector<Header> headers;
+    std::string body;
+};
+
+Recording read_response(json::Node response)
+{
+    Recording out;
+    out.status = static_cast<int>(response["status"].integer().value_or(200));
+    for (const json::Member header : response["headers"].members()) {
+        out.headers.push_back({header.key, header.value.string_or()});
+    }
+    if (const auto text = response["body_text"].string()) {
+        out.body = *text;
+    } else if (response["body"].exists()) {
+        json::append_value(out.body, response["body"]);
+    }
+    return out;
+}
+
+// Length of the piece at the front of text.
+size_t cut(std::string_view text, json::Node split)
+{
+    if (split.string_or() == "events") {
+        size_t end = text.size();
+        for (const std::string_view blank : {"\n\n", "\r\n\r\n", "\r\r"}) {
+            const size_t at = text.find(blank);
+            if (at != std::string_view::npos) {
+                end = std::min(end, at + blank.size());
+            }
+        }
+        return end;
+    }
+    const auto n = split.integer().value_or(0);
+    return n > 0 ? std::min(text.size(), static_cast<size_t>(n)) : text.size();
+}
+
+const char* name_of(policy::Response::State state)
+{
+    switch (state) {
+    case policy::Response::State::more:
+        return "more";
+    case policy::Response::State::whole:
+        return "whole";
+    case policy::Response::State::failed:
+        return "failed";
+    }
+    return "";
+}
+
+void write_usage(json::Writer& w, const chat::Usage& usage)
+{
+    w.key("usage").begin_object();
+    w.field("known", usage.known);
+    w.field("prompt", usage.prompt).field("completion", usage.completion);
+    w.field("total", usage.total).field("cache_read", usage.cache_read);
+    w.field("cache_write", usage.cache_write);
+    w.field("reasoning", usage.reasoning);
+    w.end_object();
+}
+
+void write_result(std::string& out, policy::Response& response,
+    std::string streamed)
+{
+    const bool failed = response.state() == policy::Response::State::failed;
+    const bool committed = !streamed.empty();
+    std::string tail;
+    if (failed) {
+        if (committed) {
+            write_error_event(
+                tail, dialect::Dialect::openai, response.error());
+        } else {
+            dialect::write_error_body(
+                tail, dialect::Dialect::openai, response.error());
+        }
+    }
+    json::Writer w(out);
+    w.begin_object().field("state", name_of(response.state()));
+    w.field("status", int64_t{response.status()});
+    w.field("client_status",
+        committed ? int64_t{response.status()}
+                  : int64_t{response.client_status()});
+    w.field("content_type", response.content_type());
+    w.field("streaming", response.streaming());
+    w.field("committed", committed);
+    w.key("headers").begin_object();
+    for (const auto& field : response.headers()) {
+        w.field(field.name, field.value);
+    }
+    w.end_object();
+    w.field("retry_after_ms", static_cast<int64_t>(response.retry_after_ms()));
+    write_usage(w, response.usage());
+    w.field("finish", chat::to_text(response.finish()));
+    w.field("first_token", static_cast<int64_t>(response.first_token()));
+    if (response.state() == policy::Response::State::whole
+        && !response.streaming()) {
+        streamed = response.take_body();
+    }
+    w.field("output", streamed).field("tail", tail);
+    w.key("error");
+    if (failed) {
+        const Error& error = response.error();
+        w.begin_object().field("code", describe(error.code).name);
+        w.field("message", error.message).field("param", error.param);
+        w.field("type", error.type);
+        w.field("provider_code", error.provider_code);
+        w.field("status", int64_t{error.http_status()}).end_object();
+    } else {
+        w.null();
+    }
+    w.end_object();
+}
+
+void replay(json::Node job, json::Node exchange, std::string& out)
+{
+    auto provider = build_provider(job);
+    if (!provider) {
+        failure(out, provider.error());
+        return;
+    }
+    const Recording recording = read_response(exchange);
+    policy::ResponseContext context;
+    context.provider = provider->get();
+    context.api = dialect::recognise(path_of(job["api"].string_or("chat")));
+    context.convert = context.api == dialect::Api::chat_completions
+        && !provider::relays((*provider)->options);
+    context.stream = job["stream"].boolean().value_or(
+        recording.body.starts_with("data:"));
+    context.show_usage = job["show_usage"].boolean().value_or(false);
+    context.model = job["model"].string_or("model");
+    context.fallback_id = "chatcmpl-replay";
+    context.now_seconds = kNow;
+    policy::Response response(context);
+    response.head(recording.status, recording.headers);
+    std::string streamed;
+    std::string_view rest = recording.body;
+    policy::Micros now = 1;
+    while (!rest.empty()
+        && response.state() == policy::Response::State::more) {
+        const size_t n = cut(rest, job["split"]);
+        // A copy of its own size, so that a sanitizer sees every overrun.
+        const std::vector<char> piece(rest.begin(), rest.begin() + n);
+        response.feed({piece.data(), n}, streamed, now++);
+        rest.remove_prefix(n);
+    }
+    response.end(job["clean"].boolean().value_or(true), streamed, now);
+    write_result(out, response, std::move(streamed));
+}
+
+bool is_credential(std::string_view name)
+{
+    return iequals(name, "authorization") || iequals(name, "api-key")
+        || iequals(name, "x-api-key") || iequals(name, "x-goog-api-key");
+}
+
+void write_outbound(std::string& out, const provider::Outbound& outbound)
+{
+    std::string body;
+    for (const std::string_view piece : outbound.body) {
+        body += piece;
+    }
+    json::Writer w(out);
+    w.begin_object().key("outbound").begin_object();
+    w.field("method", outbound.method).field("path", outbound.path);
+    w.key("headers").begin_object();
+    for (const auto& [name, value] : outbound.headers) {
+        if (!is_credential(name)) {
+            w.field(name, value);
+        }
+    }
+    w.end_object();
+    w.field("body", body).end_object().end_object();
+}
+
+void request(json::Node job, json::Node body_node, std::string& out)
+{
+    auto provider = build_provider(job);
+    if (!provider) {
+        failure(out, provider.error());
+        return;
+    }
+    config::Gateway gateway;
+    gateway.providers.push_back(std::move(*provider));
+    gateway.key_counts.push_back(1);
+    route::Route route;
+    route.targets.emplace_back();
+    route.targets[0].model = job["model"].string_or();
+    config::Site site;
+    site.routes.push_back(&route);
+    policy::ClientHead head;
+    head.method = "POST";
+    head.path = job["path"].string_or("/v1/chat/completions");
+    head.content_type = "application/json";
+    std::string body;
+    json::append_value(body, body_node);
+    const size_t length = body.size();
+    body.resize(length + json::kPadding);
+    policy::Exchange exchange(gateway, site, head, 1);
+    if (auto r = exchange.receive(body.data(), length); !r) {
+        failure(out, r.error());
+        return;
+    }
+    auto attempt = exchange.make_try(route.targets[0], 0, kNow, 1);
+    if (!attempt) {
+        failure(out, attempt.error());
+        return;
+    }
+    write_outbound(out, (*attempt)->outbound);
+}
+
+void run(json::Node job, std::string& out)
+{
+    if (job["request"].exists()) {
+        request(job, job["request"], out);
+        return;
+    }
+    if (job["response"].exists()) {
+        replay(job, job["response"], out);
+        return;
+    }
+    std::string text;
+    const std::string path(job["fixture"].string_or());
+    json::Parser parser;
+    if (path.empty() || !read_file(path, text)) {
+        failure(out,
+            make_error(ErrorCode::internal, "cannot read \"" + path + "\""));
+        return;
+    }
+    auto fixture = parser.parse(std::string_view(text));
+    if (!fixture) {
+        failure(out, fixture.error());
+        return;
+    }
+    replay(job, (*fixture)["response"], out);
+}
+
+void run_text(std::string_view text)
+{
+    std::string out;
+    json::Parser parser;
+    auto job = parser.parse(text);
+    if (job) {
+        run(*job, out);
+    } else {
+        failure(out, job.error());
+    }
+    out += '\n';
+    std::fwrite(out.data(), 1, out.size(), stdout);
+    std::fflush(stdout);
+}
+
+int batch()
+{
+    std::string line;
+    for (int c; (c = std::getc(stdin)) != EOF;) {
+        if (c != '\n') {
+            line += static_cast<char>(c);
+        } else {
+            run_text(line);
+            line.clear();
+        }
+    }
+    if (!line.empty()) {
+        run_text(line);
+    }
+    return 0;
+}
+
+int usage_error()
+{
+    std::fputs("usage: wire_replay --batch | [--request] --provider TYPE "
+               "[--option k=v]... [--api A] [--model M] [--stream] "
+               "[--show-usage] [--split N|events] FILE\n",
+        stderr);
+    return 2;
+}
+
+// The words of the command line as the job they stand for.
+int single(const std::vector<std::string_view>& words)
+{
+    std::string job, options, file, text;
+    bool is_request = false;
+    json::Writer w(job), o(options);
+    w.begin_object();
+    o.begin_object();
+    for (size_t i = 0; i < words.size(); ++i) {
+        const std::string_view word = words[i];
+        if (word == "--request") {
+            is_request = true;
+        } else if (word == "--stream") {
+            w.field("stream", true);
+        } else if (word == "--show-usage") {
+            w.field("show_usage", true);
+        } else if (word.starts_with("--") && i + 1 < words.size()) {
+            const std::string_view value = words[++i];
+            const size_t equals = value.find('=');
+            const auto number = parse_uint(value);
+            if (word == "--option" && equals != std::string_view::npos) {
+                o.field(value.substr(0, equals), value.substr(equals + 1));
+            } else if (word == "--split" && number) {
+                w.field("split", static_cast<int64_t>(*number));
+            } else {
+                w.field(word.substr(2), value);
+            }
+        } else {
+            file = word;
+        }
+    }
+    o.end_object();
+    w.key("options").raw(options);
+    if (file.empty()) {
+        return usage_error();
+    }
+    if (!is_request) {
+        w.field("fixture", file);
+    } else if (read_file(file, text)) {
+        w.key("request").raw(text);
+    }
+    w.end_object();
+    run_text(job);
+    return 0;
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    const std::vector<std::string_view> words(argv + 1, argv + argc);
+    if (words.size() == 1 && words[0] == "--batch") {
+        return batch();
+    }
+    return words.empty() ? usage_error() : single(words);
+}
