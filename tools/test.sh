@@ -174,9 +174,16 @@ part_style()
         clang-format-14 --dry-run -Werror $(cxx_files)
     check "scripts pass shellcheck" shellcheck -x run .ci/run tools/*.sh \
         debian/tests/chat tests/package/*.sh
-    for file in tests/style/*.py; do
-        check "$(basename "$file" .py | tr _ ' ')" python3 "$file"
-    done
+    check "source text: ASCII, line counts, no machine paths" \
+        python3 tests/style/source_text.py
+    check "layers: includes point down" python3 tests/style/layers.py
+    check "src/sources lists every file" python3 tests/style/file_list.py
+    check "the coroutine lint finds what it must" \
+        python3 tests/style/coroutine_lint.py --self-test
+    check "coroutines keep inside their fence" \
+        python3 tests/style/coroutine_lint.py src tests/unit
+    check "README.md documents every directive, field and variable" \
+        python3 tests/style/reference.py
 }
 
 # The glue as clang sees it: nginx's include folders, no code generation.

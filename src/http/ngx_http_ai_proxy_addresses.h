@@ -3,7 +3,7 @@
 #include "http/ngx_http_ai_proxy_peer.h"
 
 // The addresses behind a provider's name: where they come from and how they
-// stay current.  Only the two files of the balancer include this.
+// stay current.  Only the files of the balancer include this.
 namespace ai_proxy::http {
 
 struct Address {
@@ -36,13 +36,13 @@ struct IdleConnection {
 [[nodiscard]] Address* find_address(AddressList* list,
     const ngx_sockaddr_t& sockaddr, socklen_t socklen) noexcept;
 
-// Starts the first query of this worker, if names are resolved at run time.
-void start_resolving(
-    ngx_http_ai_proxy_peer_conf_t& conf, ngx_msec_t delay) noexcept;
+// Of the configuration; nullptr without memory.
+[[nodiscard]] AddressList* from_url(
+    ngx_pool_t* pool, const ngx_url_t& url, in_port_t port) noexcept;
+
 // A request needs an address and there is none: asks now rather than at the
 // next regular time.
 void resolve_now(ngx_http_ai_proxy_peer_conf_t& conf) noexcept;
-void stop_resolving(ngx_http_ai_proxy_peer_conf_t& conf) noexcept;
 
 // Defined by the balancer.
 ngx_int_t init_peer(
@@ -57,11 +57,11 @@ struct ngx_http_ai_proxy_peer_conf_t {
     ngx_http_ai_proxy_peer_conf_t* next;
     ngx_http_upstream_srv_conf_t uscf;
 
-    ngx_str_t name;  // of the provider
-    ngx_str_t host;  // as the resolver wants it
-    ngx_str_t url;   // host:port
+    ngx_str_t name; // of the provider
+    ngx_str_t host; // as the resolver wants it
+    ngx_str_t url;  // host:port
     in_port_t port;
-    bool literal;    // an address or a socket: nothing to resolve
+    bool literal; // an address or a socket: nothing to resolve
     ngx_str_t file;
     ngx_uint_t line;
 
@@ -85,7 +85,6 @@ struct ngx_http_ai_proxy_peer_conf_t {
     ngx_ssl_session_t* session;
 #endif
 
-    bool resolving;            // started in this process
     ngx_resolver_ctx_t* query; // under way
     ngx_event_t timer;         // to the next query
     ngx_uint_t failures;       // queries in a row

@@ -1,7 +1,6 @@
 #include "ngx/ngx.h"
 
 #include "http/ngx_http_ai_proxy_zone.h"
-#include "ngx/bridge.h"
 
 #include <algorithm>
 #include <atomic>
@@ -11,8 +10,8 @@
 #include <new>
 #include <tuple>
 
-extern "C" __attribute__((visibility("default"))) ngx_module_t
-    ngx_http_ai_proxy_module;
+extern "C" __attribute__((visibility("default")))
+ngx_module_t ngx_http_ai_proxy_module;
 
 using namespace ai_proxy;
 using metrics::Labels;
@@ -104,10 +103,9 @@ Labels labels_of(const Node& node) noexcept
 
 Node* find(const Header& sh, const Labels& labels, uint64_t hash) noexcept
 {
-    Node* node
-        = sh.buckets[hash % kBucketCount].load(std::memory_order_acquire);
-    for (; node != nullptr; node = node->next.load(std::memory_order_acquire))
-    {
+    Node* node =
+        sh.buckets[hash % kBucketCount].load(std::memory_order_acquire);
+    for (; node != nullptr; node = node->next.load(std::memory_order_acquire)) {
         if (node->hash != hash) {
             continue;
         }
@@ -170,8 +168,8 @@ ngx_int_t make_header(ngx_shm_zone_t* shm_zone, Zone& zone) noexcept
 
     constexpr std::string_view kWhere = " in ai_proxy_zone \"%V\"%Z";
     size_t length = kWhere.size() + shm_zone->shm.name.len;
-    zone.shpool->log_ctx
-        = static_cast<u_char*>(ngx_slab_alloc(zone.shpool, length));
+    zone.shpool->log_ctx =
+        static_cast<u_char*>(ngx_slab_alloc(zone.shpool, length));
     if (zone.shpool->log_ctx == nullptr) {
         return NGX_ERROR;
     }
@@ -198,8 +196,8 @@ ngx_int_t init_zone(ngx_shm_zone_t* shm_zone, void* data) noexcept
         return make_header(shm_zone, zone);
     }
 
-    zone.sh = old != nullptr ? old->sh
-                             : static_cast<Header*>(zone.shpool->data);
+    zone.sh =
+        old != nullptr ? old->sh : static_cast<Header*>(zone.shpool->data);
     if (zone.sh == nullptr || zone.sh->magic != kMagic
         || zone.sh->layout != kLayout)
     {
@@ -223,101 +221,6 @@ char* refuse(
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%*s \"%V\"", reason.size(),
         reason.data(), &value);
     return static_cast<char*>(NGX_CONF_ERROR);
-}
-
-char* set_content_handler(ngx_conf_t* cf, ngx_command_t* cmd, void* conf,
-    const char* name, ngx_http_handler_pt handler) noexcept
-{
-    auto* clcf = static_cast<ngx_http_core_loc_conf_t*>(
-        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
-    if (clcf->handler == handler) {
-        return const_cast<char*>("is duplicate");
-    }
-    clcf->handler = handler;
-
-    Zone& zone = zone_of(cmd, conf);
-    if (zone.user == nullptr) {
-        zone.user = name;
-        zone.user_file = cf->conf_file->file.name;
-        zone.user_line = cf->conf_file->line;
-    }
-    return NGX_CONF_OK;
-}
-
-struct Snapshot {
-    std::vector<metrics::Row> rows;
-    metrics::Totals totals;
-};
-
-Snapshot snapshot(const Zone& zone)
-{
-    Snapshot out;
-    const Header& sh = *zone.sh;
-    out.totals.series = sh.count.load(std::memory_order_relaxed);
-    out.totals.dropped_series = sh.overflows.load(std::memory_order_relaxed);
-    out.totals.zone_bytes = zone.shm_zone->shm.size;
-    out.totals.zone_bytes_free = zone.shpool->pfree * ngx_pagesize;
-
-    out.rows.reserve(out.totals.series);
-    for (const auto& bucket : sh.buckets) {
-        const Node* node = bucket.load(std::memory_order_acquire);
-        for (; node != nullptr;
-             node = node->next.load(std::memory_order_acquire))
-        {
-            // Shown once it has something to say.
-            if (node != sh.other || out.totals.dropped_series != 0) {
-                out.rows.push_back({labels_of(*node), &node->series});
-            }
-        }
-    }
-    std::sort(out.rows.begin(), out.rows.end(),
-        [](const metrics::Row& a, const metrics::Row& b) {
-            return std::tie(a.labels.route, a.labels.provider, a.labels.model)
-                < std::tie(b.labels.route, b.labels.provider, b.labels.model);
-        });
-    return out;
-}
-
-using Expose = std::string(
-    std::span<const metrics::Row>, const metrics::Totals&);
-
-ngx_int_t send(ngx_http_request_t* r, std::string_view type, Expose* expose)
-{
-    if (!(r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD))) {
-        return NGX_HTTP_NOT_ALLOWED;
-    }
-    ngx_int_t rc = ngx_http_discard_request_body(r);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-    const Zone* zone = ngx_http_ai_proxy_zone_of(r);
-    if (zone == nullptr || zone->sh == nullptr) {
-        return NGX_HTTP_NOT_FOUND;
-    }
-
-    Snapshot s = snapshot(*zone);
-    std::string body = expose(s.rows, s.totals);
-
-    r->headers_out.status = NGX_HTTP_OK;
-    r->headers_out.content_length_n = static_cast<off_t>(body.size());
-    r->headers_out.content_type = to_ngx(type);
-    r->headers_out.content_type_len
-        = std::min(type.find(';'), type.size());
-    r->headers_out.content_type_lowcase = nullptr;
-
-    rc = ngx_http_send_header(r);
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-    ngx_buf_t* b = ngx_create_temp_buf(r->pool, body.size());
-    if (b == nullptr) {
-        return NGX_ERROR;
-    }
-    b->last = ngx_cpymem(b->last, body.data(), body.size());
-    b->last_buf = r == r->main;
-    b->last_in_chain = 1;
-    ngx_chain_t out{b, nullptr};
-    return ngx_http_output_filter(r, &out);
 }
 
 } // namespace
@@ -345,30 +248,14 @@ char* ngx_http_ai_proxy_set_zone(
         return static_cast<char*>(NGX_CONF_ERROR);
     }
 
-    zone.shm_zone = ngx_shared_memory_add(cf, &value[1],
-        static_cast<size_t>(size), &ngx_http_ai_proxy_module);
+    zone.shm_zone = ngx_shared_memory_add(
+        cf, &value[1], static_cast<size_t>(size), &ngx_http_ai_proxy_module);
     if (zone.shm_zone == nullptr) {
         return static_cast<char*>(NGX_CONF_ERROR);
     }
     zone.shm_zone->init = init_zone;
     zone.shm_zone->data = &zone;
     return NGX_CONF_OK;
-}
-
-
-char* ngx_http_ai_proxy_set_metrics(
-    ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept
-{
-    return set_content_handler(cf, cmd, conf, "ai_proxy_metrics",
-        ngx_http_ai_proxy_metrics_handler);
-}
-
-
-char* ngx_http_ai_proxy_set_status(
-    ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept
-{
-    return set_content_handler(
-        cf, cmd, conf, "ai_proxy_status", ngx_http_ai_proxy_status_handler);
 }
 
 
@@ -397,9 +284,7 @@ Series* ngx_http_ai_proxy_series(
     uint64_t hash = hash_of(labels);
 
     Node* node = find(sh, labels, hash);
-    if (node == nullptr
-        && sh.count < sh.capacity)
-    {
+    if (node == nullptr && sh.count < sh.capacity) {
         ShmLock lock(zone->shpool);
         node = find(sh, labels, hash);
         if (node == nullptr && sh.count < sh.capacity) {
@@ -420,19 +305,32 @@ Series* ngx_http_ai_proxy_series(
 }
 
 
-ngx_int_t ngx_http_ai_proxy_metrics_handler(ngx_http_request_t* r) noexcept
+ngx_http_ai_proxy_snapshot_t ngx_http_ai_proxy_zone_snapshot(
+    const ngx_http_ai_proxy_zone_t* zone_at)
 {
-    return guard(r->connection->log,
-        static_cast<ngx_int_t>(NGX_HTTP_INTERNAL_SERVER_ERROR), [&] {
-            return send(r, "text/plain; version=0.0.4; charset=utf-8",
-                metrics::prometheus);
+    const Zone& zone = *zone_at;
+    ngx_http_ai_proxy_snapshot_t out;
+    const Header& sh = *zone.sh;
+    out.totals.series = sh.count.load(std::memory_order_relaxed);
+    out.totals.dropped_series = sh.overflows.load(std::memory_order_relaxed);
+    out.totals.zone_bytes = zone.shm_zone->shm.size;
+    out.totals.zone_bytes_free = zone.shpool->pfree * ngx_pagesize;
+
+    out.rows.reserve(out.totals.series);
+    for (const auto& bucket : sh.buckets) {
+        const Node* node = bucket.load(std::memory_order_acquire);
+        for (; node != nullptr;
+             node = node->next.load(std::memory_order_acquire)) {
+            // Shown once it has something to say.
+            if (node != sh.other || out.totals.dropped_series != 0) {
+                out.rows.push_back({labels_of(*node), &node->series});
+            }
+        }
+    }
+    std::sort(out.rows.begin(), out.rows.end(),
+        [](const metrics::Row& a, const metrics::Row& b) {
+            return std::tie(a.labels.route, a.labels.provider, a.labels.model)
+                < std::tie(b.labels.route, b.labels.provider, b.labels.model);
         });
-}
-
-
-ngx_int_t ngx_http_ai_proxy_status_handler(ngx_http_request_t* r) noexcept
-{
-    return guard(r->connection->log,
-        static_cast<ngx_int_t>(NGX_HTTP_INTERNAL_SERVER_ERROR),
-        [&] { return send(r, "application/json", metrics::status_json); });
+    return out;
 }

@@ -48,6 +48,15 @@ ngx_http_ai_proxy_series_t* ngx_http_ai_proxy_series(
     ngx_http_ai_proxy_zone_t* zone,
     const ai_proxy::metrics::Labels& labels) noexcept;
 
+// What the expositions show; labels and series live in the zone.
+struct ngx_http_ai_proxy_snapshot_t {
+    std::vector<ai_proxy::metrics::Row> rows;
+    ai_proxy::metrics::Totals totals;
+};
+// Of a zone whose sh is set.  Throws std::bad_alloc.
+ngx_http_ai_proxy_snapshot_t ngx_http_ai_proxy_zone_snapshot(
+    const ngx_http_ai_proxy_zone_t* zone);
+
 // Content handlers.
 ngx_int_t ngx_http_ai_proxy_metrics_handler(ngx_http_request_t* r) noexcept;
 ngx_int_t ngx_http_ai_proxy_status_handler(ngx_http_request_t* r) noexcept;

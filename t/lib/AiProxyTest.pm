@@ -15,20 +15,33 @@ use Upstream;
 
 our @EXPORT = qw(chat_body chat_answer chunk stream_events encode decode
     openai_usage claude_events claude_answer needs_module curl fixtures
-    check_stream check_error done);
+    check_stream check_error done provider zone read_json);
 
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 
 sub encode { return $json->encode($_[0]) }
 sub decode { return eval { $json->decode($_[0]) } }
 
-sub import_all { strict->import; warnings->import }
-
 # Tests of the module fail, not skip, when there is none.
 sub needs_module {
     BAIL_OUT('AI_PROXY_MODULE names no module (./run build prints its path)')
         unless Gateway::module() ne '' && -f Gateway::module();
 }
+
+# A provider block; more lines follow the three that each needs.
+sub provider {
+    my ($name, $type, $url, @lines) = @_;
+    push @lines, "api_token sk-secret-$name;"
+        unless grep { /^\s*api_token/ } @lines or $type eq 'mock'
+            or $type eq 'ollama';
+    unshift @lines, "base_url $url;" if defined $url;
+    return "ai_proxy_provider $name {\n    type $type;\n"
+        . join('', map { "    $_\n" } @lines) . "}\n";
+}
+
+sub zone { return "ai_proxy_zone ai 1m;\n" }
+
+sub read_json { return decode(Gateway::slurp($_[0])) }
 
 sub chat_body {
     my (%fields) = @_;

@@ -118,7 +118,8 @@ def top_level_comma(text):
 def fault(text, at):
     """Why the co_await at this offset is refused, or None."""
     end = statement_end(text, at)
-    if enclosing(text, at) in ("(", "[") or end >= len(text) or text[end] != ";":
+    inside = enclosing(text, at)
+    if inside in ("(", "[") or end == len(text) or text[end] != ";":
         return "co_await inside parentheses, brackets or braces"
     statement = text[statement_begin(text, at) : end].strip()
     statement = LABEL.sub("", statement)

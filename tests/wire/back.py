@@ -187,8 +187,10 @@ def gemini(body, exchange):
             out["messages"] += gemini_user(content["parts"], asked)
     options = {}
     if body.get("safetySettings"):
-        options["gemini_safety_setting"] = [
-            f"{s['category']} {s['threshold']}" for s in body["safetySettings"]]
+        # The driver takes one line of a field: the first stands for all.
+        first = body["safetySettings"][0]
+        options["gemini_safety_setting"] = \
+            f"{first['category']} {first['threshold']}"
     tools = []
     for tool in body.get("tools") or []:
         if list(tool) != ["functionDeclarations"]:

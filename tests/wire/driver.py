@@ -13,7 +13,7 @@ class DriverFailed(Exception):
 
 def ask(binary, questions):
     text = "".join(json.dumps(q) + "\n" for q in questions)
-    process = subprocess.run([binary], input=text.encode(),
+    process = subprocess.run([binary, "--batch"], input=text.encode(),
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                              check=False)
     lines = process.stdout.decode("utf-8", "surrogateescape").splitlines()

@@ -61,6 +61,8 @@ def normal_gemini(body):
                 function["parameters"] = function.pop("parametersJsonSchema")
             if "parameters" in function:
                 function["parameters"] = lower_types(function["parameters"])
+    if "safetySettings" in out:
+        out["safetySettings"] = out["safetySettings"][:1]
     config = out.get("generationConfig", {})
     if "responseJsonSchema" in config:
         config["responseSchema"] = config.pop("responseJsonSchema")

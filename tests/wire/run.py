@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The golden wire tests: every recorded exchange through the gateway's core.
 
-usage: run.py --driver PATH/wire_replay [--fixtures DIR] [--only GLOB] [-v]
+usage: run.py PATH/wire_replay [--fixtures DIR] [--only GLOB] [-v]
 
 For each exchange of the providers in scope: the recorded answer is fed to the
 core whole, in pieces of 1, 2, 3 and 7 bytes and event by event, and what a
@@ -494,13 +494,13 @@ def check_cut(answer):
 
 def main():
     options = argparse.ArgumentParser()
-    options.add_argument("--driver", default=os.environ.get("WIRE_REPLAY"))
+    options.add_argument("driver")
     options.add_argument("--fixtures")
     options.add_argument("--only", default="*")
     options.add_argument("-v", "--verbose", action="store_true")
     options = options.parse_args()
-    if not options.driver or not os.access(options.driver, os.X_OK):
-        print("no replay driver: --driver PATH/wire_replay", file=sys.stderr)
+    if not os.access(options.driver, os.X_OK):
+        print(f"no replay driver \"{options.driver}\"", file=sys.stderr)
         return 2
     run = Run(options)
     try:

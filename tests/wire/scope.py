@@ -41,10 +41,9 @@ CONVERTED_CHAT = {"anthropic": "messages", "azure-anthropic": "messages",
 RELAYED_APIS = {
     "chat": "chat", "completions": "completions", "embeddings": "embeddings",
     "images": "images", "models": "models", "moderations": "moderations",
-    "responses": "responses", "rerank": "rerank", "ocr": "unknown",
+    "responses": "responses", "rerank": "rerank", "ocr": "/v1/ocr",
 }
 
-# What a recording's api is to the gateway's table of APIs.
 LATER = "a provider of a later issue"
 
 

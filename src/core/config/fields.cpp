@@ -12,8 +12,8 @@ namespace {
 
 using provider::Options;
 
-constexpr size_t kMaxTokens = 256;   // keys of a pool
-constexpr size_t kMaxNames = 1000;   // models
+constexpr size_t kMaxTokens = 256; // keys of a pool
+constexpr size_t kMaxNames = 1000; // models
 constexpr size_t kMaxHeaders = 64;
 constexpr size_t kMaxValue = 8192;
 constexpr uint64_t kMaxDuration = 7ull * 24 * 3600 * 1000;
@@ -75,8 +75,9 @@ Result<uint64_t> duration(std::string_view value, std::string_view field)
 {
     auto ms = parse_duration_ms(value);
     if (!ms || *ms > kMaxDuration)
-        return invalid_value(value, field, "a duration like \"30s\" is "
-                                           "expected");
+        return invalid_value(value, field,
+            "a duration like \"30s\" is "
+            "expected");
     return *ms;
 }
 
@@ -92,8 +93,7 @@ Result<void> set_type(FieldContext& c, const Words& w)
 }
 
 // The token behind "env:NAME" or "file:PATH", or the literal itself.
-Result<std::string> resolve(
-    std::string_view spec, const SecretSource& secrets)
+Result<std::string> resolve(std::string_view spec, const SecretSource& secrets)
 {
     bool indirect = spec.starts_with("env:") || spec.starts_with("file:");
     if (!indirect)
@@ -107,8 +107,7 @@ Result<std::string> resolve(
     while (!value.empty() && (value.back() == '\n' || value.back() == '\r'))
         value.remove_suffix(1);
     if (value.empty())
-        return config_error("\"api_token\" " + std::string(spec)
-            + " is empty");
+        return config_error("\"api_token\" " + std::string(spec) + " is empty");
     return std::string(value);
 }
 
@@ -188,8 +187,9 @@ Result<void> set_location(FieldContext& c, const Words& w)
 {
     if (!w[1].starts_with('/')
         || w[1].find_first_of(" ?#") != std::string_view::npos)
-        return invalid_value(w[1], w[0], "a path like \"/internal/x\" is "
-                                         "expected");
+        return invalid_value(w[1], w[0],
+            "a path like \"/internal/x\" is "
+            "expected");
     return store_text(c.provider.options.location, w[1], w[0]);
 }
 
@@ -228,12 +228,11 @@ Result<void> set_names(FieldContext& c, const Words& w)
 bool is_token(std::string_view text) noexcept
 {
     constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
-    return !text.empty()
-        && std::all_of(text.begin(), text.end(), [&](char ch) {
-               char l = lower(ch);
-               return (ch >= '0' && ch <= '9') || (l >= 'a' && l <= 'z')
-                   || kMarks.find(ch) != std::string_view::npos;
-           });
+    return !text.empty() && std::all_of(text.begin(), text.end(), [&](char ch) {
+        char l = lower(ch);
+        return (ch >= '0' && ch <= '9') || (l >= 'a' && l <= 'z')
+            || kMarks.find(ch) != std::string_view::npos;
+    });
 }
 
 // Fields that belong to the connection or to the message framing, and
@@ -294,8 +293,9 @@ Result<void> set_thinking_budget(FieldContext& c, const Words& w)
     auto [stop, code] = std::from_chars(w[1].data(), end, budget);
     if (code != std::errc() || stop != end || budget < -1
         || budget > 10'000'000)
-        return invalid_value(w[1], w[0], "-1 (the model decides), 0 (off) or "
-                                         "a number of tokens is expected");
+        return invalid_value(w[1], w[0],
+            "-1 (the model decides), 0 (off) or "
+            "a number of tokens is expected");
     c.provider.options.gemini_thinking_budget = budget;
     return {};
 }

@@ -7,8 +7,8 @@ Error config_error(std::string phrase)
     return make_error(ErrorCode::invalid_request, std::move(phrase));
 }
 
-Error invalid_value(std::string_view value, std::string_view field,
-    std::string_view reason)
+Error invalid_value(
+    std::string_view value, std::string_view field, std::string_view reason)
 {
     std::string text = "invalid value ";
     // A URL with user information may hold a password.

@@ -8,8 +8,7 @@ namespace ai_proxy::config {
 
 namespace {
 
-Result<void> check_belongs(
-    const Field& field, const provider::Type* type)
+Result<void> check_belongs(const Field& field, const provider::Type* type)
 {
     if (type == nullptr || belongs(field, type->name))
         return {};

@@ -18,8 +18,8 @@ Result<void> set_weight(route::Target& target, std::string_view value)
 {
     auto n = parse_uint(value);
     if (!n || *n == 0 || *n > kMaxWeight)
-        return invalid_value(value, "weight",
-            "a number from 1 to 65535 is expected");
+        return invalid_value(
+            value, "weight", "a number from 1 to 65535 is expected");
     target.weight = static_cast<uint32_t>(*n);
     return {};
 }
@@ -50,8 +50,8 @@ Result<void> set_match(route::Route& route, const Words& words)
             return invalid_value(words[i], "match");
         if (std::find(route.match.begin(), route.match.end(), words[i])
             != route.match.end())
-            return config_error("\"" + std::string(words[i])
-                + "\" in \"match\" is duplicate");
+            return config_error(
+                "\"" + std::string(words[i]) + "\" in \"match\" is duplicate");
         if (route.match.size() == kMaxGlobs)
             return config_error("too many words in \"match\"");
         route.match.emplace_back(words[i]);
@@ -59,8 +59,8 @@ Result<void> set_match(route::Route& route, const Words& words)
     return {};
 }
 
-Result<void> add_target(std::vector<route::Target>& targets,
-    const Words& words, const Gateway& gateway, bool is_fallback)
+Result<void> add_target(std::vector<route::Target>& targets, const Words& words,
+    const Gateway& gateway, bool is_fallback)
 {
     if (targets.size() == kMaxTargets)
         return config_error("too many \"" + std::string(words[0]) + "\"");
@@ -103,8 +103,7 @@ Result<void> set_backoff(route::Route& route, std::string_view value)
     auto most = dots == std::string_view::npos
         ? least
         : parse_duration_ms(value.substr(dots + 2));
-    if (!least || !most || *least == 0 || *least > *most
-        || *most > kMaxBackoff)
+    if (!least || !most || *least == 0 || *least > *most || *most > kMaxBackoff)
         return invalid_value(value, "backoff",
             "a range like \"200ms..5s\" up to 60s is expected");
     route.backoff_min_ms = *least;
@@ -131,8 +130,8 @@ Result<void> set_retry(route::Route& route, const Words& words)
 
 } // namespace
 
-Result<route::Target> parse_target(const Words& words, size_t first,
-    const Gateway& gateway, bool is_fallback)
+Result<route::Target> parse_target(
+    const Words& words, size_t first, const Gateway& gateway, bool is_fallback)
 {
     if (words.size() <= first)
         return config_error("no provider name");
@@ -153,8 +152,8 @@ Result<route::Target> parse_target(const Words& words, size_t first,
         {"model", true, set_model}, {"on", is_fallback, set_on}};
     for (size_t i = first + 1; i < words.size(); ++i) {
         auto pair = split_pair(words[i]);
-        auto found = std::find_if(std::begin(settings), std::end(settings),
-            [&](const Setting& s) {
+        auto found = std::find_if(
+            std::begin(settings), std::end(settings), [&](const Setting& s) {
                 return pair && s.allowed && s.name == pair->name;
             });
         if (found == std::end(settings))
@@ -199,8 +198,8 @@ Result<void> RouteBuilder::line(const Words& words)
 Result<std::unique_ptr<route::Route>> RouteBuilder::finish()
 {
     if (route_->targets.empty())
-        return config_error("no \"provider\" in route \"" + route_->name
-            + "\"");
+        return config_error(
+            "no \"provider\" in route \"" + route_->name + "\"");
     return std::move(route_);
 }
 

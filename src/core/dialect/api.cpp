@@ -187,16 +187,11 @@ std::string_view canonical_path(Api api, std::string_view path) noexcept
 
 Dialect dialect_of(Api api) noexcept
 {
-    switch (api) {
-    case messages:
-    case messages_count:
+    if (api == messages || api == messages_count) {
         return Dialect::anthropic;
-    case gemini_generate:
-    case gemini_stream:
-        return Dialect::gemini;
-    default:
-        return Dialect::openai;
     }
+    const bool gemini = api == gemini_generate || api == gemini_stream;
+    return gemini ? Dialect::gemini : Dialect::openai;
 }
 
 } // namespace ai_proxy::dialect

@@ -146,7 +146,7 @@ private:
 
     void string() noexcept
     {
-        for (at_++; fault_ == nullptr; at_++) {
+        for (at_++;; at_++) {
             if (end()) {
                 return fail("cut short inside a string");
             }
@@ -160,6 +160,9 @@ private:
             }
             if (c == '\\') {
                 escape();
+            }
+            if (fault_ != nullptr) {
+                return;
             }
         }
     }
@@ -182,11 +185,17 @@ private:
         if (first < 0xD800 || first > 0xDFFF) {
             return;
         }
-        const int second
-            = first < 0xDC00 && at_ + 2 < text_.size()
-                && text_[at_ + 1] == '\\' && text_[at_ + 2] == 'u'
-            ? (at_ += 2, unit(begin))
-            : 0;
+        const auto rest = text_.substr(at_ + 1, 2);
+        if (first < 0xDC00 && rest.size() < 2
+            && std::string_view("\\u").starts_with(rest)) {
+            at_ = text_.size();
+            return fail("cut short inside a string");
+        }
+        int second = 0;
+        if (first < 0xDC00 && rest == "\\u") {
+            at_ += 2;
+            second = unit(begin);
+        }
         if (fault_ == nullptr && (second < 0xDC00 || second > 0xDFFF)) {
             at_ = begin;
             fail("lone surrogate");
@@ -197,6 +206,7 @@ private:
     int unit(size_t begin) noexcept
     {
         if (text_.size() - at_ < 5) {
+            at_ = text_.size();
             fail("cut short inside a string");
             return 0;
         }

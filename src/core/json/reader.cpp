@@ -45,66 +45,78 @@ Error duplicate(std::string_view key)
     return make_error(ErrorCode::invalid_json, std::move(message));
 }
 
-// Looks for equal keys in each object of a tree; linear for small objects,
-// n log n for big ones.
+// Looks for equal keys in each object of a tree in one pass; linear for small
+// objects, n log n for big ones.  The tree is as deep as the parser allows.
 class KeyCheck {
 public:
-    Result<void> value(Node node)
+    bool unique(const simdjson::dom::element& value)
     {
-        if (node.is_array()) {
-            return array(node);
+        simdjson::dom::array array;
+        simdjson::dom::object members;
+        switch (value.type()) {
+        case element_type::ARRAY:
+            if (value.get(array) == simdjson::SUCCESS) {
+                for (const auto item : array) {
+                    if (!unique(item)) {
+                        return false;
+                    }
+                }
+            }
+            return true;
+        case element_type::OBJECT:
+            return value.get(members) != simdjson::SUCCESS || object(members);
+        case element_type::INT64:
+        case element_type::UINT64:
+        case element_type::DOUBLE:
+        case element_type::STRING:
+        case element_type::BOOL:
+        case element_type::NULL_VALUE:
+            break;
         }
-        return node.is_object() ? object(node) : Result<void>{};
+        return true;
     }
+
+    [[nodiscard]] std::string_view repeated() const { return repeated_; }
 
 private:
     static constexpr size_t kSmall = 8;
 
-    Result<void> array(Node node)
+    // The keys of an object stand on those of the objects around it.
+    bool object(simdjson::dom::object members)
     {
-        for (const Node item : node.items()) {
-            if (auto r = value(item); !r) {
-                return r;
-            }
-        }
-        return {};
-    }
-
-    Result<void> object(Node node)
-    {
-        keys_.clear();
-        for (const Member member : node.members()) {
+        const size_t base = keys_.size();
+        for (const auto& member : members) {
             keys_.push_back(member.key);
-        }
-        if (const auto* twice = repeated()) {
-            return duplicate(*twice);
-        }
-        for (const Member member : node.members()) {
-            if (auto r = value(member.value); !r) {
-                return r;
+            if (!unique(member.value)) {
+                return false;
             }
         }
-        return {};
+        const bool good = distinct(base);
+        keys_.resize(base);
+        return good;
     }
 
-    const std::string_view* repeated()
+    bool distinct(size_t base)
     {
-        if (keys_.size() > kSmall) {
-            std::sort(keys_.begin(), keys_.end());
-            const auto it = std::adjacent_find(keys_.begin(), keys_.end());
-            return it == keys_.end() ? nullptr : &*it;
+        const auto begin = keys_.begin() + ptrdiff_t(base);
+        const auto end = keys_.end();
+        if (keys_.size() - base > kSmall) {
+            std::sort(begin, end);
+            const auto it = std::adjacent_find(begin, end);
+            repeated_ = it == end ? repeated_ : *it;
+            return it == end;
         }
-        for (size_t i = 1; i < keys_.size(); i++) {
-            for (size_t j = 0; j < i; j++) {
-                if (keys_[i] == keys_[j]) {
-                    return &keys_[i];
-                }
+        for (auto it = begin; it != end; ++it) {
+            if (std::find(begin, it, *it) != it) {
+                repeated_ = *it;
+                return false;
             }
         }
-        return nullptr;
+        return true;
     }
 
     std::vector<std::string_view> keys_;
+    std::string_view repeated_;
 };
 
 } // namespace
@@ -291,7 +303,11 @@ Result<Node> Parser::parse(std::string_view text)
 
 Result<void> check_unique_keys(Node root)
 {
-    return KeyCheck().value(root);
+    KeyCheck check;
+    if (root.exists() && !check.unique(root.element())) {
+        return duplicate(check.repeated());
+    }
+    return {};
 }
 
 } // namespace ai_proxy::json

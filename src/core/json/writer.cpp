@@ -1,7 +1,7 @@
 #include "core/json/writer.h"
 
+#include <algorithm>
 #include <array>
-#include <bit>
 #include <cassert>
 #include <charconv>
 #include <cmath>
@@ -46,16 +46,19 @@ bool any_escape(uint64_t word) noexcept
         != 0;
 }
 
+uint64_t word_at(std::string_view text, size_t at) noexcept
+{
+    uint64_t word = 0;
+    std::memcpy(&word, text.data() + at, sizeof(word));
+    return word;
+}
+
 // The length of the run at the front that needs no escape.
 size_t plain_run(std::string_view text) noexcept
 {
     size_t i = 0;
-    for (; i + 8 <= text.size(); i += 8) {
-        uint64_t word = 0;
-        std::memcpy(&word, text.data() + i, 8);
-        if (any_escape(word)) {
-            break;
-        }
+    while (i + 8 <= text.size() && !any_escape(word_at(text, i))) {
+        i += 8;
     }
     while (i < text.size() && escape_of(text[i]) == 0) {
         i++;
@@ -63,31 +66,73 @@ size_t plain_run(std::string_view text) noexcept
     return i;
 }
 
-void append_escape(std::string& out, char c)
+// Whether text is ASCII without escapes, as most short strings are.
+bool is_plain(std::string_view text) noexcept
 {
-    static constexpr char kHex[] = "0123456789abcdef";
-    const char letter = escape_of(c);
-    out += '\\';
-    out += letter;
-    if (letter == 'u') {
-        const auto byte = static_cast<unsigned char>(c);
-        out += "00";
-        out += kHex[byte >> 4];
-        out += kHex[byte & 15];
+    const auto special = [](uint64_t word) {
+        return (word & 0x8080808080808080U) != 0 || any_escape(word);
+    };
+    if (text.size() < 8) {
+        for (const char c : text) {
+            if (escape_of(c) != 0 || (c & 0x80) != 0) {
+                return false;
+            }
+        }
+        return true;
     }
+    for (size_t i = 0; i + 8 < text.size(); i += 8) {
+        if (special(word_at(text, i))) {
+            return false;
+        }
+    }
+    return !special(word_at(text, text.size() - 8));
 }
 
+// At most six bytes.
+size_t write_escape(char* to, char c) noexcept
+{
+    static constexpr char kHex[] = "0123456789abcdef";
+    const auto byte = static_cast<unsigned char>(c);
+    to[0] = '\\';
+    to[1] = escape_of(c);
+    if (to[1] != 'u') {
+        return 2;
+    }
+    to[2] = to[3] = '0';
+    to[4] = kHex[byte >> 4];
+    to[5] = kHex[byte & 15];
+    return 6;
+}
+
+// Short runs between escapes are gathered; long ones are copied at once.
 void append_escaped(std::string& out, std::string_view text)
 {
+    constexpr size_t kLongRun = 64;
+    char gathered[512];
+    size_t used = 0;
+    const auto flush = [&] {
+        out.append(gathered, used);
+        used = 0;
+    };
     while (!text.empty()) {
         const size_t run = plain_run(text);
-        out += text.substr(0, run);
+        if (used + std::min(run, kLongRun) + 6 > sizeof(gathered)) {
+            flush();
+        }
+        if (run > kLongRun) {
+            flush();
+            out.append(text, 0, run);
+        } else {
+            std::memcpy(gathered + used, text.data(), run);
+            used += run;
+        }
         text.remove_prefix(run);
         if (!text.empty()) {
-            append_escape(out, text.front());
+            used += write_escape(gathered + used, text.front());
             text.remove_prefix(1);
         }
     }
+    flush();
 }
 
 struct Sequence {
@@ -175,7 +220,9 @@ void append_parsed_double(std::string& out, double number)
 void append_string(std::string& out, std::string_view text)
 {
     out += '"';
-    if (simdjson::validate_utf8(text.data(), text.size())) {
+    if (is_plain(text)) {
+        out += text;
+    } else if (simdjson::validate_utf8(text.data(), text.size())) {
         append_escaped(out, text);
     } else {
         append_repaired(out, text);

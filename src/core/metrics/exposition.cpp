@@ -282,8 +282,8 @@ private:
         }
     }
 
-    void histogram(const Descriptor& d, const HistogramReading& h,
-        std::string_view labels)
+    void histogram(
+        const Descriptor& d, const HistogramReading& h, std::string_view labels)
     {
         std::string bound;
         for (size_t i = 0; i < h.cumulative.size(); i++) {

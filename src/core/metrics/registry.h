@@ -31,13 +31,13 @@ struct Histogram {
 
 // One series: the numbers of one (route, provider, model).
 struct Series {
-    Counter requests;                    // requests that ended here
+    Counter requests; // requests that ended here
     Counter stream_requests;
     Counter tries;
     std::array<Counter, kErrorCodes> errors;       // by ErrorCode, of requests
     std::array<Counter, kErrorCodes> failed_tries; // by ErrorCode, of tries
-    Counter prompt_tokens, completion_tokens, cached_tokens,
-        cache_write_tokens, reasoning_tokens;
+    Counter prompt_tokens, completion_tokens, cached_tokens, cache_write_tokens,
+        reasoning_tokens;
     Counter active_streams; // gauge
     Histogram first_token, duration;
 };

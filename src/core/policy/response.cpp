@@ -232,6 +232,24 @@ Response::State Response::gather(std::string_view bytes, size_t limit)
     return state_;
 }
 
+// Some servers call their event streams JSON or text: no JSON text begins with
+// the name of an event's field.  True when the body is such a stream.
+bool Response::sniff(std::string_view bytes)
+{
+    constexpr std::string_view begins = "de:";
+    if (!context_.stream || !gathered_.empty()
+        || !is_chat_like(context_.api)) {
+        return false;
+    }
+    if (begins.find(bytes.front()) == std::string_view::npos) {
+        return false;
+    }
+    content_type_.clear();
+    mode_ = context_.convert ? Mode::sse_convert : Mode::sse_relay;
+    prepare();
+    return true;
+}
+
 Response::State Response::feed(
     std::string_view bytes, std::string& out, Micros now)
 {
@@ -246,6 +264,9 @@ Response::State Response::feed(
         return gathered_.size() < kMaxError ? state_ : finish_error();
     case Mode::plain:
     case Mode::plain_convert:
+        if (sniff(bytes)) {
+            return sse(bytes, out, now, false);
+        }
         return gather(bytes, kMaxPlain);
     case Mode::sse_gather:
         if (fed_ > kMaxPlain) {

@@ -73,7 +73,8 @@ public:
     // plain body, given whole by take_body() once state() is whole.
     [[nodiscard]] bool streaming() const noexcept;
     [[nodiscard]] std::string take_body();
-    // Of the client's response; valid after head().
+    // Of the client's response; valid after head(), except that the first
+    // bytes may show a stream that the provider called JSON.
     [[nodiscard]] int client_status() const noexcept;
     [[nodiscard]] std::string_view content_type() const noexcept;
     // Header fields of the provider that go on to the client: rate limits,
@@ -110,6 +111,7 @@ private:
     [[nodiscard]] Mode choose_mode() const;
     void prepare();
     void fail(Error error);
+    bool sniff(std::string_view bytes);
     State gather(std::string_view bytes, size_t limit);
     State sse(std::string_view bytes, std::string& out, Micros now, bool at_end);
     void relay_event(const wire::SseEvent& event, json::Parser& parser,

@@ -137,20 +137,17 @@ void Journey::refuse(Error error)
     const Micros now = io_.now();
     exchange_.record(record, error.code, now, now);
 
-    const bool elsewhere = error.code == ErrorCode::unsupported_api;
+    // unsupported_api: this provider will not do it, the next one may.
     route::TryResult result;
-    result.code = elsewhere ? ErrorCode::upstream_unavailable : error.code;
-    result.status = elsewhere ? 0 : error.http_status();
+    result.code = error.code;
+    if (error.code != ErrorCode::unsupported_api) {
+        result.status = error.http_status();
+    }
     if (!failure_ || !failure_->from_network) {
         failure_ = std::make_unique<Failure>();
         failure_->error = std::move(error);
     }
-    // Another provider may have the API, this one will not.
-    const route::Target* here = step_.target;
-    do {
-        go_on(result);
-    } while (!over_ && step_.target == here);
-    step_.delay_ms = 0;
+    go_on(result);
 }
 
 void Journey::settle(const async::TryEnd& end)

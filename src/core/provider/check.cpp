@@ -36,8 +36,7 @@ bool needs_token(Credential credential) noexcept
 Result<void> check_token(const Options& options)
 {
     if (!options.api_tokens.empty() || options.anonymous
-        || !options.location.empty()
-        || !needs_token(options.type->credential))
+        || !options.location.empty() || !needs_token(options.type->credential))
         return {};
     return fault("no \"api_token\" and type \""
         + std::string(options.type->name)

@@ -48,8 +48,7 @@ void add_anthropic_version(const Options& options, Outbound& out)
         "anthropic-version", set ? options.claude_version : "2023-06-01");
 }
 
-void add_token(
-    Credential credential, std::string_view token, Outbound& out)
+void add_token(Credential credential, std::string_view token, Outbound& out)
 {
     switch (credential) {
     case Credential::none:

@@ -38,8 +38,8 @@ constexpr HostOption kHostOptions[] = {
     {"generic", "generic_host", &Options::generic_host, false, false},
 };
 
-Error bad_option(std::string_view field, std::string_view value,
-    std::string_view fault)
+Error bad_option(
+    std::string_view field, std::string_view value, std::string_view fault)
 {
     std::string text = "invalid value ";
     if (value.find('@') == std::string_view::npos) // may hold a password
@@ -102,7 +102,7 @@ Result<Endpoint> endpoint(const Options& options)
     for (const HostOption& row : kHostOptions)
         if (options.type->name == row.type && !(options.*row.value).empty())
             return from_option(options, row);
-    if (!options.ollama_server_host.empty())
+    if (options.type->name == "ollama" && !options.ollama_server_host.empty())
         return from_ollama(options);
     if (options.type->host.empty())
         return make_error(ErrorCode::invalid_request,

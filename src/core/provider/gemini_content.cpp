@@ -249,7 +249,8 @@ void Contents::media(const Part& part)
         }
         break;
     case PartKind::audio:
-        if (type.empty()) {
+        // By the name Google documents, which is not the registered one.
+        if (type.empty() || part.format == "mp3") {
             type = "audio/" + std::string(part.format);
         }
         break;

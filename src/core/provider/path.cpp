@@ -48,7 +48,8 @@ size_t behind_version(std::string_view path) noexcept
 size_t overlap(std::string_view prefix, std::string_view path) noexcept
 {
     for (size_t at = prefix.find('/'); at != std::string_view::npos;
-         at = prefix.find('/', at + 1)) {
+         at = prefix.find('/', at + 1))
+    {
         std::string_view tail = prefix.substr(at);
         bool whole = path.size() == tail.size()
             || (path.size() > tail.size() && path[tail.size()] == '/');
@@ -90,8 +91,8 @@ void replace(std::string& text, std::string_view mark, std::string_view by)
 
 Error bad_path(const Error& fault)
 {
-    return make_error(ErrorCode::invalid_request,
-        "invalid request path: " + fault.message);
+    return make_error(
+        ErrorCode::invalid_request, "invalid request path: " + fault.message);
 }
 
 // The client's "/v1beta/models/gemini-pro:generateContent" in parts.
@@ -116,21 +117,19 @@ Result<std::string> encode_model(std::string_view model)
         return make_error(
             ErrorCode::invalid_request, "no model in the request", "model");
     if (model == "." || model == "..")
-        return make_error(
-            ErrorCode::invalid_request, "invalid model", "model");
+        return make_error(ErrorCode::invalid_request, "invalid model", "model");
     return percent_encode(model);
 }
 
-Result<std::string> fill(const Options& options, Api api,
-    std::string_view path, std::string_view client_path,
-    std::string_view model)
+Result<std::string> fill(const Options& options, Api api, std::string_view path,
+    std::string_view client_path, std::string_view model)
 {
     std::string text(path);
     if (text.find("{id}") != std::string::npos) {
         std::string_view head = collection(api);
         if (!client_path.starts_with(head))
-            return make_error(ErrorCode::invalid_request,
-                "invalid request path");
+            return make_error(
+                ErrorCode::invalid_request, "invalid request path");
         replace(text, "{id}", client_path.substr(head.size()));
     }
     GeminiPath native = split_gemini(client_path);
@@ -199,6 +198,14 @@ std::string ascii(std::string_view text)
     return out;
 }
 
+bool is_query(std::string_view text) noexcept
+{
+    return std::none_of(text.begin(), text.end(), [](char c) {
+        auto u = static_cast<unsigned char>(c);
+        return u <= 0x20 || u == 0x7f || c == '#';
+    });
+}
+
 Error unsupported(const Options& options, Api api)
 {
     std::string text = "provider \"" + options.name + "\" does not have ";
@@ -254,8 +261,7 @@ Result<std::string> azure_path(const Options& options, std::string_view prefix,
             std::string(prefix).append(onto_custom(base, client_path)),
             url.query);
     if (path.empty()) // unknown to the type: relayed as it came
-        return with_query(
-            std::string(prefix).append(client_path), url.query);
+        return with_query(std::string(prefix).append(client_path), url.query);
     if (shape == AzureShape::deployment) {
         constexpr std::string_view kAny = "/openai/deployments/{model}";
         if (path.starts_with(kAny))
@@ -302,21 +308,24 @@ std::string join_path(std::string_view prefix, std::string_view path)
     return std::string(prefix).append(path);
 }
 
-Result<std::string> relay_path(const Options& options,
-    const Endpoint& endpoint, Api api, std::string_view client_path,
-    std::string_view client_query, std::string_view model)
+Result<std::string> relay_path(const Options& options, const Endpoint& endpoint,
+    Api api, std::string_view client_path, std::string_view client_query,
+    std::string_view model)
 {
     if (!supports(options, api))
         return unsupported(options, api);
     if (auto done = check_path(client_path); !done)
         return bad_path(done.error());
+    if (!is_query(client_query))
+        return make_error(
+            ErrorCode::invalid_request, "invalid character in the query");
     std::string encoded = ascii(client_path), query = ascii(client_query);
     client_path = encoded;
 
     std::string_view path = api_path(options, api);
     if (options.type->name == "azure") {
-        auto full = azure_path(
-            options, endpoint.path, api, path, client_path, model);
+        auto full =
+            azure_path(options, endpoint.path, api, path, client_path, model);
         return full ? with_query(std::move(*full), query) : std::move(full);
     }
     std::string_view custom = custom_url(options);

@@ -20,7 +20,7 @@ struct Url {
 
 struct UrlRules {
     bool scheme_required = true;
-    bool tls = true;            // without a scheme
+    bool tls = true; // without a scheme
     bool query_allowed = false;
 };
 

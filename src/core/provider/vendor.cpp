@@ -123,6 +123,9 @@ std::optional<int64_t> thinking_budget(const chat::Request& request) noexcept
     if (request.reasoning_max_tokens) {
         return std::max<int64_t>(*request.reasoning_max_tokens, 0);
     }
+    if (request.raw["thinking"]["type"].string_or() == "disabled") {
+        return 0;
+    }
     const std::string_view effort = request.reasoning_effort;
     if (effort.empty()) {
         return std::nullopt;

@@ -50,8 +50,7 @@ void append_weighted(std::vector<const Target*> rest, uint64_t random,
 {
     while (!rest.empty()) {
         uint64_t total = total_weight(rest);
-        size_t i =
-            total == 0 ? 0 : target_at(rest, below(mix(random), total));
+        size_t i = total == 0 ? 0 : target_at(rest, below(mix(random), total));
         order.push_back(rest[i]);
         rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(i));
     }
@@ -108,8 +107,7 @@ Attempts::Attempts(const Route& route, const std::vector<uint32_t>& keys,
 uint32_t Attempts::keys() const noexcept
 {
     size_t provider = order_[position_]->provider;
-    uint32_t count =
-        provider < key_counts_.size() ? key_counts_[provider] : 0;
+    uint32_t count = provider < key_counts_.size() ? key_counts_[provider] : 0;
     return std::max<uint32_t>(count, 1);
 }
 

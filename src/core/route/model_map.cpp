@@ -67,8 +67,8 @@ PCRE2_SPTR bytes(std::string_view text) noexcept
 
 class Regex {
 public:
-    static Result<Regex> compile(std::string_view pattern,
-        std::string_view target);
+    static Result<Regex> compile(
+        std::string_view pattern, std::string_view target);
     // The name with all matches replaced; nullopt without a match, also when
     // a limit was reached.
     [[nodiscard]] std::optional<std::string> replace(
@@ -87,8 +87,7 @@ private:
     std::vector<Piece> pieces_;
 };
 
-Result<Regex> Regex::compile(
-    std::string_view pattern, std::string_view target)
+Result<Regex> Regex::compile(std::string_view pattern, std::string_view target)
 {
     Regex regex;
     int error = 0;
@@ -117,8 +116,7 @@ Result<Regex> Regex::compile(
     return regex;
 }
 
-Result<int> Regex::group(
-    std::string_view name, std::string_view target) const
+Result<int> Regex::group(std::string_view name, std::string_view target) const
 {
     std::string text(name);
     int number = -1;
@@ -129,12 +127,11 @@ Result<int> Regex::group(
         if (n && *n <= count)
             number = static_cast<int>(*n);
     } else {
-        number = pcre2_substring_number_from_name(code_.get(),
-            reinterpret_cast<PCRE2_SPTR>(text.c_str()));
+        number = pcre2_substring_number_from_name(
+            code_.get(), reinterpret_cast<PCRE2_SPTR>(text.c_str()));
     }
     if (number < 0)
-        return fault("no group \"" + text + "\" for target "
-            + quoted(target));
+        return fault("no group \"" + text + "\" for target " + quoted(target));
     return number;
 }
 
@@ -203,8 +200,8 @@ std::optional<std::string> Regex::replace(std::string_view name) const
     // An empty match right behind a match does not count, as in RE2.
     uint32_t options = 0;
     while (at <= name.size()) {
-        int rc = pcre2_match(code_.get(), bytes(name), name.size(), at,
-            options, match_.get(), context_.get());
+        int rc = pcre2_match(code_.get(), bytes(name), name.size(), at, options,
+            match_.get(), context_.get());
         if (rc == PCRE2_ERROR_NOMATCH) {
             if (options == 0)
                 break;
@@ -247,7 +244,9 @@ struct ModelMap::Rules {
     }
 };
 
-ModelMap::ModelMap() : rules_(std::make_unique<Rules>()) {}
+ModelMap::ModelMap() : rules_(std::make_unique<Rules>())
+{
+}
 ModelMap::~ModelMap() = default;
 ModelMap::ModelMap(ModelMap&&) noexcept = default;
 ModelMap& ModelMap::operator=(ModelMap&&) noexcept = default;
@@ -334,19 +333,18 @@ std::string ModelMap::map(std::string_view model) const
 std::vector<std::string_view> ModelMap::names() const
 {
     std::vector<std::string_view> all;
-    auto add = [&all](std::string_view name) {
-        if (!name.empty()
-            && std::find(all.begin(), all.end(), name) == all.end())
-            all.push_back(name);
-    };
     for (const auto& [from, to] : rules_->exact) {
-        add(from);
-        add(to);
+        all.push_back(from);
+        all.push_back(to);
     }
     for (const Rules::Prefix& rule : rules_->prefixes)
-        add(rule.target);
+        all.push_back(rule.target);
     if (rules_->otherwise)
-        add(*rules_->otherwise);
+        all.push_back(*rules_->otherwise);
+    std::sort(all.begin(), all.end());
+    all.erase(std::unique(all.begin(), all.end()), all.end());
+    if (!all.empty() && all.front().empty())
+        all.erase(all.begin());
     return all;
 }
 

@@ -9,8 +9,8 @@ namespace ai_proxy::route {
 bool Route::matches(std::string_view model) const noexcept
 {
     return match.empty()
-        || std::any_of(match.begin(), match.end(),
-            [model](const std::string& glob) {
+        || std::any_of(
+            match.begin(), match.end(), [model](const std::string& glob) {
                 return glob_match(glob, model);
             });
 }

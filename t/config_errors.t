@@ -1,0 +1,205 @@
+#!/usr/bin/perl
+
+# Wrong configuration fails the check with the file, the line, what is wrong
+# and where; right configuration passes.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use AiProxyTest;
+use Test::More;
+
+needs_module();
+
+my $p = "ai_proxy_provider p { type mock; }\n";
+my $loc = 'location / { ai_proxy_pass p; }';
+
+# name, http context, server context, message, the offending word of the line
+my @cases = (
+    # providers
+    ['unknown type', "ai_proxy_provider p {\n type nosuch;\n}", '',
+        qr/unknown type "nosuch"/, 'type nosuch'],
+    ['no type', "ai_proxy_provider p {\n}", '', qr/type/, 'ai_proxy_provider'],
+    ['unknown field', "ai_proxy_provider p {\n type mock;\n frobnicate 1;\n}",
+        '', qr/unknown field "frobnicate"/, 'frobnicate'],
+    ['duplicate field', "ai_proxy_provider p {\n type mock;\n type openai;\n}",
+        '', qr/"type" is duplicate/, 'type openai'],
+    ['duplicate provider', $p . $p, '', qr/duplicate name "p"/],
+    ['bad name', 'ai_proxy_provider "p q" { type mock; }', '',
+        qr/invalid name "p q"/],
+    ['a missing token', "ai_proxy_provider p {\n type openai;\n"
+        . " base_url https://127.0.0.1;\n}\n"
+        . "ai_proxy_provider q {\n type claude;\n}", '', qr/api_token/],
+    ['a missing variable', "ai_proxy_provider p {\n type openai;\n"
+        . " api_token env:AI_PROXY_TEST_NOT_SET;\n}", '',
+        qr/"AI_PROXY_TEST_NOT_SET" is not set/, 'env:AI_PROXY_TEST_NOT_SET'],
+    ['a missing secret file', "ai_proxy_provider p {\n type openai;\n"
+        . " api_token file:/no/such/secret;\n}", '',
+        qr{"/no/such/secret".*No such file}, 'file:/no/such/secret'],
+    ['an empty token', "ai_proxy_provider p {\n type openai;\n"
+        . " api_token \"\";\n}", '', qr/"api_token" is empty/],
+    ['a token twice', "ai_proxy_provider p {\n type openai;\n"
+        . " api_token k;\n api_token k;\n}", '',
+        qr/"api_token" is duplicate/],
+    ['a bad URL', "ai_proxy_provider p {\n type openai;\n"
+        . " base_url ftp://x;\n}", '', qr{invalid value "ftp://x" in "base_url"},
+        'base_url'],
+    ['a bad port', "ai_proxy_provider p {\n type openai;\n"
+        . " base_url http://127.0.0.1:99999;\n}", '', qr/base_url/, 'base_url'],
+    ['a bad duration', "ai_proxy_provider p {\n type mock;\n"
+        . " timeout idle=soon;\n}", '',
+        qr/invalid value "soon" in "timeout"/, 'timeout'],
+    ['an unknown timeout', "ai_proxy_provider p {\n type mock;\n"
+        . " timeout never=1s;\n}", '',
+        qr/invalid value "never=1s" in "timeout"/, 'timeout'],
+    ['a bad flag', "ai_proxy_provider p {\n type mock;\n"
+        . " ssl_verify maybe;\n}", '',
+        qr/invalid value "maybe" in "ssl_verify"/, 'ssl_verify'],
+    ['a missing CA', "ai_proxy_provider p {\n type openai;\n api_token k;\n"
+        . " base_url https://127.0.0.1;\n"
+        . " ssl_trusted_certificate /no/such/ca.crt;\n}", $loc,
+        qr{/no/such/ca.crt}],
+    ['a bad regex', "ai_proxy_provider p {\n type mock;\n"
+        . ' model_map "~(" x;' . "\n}", '', qr/model_map|regex|pattern/i,
+        'model_map'],
+    ['a group that is not there', "ai_proxy_provider p {\n type mock;\n"
+        . ' model_map "~^a(b)$" x-$2;' . "\n}", '', qr/\$?2|group/,
+        'model_map'],
+    ['a model twice', "ai_proxy_provider p {\n type mock;\n"
+        . " model_map a b;\n model_map a c;\n}", '', qr/duplicate/,
+        'model_map a c'],
+    ["another type's field", "ai_proxy_provider p {\n type mock;\n"
+        . " azure_service_url https://x;\n}", '',
+        qr/azure_service_url/, 'azure_service_url'],
+    ['azure without URL', "ai_proxy_provider p {\n type azure;\n"
+        . " api_token k;\n}", '', qr/azure_service_url/],
+    ['azure without version', "ai_proxy_provider p {\n type azure;\n"
+        . " api_token k;\n azure_service_url https://r.example/;\n}", '',
+        qr/api-version/],
+    ['ollama without host', "ai_proxy_provider p {\n type ollama;\n}", '',
+        qr/ollama_server_host/],
+    ['a mock status', "ai_proxy_provider p {\n type mock;\n status 42;\n}", '',
+        qr/invalid value "42" in "status"/, 'status'],
+    ['too few words', "ai_proxy_provider p {\n type;\n}", '',
+        qr/invalid number of arguments in "type"/, 'type'],
+
+    # routes
+    ['an empty route', "$p ai_proxy_route r {\n match x;\n}", '',
+        qr/no "provider" in route "r"/],
+    ['a route of nobody', "$p ai_proxy_route r {\n provider nobody;\n}", '',
+        qr/unknown provider "nobody"/, 'provider nobody'],
+    ['a bad weight', "$p ai_proxy_route r {\n provider p weight=0;\n}", '',
+        qr/invalid value "0" in "weight"/, 'weight=0'],
+    ['an unknown parameter', "$p ai_proxy_route r {\n provider p speed=1;\n}",
+        '', qr/unknown parameter "speed=1"/, 'speed=1'],
+    ['a bad on=', "$p ai_proxy_route r {\n provider p;\n"
+        . " fallback p model=x on=99;\n}", '', qr/on|99/, 'on=99'],
+    ['a bad balance', "$p ai_proxy_route r {\n provider p;\n balance luck;\n}",
+        '', qr/invalid value "luck" in "balance"/, 'balance'],
+    ['a bad retry', "$p ai_proxy_route r {\n provider p;\n retry many;\n}",
+        '', qr/invalid value "many" in "retry"/, 'retry'],
+    ['a bad backoff', "$p ai_proxy_route r {\n provider p;\n"
+        . " retry 1 backoff=5s..1s;\n}", '', qr/backoff/, 'retry'],
+    ["a route named as a provider", "$p ai_proxy_route p {\n provider p;\n}",
+        '', qr/duplicate name "p"/],
+    ['an unknown field of a route', "$p ai_proxy_route r {\n provider p;\n"
+        . " colour red;\n}", '', qr/unknown field "colour"/, 'colour'],
+
+    # locations
+    ['pass to nobody', $p, 'location / { ai_proxy_pass nobody; }',
+        qr/unknown route or provider "nobody"/, 'ai_proxy_pass'],
+    ['pass twice', $p, "location / { ai_proxy_pass p;\n ai_proxy_pass p; }",
+        qr/"ai_proxy_pass" directive is duplicate/],
+    ['pass in a server', $p, 'ai_proxy_pass p;',
+        qr/"ai_proxy_pass" directive is not allowed here/],
+    ['a provider in a server', '', 'ai_proxy_provider p { type mock; }',
+        qr/"ai_proxy_provider" directive is not allowed here/],
+    ['pass without name', $p, 'location / { ai_proxy_pass; }',
+        qr/invalid number of arguments in "ai_proxy_pass"/],
+    ['fallback to nobody', $p,
+        "location / { ai_proxy_pass p;\n ai_proxy_fallback nobody; }",
+        qr/unknown provider "nobody"/, 'ai_proxy_fallback'],
+    ['a location map with a bad regex', $p, "location / { ai_proxy_pass p;\n"
+        . ' ai_proxy_model_map "~[" x; }', qr/ai_proxy_model_map/,
+        'ai_proxy_model_map'],
+    ['a route that is never reached', $p . "ai_proxy_provider q {type mock;}",
+        'location / { ai_proxy_pass p q; }', qr/"q" is never reached/],
+
+    # zone and pages
+    ['a zone without size', 'ai_proxy_zone ai;', '',
+        qr/invalid number of arguments in "ai_proxy_zone"/],
+    ['a bad size', 'ai_proxy_zone ai big;', '', qr/invalid zone size|"big"/],
+    ['a tiny zone', 'ai_proxy_zone ai 1k;', '', qr/zone.*(small|size)/],
+    ['a zone twice', "ai_proxy_zone ai 1m;\nai_proxy_zone ai 1m;", '',
+        qr/duplicate/],
+    ['metrics without zone', $p, 'location /m { ai_proxy_metrics; }',
+        qr/ai_proxy_zone/],
+    ['status without zone', $p, 'location /s { ai_proxy_status; }',
+        qr/ai_proxy_zone/],
+    ['metrics with words', zone(), 'location /m { ai_proxy_metrics x; }',
+        qr/invalid number of arguments in "ai_proxy_metrics"/],
+);
+
+for my $case (@cases) {
+    my ($name, $http, $server, $message, $word) = @$case;
+    my $gw = Gateway->new(http => $http, server => $server);
+    my ($status, $said) = $gw->check;
+    my ($line) = grep { /\[emerg\]/ } split /\n/, $said;
+    $line //= '';
+    my @wrong;
+    push @wrong, 'the check passes' if $status == 0;
+    push @wrong, "it says: $line" unless $line =~ $message;
+    push @wrong, "no file and line: $line"
+        unless $line =~ m{ in \S*nginx\.conf:(\d+)};
+    if ($word && $line =~ m{ in \S*nginx\.conf:(\d+)}) {
+        # The line number leads to the word.
+        my @text = split /\n/, Gateway::slurp($gw->{conf});
+        my $text = $text[$1 - 1] // '';
+        push @wrong, "line $1 is: $text" unless index($text, $word) >= 0;
+    }
+    push @wrong, 'a crash' if $status > 1 && $status != 1;
+    ok(!@wrong, $name) or diag(join "\n", @wrong, $said);
+}
+
+# A secret in a wrong place is not repeated.
+
+my $gw = Gateway->new(http => "ai_proxy_provider p {\n type openai;\n"
+    . " api_token sk-secret-1;\n api_token sk-secret-1;\n}");
+my ($status, $said) = $gw->check;
+isnt($status, 0, 'a duplicate token fails');
+unlike($said, qr/sk-secret/, 'and is not repeated');
+
+# What is right passes, without a word.
+
+my %right = (
+    'every timeout' => "ai_proxy_provider p { type mock;\n"
+        . " timeout connect=1s first_byte=200ms idle=1m total=1h; }",
+    'several tokens' => "ai_proxy_provider p { type openai;\n"
+        . " api_token a;\n api_token b; }",
+    'a full route' => $p . "ai_proxy_provider q { type mock; }\n"
+        . "ai_proxy_route r {\n match gpt-* claude-*;\n"
+        . " provider p weight=80;\n provider q weight=20 model=x;\n"
+        . " fallback q model=y on=429,5xx,timeout,error;\n"
+        . " balance weighted;\n retry 2 backoff=200ms..5s;\n}",
+    'use before definition' => "server { listen 127.0.0.1:%%PORT2%%;\n"
+        . " location / { ai_proxy_pass p; } }\n$p",
+    'nothing at all' => '',
+);
+for my $name (sort keys %right) {
+    my $gw = Gateway->new(http => $right{$name});
+    my ($status, $said) = $gw->check;
+    is($status, 0, "right: $name") or diag($said);
+    unlike($said, qr/\[(warn|error|crit|alert|emerg)\]/, 'and silent');
+}
+
+# Verification switched off warns.
+
+$gw = Gateway->new(http => "ai_proxy_provider p { type openai;\n"
+    . " api_token k; base_url https://127.0.0.1:1; ssl_verify off; }",
+    server => $loc);
+($status, $said) = $gw->check;
+is($status, 0, 'ssl_verify off is possible');
+like($said, qr/\[warn\].*ssl_verify/, 'with a warning');
+
+done();

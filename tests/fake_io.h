@@ -1,0 +1,199 @@
+#pragma once
+
+#include "core/json/splice.h"
+
+#include "core/async/io.h"
+#include "core/async/task.h"
+#include "core/policy/exchange.h"
+
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <functional>
+#include <memory_resource>
+#include <new>
+#include <string>
+#include <vector>
+
+namespace ai_proxy::testing {
+
+// Io in the test's hands: notes what is started and ends it when told.
+class FakeIo final : public async::Io {
+public:
+    struct Pending {
+        async::Op* op;
+        async::SleepOp* sleep;
+        async::AttemptOp* attempt;
+    };
+
+    // What a provider does during a try.
+    std::function<async::TryEnd(policy::Try&)> play
+        = [](policy::Try&) { return async::TryEnd{}; };
+    bool immediate = false;
+    std::vector<std::string> started;
+    std::vector<Pending> pending;
+    int cancelled = 0;
+    int64_t clock = 1'000'000;
+    uint64_t next_random = 7;
+
+    ~FakeIo() { EXPECT_TRUE(pending.empty()); }
+
+    bool start(async::SleepOp& op) override
+    {
+        started.push_back("sleep " + std::to_string(op.milliseconds));
+        if (immediate) {
+            clock += static_cast<int64_t>(op.milliseconds) * 1000;
+            return true;
+        }
+        pending.push_back({&op, &op, nullptr});
+        return false;
+    }
+    bool start(async::AttemptOp& op) override
+    {
+        started.push_back("try " + op.attempt->provider->options.name + "/"
+            + std::to_string(op.attempt->key));
+        if (immediate) {
+            op.result = play(*op.attempt);
+            return true;
+        }
+        pending.push_back({&op, nullptr, &op});
+        return false;
+    }
+    void cancel(async::Op& op) noexcept override
+    {
+        ++cancelled;
+        std::erase_if(
+            pending, [&op](const Pending& p) { return p.op == &op; });
+    }
+    int64_t now() noexcept override { return clock; }
+    int64_t now_seconds() noexcept override { return 1'700'000'000; }
+    uint64_t random() noexcept override { return next_random++; }
+
+    // The oldest pending operation comes to its end.
+    void reply()
+    {
+        ASSERT_FALSE(pending.empty());
+        const Pending first = pending.front();
+        pending.erase(pending.begin());
+        if (first.sleep != nullptr) {
+            clock += static_cast<int64_t>(first.sleep->milliseconds) * 1000;
+        } else {
+            first.attempt->result = play(*first.attempt->attempt);
+        }
+        first.op->finish();
+    }
+};
+
+// Heap memory that counts what is out and can fail at one allocation.
+class CountedMemory final : public std::pmr::memory_resource {
+public:
+    int64_t fail_at = -1; // number of the allocation, from 0
+    int64_t allocations = 0;
+    size_t bytes = 0;
+
+    ~CountedMemory() override { EXPECT_EQ(bytes, 0u); }
+
+private:
+    void* do_allocate(size_t size, size_t align) override
+    {
+        if (allocations++ == fail_at) {
+            throw std::bad_alloc();
+        }
+        void* memory
+            = std::pmr::new_delete_resource()->allocate(size, align);
+        bytes += size;
+        return memory;
+    }
+    void do_deallocate(void* memory, size_t size, size_t align) override
+    {
+        bytes -= size;
+        std::pmr::new_delete_resource()->deallocate(memory, size, align);
+    }
+    bool do_is_equal(const memory_resource& other) const noexcept override
+    {
+        return this == &other;
+    }
+};
+
+// One run of a flow with a world of its own.  World is made from a Scope and
+// the FakeIo, and has task(Scope&), giving the Task, and check(result).
+template <class World>
+class FlowRun {
+public:
+    explicit FlowRun(bool immediate, int64_t fail_at = -1)
+        : frames_(memory_), scope_{frames_, io_}, world_(io_)
+    {
+        memory_.fail_at = fail_at;
+        io_.immediate = immediate;
+    }
+    ~FlowRun() { EXPECT_EQ(frames_.live(), 0u); }
+
+    // Ends the flow after so many replies; returns how many it took to the
+    // end, or the number given.
+    size_t run(size_t replies)
+    {
+        size_t given = 0;
+        {
+            async::Root root(world_.task(scope_));
+            bool done = root.start();
+            while (!done && given < replies) {
+                EXPECT_FALSE(io_.pending.empty()) << "nothing will wake it";
+                if (io_.pending.empty()) {
+                    break;
+                }
+                io_.reply();
+                ++given;
+                done = root.done();
+            }
+            if (done) {
+                world_.check(root.take());
+                finished_ = true;
+            }
+        }
+        EXPECT_EQ(frames_.live(), 0u);
+        EXPECT_TRUE(io_.pending.empty());
+        return given;
+    }
+    [[nodiscard]] bool finished() const noexcept { return finished_; }
+    [[nodiscard]] int64_t allocations() const noexcept
+    {
+        return memory_.allocations;
+    }
+
+private:
+    CountedMemory memory_;
+    FakeIo io_;
+    async::FrameArena frames_;
+    async::Scope scope_;
+    World world_;
+    bool finished_ = false;
+};
+
+// The generic test of every flow: all answers at once; all of them later;
+// destroyed after each suspension; each allocation of frames failing.
+template <class World>
+void run_every_way()
+{
+    constexpr size_t kEnough = 1000;
+    FlowRun<World> at_once(true);
+    at_once.run(0);
+    EXPECT_TRUE(at_once.finished());
+
+    FlowRun<World> later(false);
+    const size_t suspensions = later.run(kEnough);
+    EXPECT_TRUE(later.finished());
+
+    for (size_t cut = 0; cut < suspensions; ++cut) {
+        FlowRun<World> destroyed(false);
+        destroyed.run(cut);
+        EXPECT_FALSE(destroyed.finished()) << "after " << cut;
+    }
+    for (bool immediate : {true, false}) {
+        for (int64_t k = 0; k < later.allocations(); ++k) {
+            FlowRun<World> starved(immediate, k);
+            EXPECT_THROW(starved.run(kEnough), std::bad_alloc) << k;
+        }
+    }
+}
+
+} // namespace ai_proxy::testing

@@ -1,0 +1,54 @@
+#include "core/wire/sse.h"
+
+#include "input.h"
+
+#include <string>
+#include <vector>
+
+using namespace ai_proxy;
+
+namespace {
+
+struct Seen {
+    std::string event, data, raw;
+    bool has_data;
+    int http_status;
+
+    bool operator==(const Seen&) const = default;
+};
+
+std::vector<Seen> frame(std::string_view text, size_t longest)
+{
+    wire::SseFramer framer;
+    std::vector<Seen> all;
+    const auto collect = [&](const wire::SseEvent& e) {
+        all.push_back({std::string(e.event), std::string(e.data),
+            std::string(e.raw), e.has_data, e.http_status});
+        return true;
+    };
+    fuzz::cut(text, longest, [&](std::string_view piece) {
+        fuzz::require(framer.feed(piece, collect).ok(), "feed succeeds");
+        return true;
+    });
+    fuzz::require(framer.finish(collect).ok(), "finish succeeds");
+    fuzz::require(framer.buffered() == 0, "nothing is left");
+    return all;
+}
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
+{
+    const std::string_view text(reinterpret_cast<const char*>(data), size);
+    const auto whole = frame(text, size + 1);
+    std::string raw;
+    for (const Seen& event : whole) {
+        raw += event.raw;
+    }
+    fuzz::require(raw == text, "the raw views make up the input");
+    for (const size_t longest : {size_t(1), size_t(7), size_t(200)}) {
+        fuzz::require(frame(text, longest) == whole,
+            "output does not depend on the cuts");
+    }
+    return 0;
+}
