@@ -48,7 +48,7 @@ location /close/ { ai_proxy_pass close; }
 EOF
 
 my $body = qq({ "temperature":1.0e0, "model" : "gpt-4o",\n)
-    . qq("big":12345678901234567890123,"x_unknown":{"b":1,"a":[ 1 ,2 ]},)
+    . qq("big":18446744073709551615,"x_unknown":{"b":1,"a":[ 1 ,2 ]},)
     . qq("messages":[{"role":"user","content":"private-prompt \\u00e9"}] });
 
 ###############################################################################

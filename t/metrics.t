@@ -154,7 +154,8 @@ chat('plain', model => "made-up-$_") for 1 .. 30;
 $m = metrics();
 is(scalar(grep { /made-up/ } keys %$m), 0, 'no label from a client');
 cmp_ok(keys(%$m) - $before, '<', 100, 'they share one series');
-is(sum($m, $name, provider => 'plain', model => 'other'), 30, 'named other');
+is(sum($m, $name, provider => 'plain', model => 'other'), 30 + 1,
+    'named other, with the fallback before');
 
 # The gauge of running streams.
 

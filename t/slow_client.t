@@ -15,7 +15,7 @@ needs_module();
 my $word = 'data: ' . encode(chunk({ content => 'x' x 200 })) . "\n\n";
 my $end = join '', map { 'data: ' . (ref $_ ? encode($_) : $_) . "\n\n" }
     chunk({}, finish => 'stop'), '[DONE]';
-my $n = 60_000;
+my $n = 50_000;
 my @claude = map { s/^raw://r } @{ claude_events('one') };
 my $claude_word = "event: content_block_delta\ndata: " . encode({
     type => 'content_block_delta', index => 0, delta => {
@@ -24,6 +24,7 @@ my $up = Upstream->start(
     tls => 1,
     flood => { repeat => { text => $word, times => $n, end => $end } },
     plain => { json => chat_answer('hi') },
+    warm => { json => chat_answer('hi') },
     secure => { repeat => { text => $word, times => $n, end => $end } },
     secure_cut => { events => [('raw:' . $word) x 4000], cut => 3900,
         then => 'reset' },
@@ -38,22 +39,23 @@ my $gw = Gateway->start(
         . provider(plain => openai => $up->url('plain'))
         . provider(claude => claude => $up->url('claude'))
         . join('', map { provider($_ => openai => $up->tls_url($_),
-            "ssl_trusted_certificate $ca;") } qw(secure secure_cut)),
+            "ssl_trusted_certificate $ca;") } qw(warm secure secure_cut)),
     server => 'send_timeout 30s;' . join '', map {
         "location /$_/ { ai_proxy_pass $_; }\n" }
-        qw(flood plain claude secure secure_cut));
+        qw(flood plain warm claude secure secure_cut));
 
 my %stream = (stream => JSON::PP::true);
 sub begin {
     my ($name) = @_;
-    my $client = $gw->client(receive_buffer => 8192, timeout => 60)
+    my $client = $gw->client(receive_buffer => 65536, timeout => 60)
         ->send('POST', "/$name/v1/chat/completions", chat_body(%stream));
     $client->wait(sub { $_[0]{body} =~ /xxx/ }, 5);
     return $client;
 }
 
 # Warm up: code and pools are in memory before the first figure.
-$gw->client->post('/plain/v1/chat/completions', chat_body()) for 1 .. 5;
+$gw->client->post("/$_/v1/chat/completions", chat_body())
+    for ('plain', 'warm') x 5;
 
 for my $name (qw(flood secure)) {
     my $before = $gw->worker_memory;

@@ -27,8 +27,9 @@ public:
     };
 
     // What a provider does during a try.
-    std::function<async::TryEnd(policy::Try&)> play
-        = [](policy::Try&) { return async::TryEnd{}; };
+    std::function<async::TryEnd(policy::Try&)> play = [](policy::Try&) {
+        return async::TryEnd{};
+    };
     bool immediate = false;
     std::vector<std::string> started;
     std::vector<Pending> pending;
@@ -62,8 +63,7 @@ public:
     void cancel(async::Op& op) noexcept override
     {
         ++cancelled;
-        std::erase_if(
-            pending, [&op](const Pending& p) { return p.op == &op; });
+        std::erase_if(pending, [&op](const Pending& p) { return p.op == &op; });
     }
     int64_t now() noexcept override { return clock; }
     int64_t now_seconds() noexcept override { return 1'700'000'000; }
@@ -99,8 +99,7 @@ private:
         if (allocations++ == fail_at) {
             throw std::bad_alloc();
         }
-        void* memory
-            = std::pmr::new_delete_resource()->allocate(size, align);
+        void* memory = std::pmr::new_delete_resource()->allocate(size, align);
         bytes += size;
         return memory;
     }

@@ -16,14 +16,15 @@ std::string chat_request(size_t size)
 {
     std::string out = R"({"messages":[{"role":"system","content":"Be brief."})";
     while (out.size() < size) {
-        out += R"(,{"role":"user","content":"Please explain what happens when )"
-               R"(the connection is closed by the peer before the whole body )"
-               R"(was received, and how a caller can tell it from the end.\n)"
-               R"(int main()\n{\n\tputs(\"hello\\n\");\n\treturn 0;\n}\n)"
-               "\xE8\xBF\x99\xE6\x98\xAF\xE4\xB8\x80\xE4\xB8\xAA"
-               R"(\u4f8b\u5b50"},{"role":"assistant","content":"It )"
-               R"(closes.","tool_calls":[{"id":"call_1","type":"function",)"
-               R"("function":{"name":"read","arguments":"{\"path\":\"a\"}"}}]})";
+        out +=
+            R"(,{"role":"user","content":"Please explain what happens when )"
+            R"(the connection is closed by the peer before the whole body )"
+            R"(was received, and how a caller can tell it from the end.\n)"
+            R"(int main()\n{\n\tputs(\"hello\\n\");\n\treturn 0;\n}\n)"
+            "\xE8\xBF\x99\xE6\x98\xAF\xE4\xB8\x80\xE4\xB8\xAA"
+            R"(\u4f8b\u5b50"},{"role":"assistant","content":"It )"
+            R"(closes.","tool_calls":[{"id":"call_1","type":"function",)"
+            R"("function":{"name":"read","arguments":"{\"path\":\"a\"}"}}]})";
     }
     out += R"(],"temperature":0.7,"stream":true,"model":"gpt-4o"})";
     return out;

@@ -39,15 +39,14 @@ void frame_blocks(benchmark::State& state, const std::string& text)
             return true;
         };
         for (size_t at = 0; at < text.size(); at += block) {
-            const auto fed
-                = framer.feed(std::string_view(text).substr(at, block), count);
+            const auto fed =
+                framer.feed(std::string_view(text).substr(at, block), count);
             benchmark::DoNotOptimize(fed.ok());
         }
     }
-    state.SetBytesProcessed(
-        int64_t(state.iterations()) * int64_t(text.size()));
-    state.counters["events"] = benchmark::Counter(
-        double(events), benchmark::Counter::kIsRate);
+    state.SetBytesProcessed(int64_t(state.iterations()) * int64_t(text.size()));
+    state.counters["events"] =
+        benchmark::Counter(double(events), benchmark::Counter::kIsRate);
 }
 
 void sse_lf(benchmark::State& state)
@@ -75,8 +74,7 @@ void chunked(benchmark::State& state)
             benchmark::DoNotOptimize(payload.data());
         }
     }
-    state.SetBytesProcessed(
-        int64_t(state.iterations()) * int64_t(text.size()));
+    state.SetBytesProcessed(int64_t(state.iterations()) * int64_t(text.size()));
 }
 
 BENCHMARK(sse_lf)->Arg(250)->Arg(1460)->Arg(4096)->Arg(16384);

@@ -97,6 +97,37 @@ void internal_error(ngx_http_request_t* r) noexcept
         r, r->header_sent ? NGX_ERROR : NGX_HTTP_INTERNAL_SERVER_ERROR);
 }
 
+// A body that another module (mirror) had read before us: it may be in a
+// temporary file that was written a moment ago.
+void take_read_body(Ctx& ctx)
+{
+    if (ctx.r->request_body == nullptr) {
+        return;
+    }
+    for (ngx_chain_t* cl = ctx.r->request_body->bufs; cl != nullptr;
+         cl = cl->next) {
+        ngx_buf_t* b = cl->buf;
+        if (ngx_buf_in_memory(b)) {
+            ctx.body.append(b->pos, static_cast<size_t>(b->last - b->pos));
+            continue;
+        }
+        if (!b->in_file) {
+            continue;
+        }
+        u_char chunk[16 * 1024];
+        for (off_t at = b->file_pos; at < b->file_last;) {
+            size_t want = std::min<size_t>(
+                sizeof(chunk), static_cast<size_t>(b->file_last - at));
+            ssize_t n = ngx_read_file(b->file, chunk, want, at);
+            if (n <= 0) {
+                throw std::bad_alloc();
+            }
+            ctx.body.append(chunk, static_cast<size_t>(n));
+            at += n;
+        }
+    }
+}
+
 void body_handler(ngx_http_request_t* r) noexcept
 {
     guard_void(
@@ -104,6 +135,9 @@ void body_handler(ngx_http_request_t* r) noexcept
         [r] {
             Ctx* ctx = context(r);
             ctx->gathering = false;
+            if (ctx->body.size() == 0) {
+                take_read_body(*ctx);
+            }
             start_pipeline(*ctx);
         },
         [r] { internal_error(r); });

@@ -79,6 +79,8 @@ void set_body(ngx_http_request_t* sr, const Run& run)
         }
         b->pos = reinterpret_cast<u_char*>(const_cast<char*>(piece.data()));
         b->last = b->pos + piece.size();
+        b->start = b->pos; // nginx rewinds to it for another peer
+        b->end = b->last;
         b->memory = 1;
         cl->buf = b;
         cl->next = nullptr;

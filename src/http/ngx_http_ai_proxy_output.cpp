@@ -66,6 +66,9 @@ void send_reply(Ctx& ctx, policy::Reply reply)
     r->headers_out.content_length_n = static_cast<off_t>(ctx.reply.size());
     if (ctx.reply.empty()) {
         r->header_only = 1;
+        if (r->method == NGX_HTTP_HEAD) {
+            r->headers_out.content_length_n = -1;
+        }
     }
     ctx.committed = true;
     ngx_int_t rc = ngx_http_send_header(r);
@@ -94,7 +97,13 @@ void send_reply(Ctx& ctx, policy::Reply reply)
 ngx_int_t commit_stream(Ctx& ctx, const policy::Response& response)
 {
     ngx_http_request_t* r = ctx.r;
-    if (set_headers(r, response.client_status(), response.content_type(),
+    // The error that came in the same read as the first output does not change
+    // what the stream began with.
+    int status = response.status() < NGX_HTTP_SPECIAL_RESPONSE
+            && response.status() != 0
+        ? response.status()
+        : response.client_status();
+    if (set_headers(r, status, response.content_type(),
             response.headers())
         != NGX_OK) {
         return NGX_ERROR;
@@ -110,7 +119,7 @@ ngx_int_t commit_stream(Ctx& ctx, const policy::Response& response)
         }
     }
     ctx.committed = true;
-    ctx.exchange->books().status = response.client_status();
+    ctx.exchange->books().status = status;
     stream_began(ctx);
     ngx_int_t rc = ngx_http_send_header(r);
     if (rc == NGX_ERROR || rc > NGX_OK) {

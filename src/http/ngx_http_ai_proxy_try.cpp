@@ -223,6 +223,8 @@ ngx_chain_t* memory_buf(ngx_pool_t* pool, std::string_view bytes)
     }
     b->pos = reinterpret_cast<u_char*>(const_cast<char*>(bytes.data()));
     b->last = b->pos + bytes.size();
+    b->start = b->pos; // nginx rewinds to it for another peer
+    b->end = b->last;
     b->memory = 1;
     cl->buf = b;
     cl->next = nullptr;

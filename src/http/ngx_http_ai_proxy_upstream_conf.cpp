@@ -80,8 +80,10 @@ bool make_ssl(ngx_conf_t* cf, const provider::Options& options,
             return false;
         }
     }
-    SSL_CTX_set_session_cache_mode(ssl->ctx,
-        SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    // Its callback is what hands sessions to the balancer.
+    if (ngx_ssl_client_session_cache(cf, ssl, 1) != NGX_OK) {
+        return false;
+    }
     conf.ssl = ssl;
     conf.ssl_verify = options.ssl_verify;
     conf.ssl_server_name = 1;
@@ -143,8 +145,10 @@ bool fill(ngx_conf_t* cf, MainConf& mc, const config::Provider& provider,
     conf.send_timeout = 60'000;
     conf.read_timeout = or_forever(options.timeouts.first_byte);
     conf.buffer_size = kBuffer;
+    // The next address of the provider: our balancer allows it only while
+    // the request was not written.
     conf.next_upstream = NGX_HTTP_UPSTREAM_FT_ERROR
-        | NGX_HTTP_UPSTREAM_FT_NON_IDEMPOTENT;
+        | NGX_HTTP_UPSTREAM_FT_TIMEOUT | NGX_HTTP_UPSTREAM_FT_NON_IDEMPOTENT;
     conf.ignore_headers = 0xffffffff;
     conf.pass_request_headers = 0;
     conf.pass_request_body = 0;

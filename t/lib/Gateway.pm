@@ -263,8 +263,9 @@ sub write_file {
 
 sub show_logs {
     my ($self) = @_;
-    my $log = $self->error_log;
-    $log = "...\n" . substr $log, -6000 if length $log > 6000;
+    my $log = join "\n", grep { !/\[notice\]|closed keepalive|waiting for/ }
+        split /\n/, $self->error_log;
+    $log = "...\n" . substr $log, -2500 if length $log > 2500;
     diag("error.log of $self->{dir}:\n$log") if $log ne '';
     my $said = slurp("$self->{dir}/logs/stderr");
     diag("nginx said:\n$said") if $said ne '';

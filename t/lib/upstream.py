@@ -33,12 +33,21 @@ POST /-/clear forgets them.
 import argparse
 import asyncio
 import base64
+import hashlib
 import json
 import os
 import socket
 import ssl
 import struct
 import sys
+
+
+# Bodies above this are noted by their SHA-256 alone.
+KEPT = 256 * 1024
+
+
+def dump(value):
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 class Upstream:
@@ -129,7 +138,7 @@ class Upstream:
                 name = json.loads(body)["name"]
                 self.gates[name] = self.gates.get(name, 0) + 1
                 self.changed.notify_all()
-        text = json.dumps(reply).encode()
+        text = dump(reply).encode()
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
                      b"Content-Length: %d\r\n\r\n" % len(text) + text)
         await writer.drain()
@@ -160,10 +169,7 @@ class Upstream:
         try:
             if how.get("drain", True):
                 body = await self.read_body(reader, headers)
-                try:
-                    entry["body"] = body.decode("utf-8")
-                except UnicodeDecodeError:
-                    entry["body_base64"] = base64.b64encode(body).decode()
+                self.note_body(entry, body)
             watch = asyncio.ensure_future(self.watch(reader))
             work = asyncio.ensure_future(self.play(writer, how, entry))
             done, _ = await asyncio.wait(
@@ -182,6 +188,17 @@ class Upstream:
         except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
             entry["outcome"] = "client_closed"
             return False
+
+    @staticmethod
+    def note_body(entry, body):
+        entry["length"] = len(body)
+        if len(body) > KEPT:
+            entry["sha256"] = hashlib.sha256(body).hexdigest()
+            return
+        try:
+            entry["body"] = body.decode("utf-8")
+        except UnicodeDecodeError:
+            entry["body_base64"] = base64.b64encode(body).decode()
 
     async def watch(self, reader):
         """Ends when the peer closes its side."""
@@ -206,13 +223,13 @@ class Upstream:
             if "body_base64" in recorded:
                 return status, headers, None, [
                     base64.b64decode(recorded["body_base64"])]
-            body = json.dumps(recorded["body"]).encode()
+            body = dump(recorded["body"]).encode()
             return status, headers, "application/json", [body]
         if "events" in how:
             out = []
             for event in how["events"]:
                 if not isinstance(event, str):
-                    event = json.dumps(event)
+                    event = dump(event)
                 if event.startswith("raw:"):
                     out.append(event[4:].encode())
                 else:
@@ -222,10 +239,10 @@ class Upstream:
             seen = {k: entry[k] for k in ("method", "path", "headers")}
             seen["body"] = entry.get("body")
             return status, headers, "application/json", [
-                json.dumps(seen).encode()]
+                dump(seen).encode()]
         if "json" in how:
             return status, headers, "application/json", [
-                json.dumps(how["json"]).encode()]
+                dump(how["json"]).encode()]
         if "body_base64" in how:
             return status, headers, None, [base64.b64decode(how["body_base64"])]
         if "repeat" in how:
@@ -270,6 +287,9 @@ class Upstream:
         writer.write(head.encode("latin1"))
         if how.get("flush_head") or "gate" in how:
             await writer.drain()
+        if entry["method"] == "HEAD":
+            await writer.drain()
+            return framing != "close"
 
         sent_all = await self.send_body(writer, how, entry, body, framing)
         if not sent_all:

@@ -8,8 +8,7 @@ using namespace ai_proxy;
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
 {
     json::Parser parser;
-    const auto root
-        = parser.parse({reinterpret_cast<const char*>(data), size});
+    const auto root = parser.parse({reinterpret_cast<const char*>(data), size});
     if (!root.ok()) {
         return 0;
     }
@@ -21,8 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
     }
     const auto request = dialect::read_chat(*root);
     if (request.ok()) {
-        fuzz::require(
-            request->messages.size() == (*root)["messages"].size(),
+        fuzz::require(request->messages.size() == (*root)["messages"].size(),
             "no message is lost");
     }
     return 0;

@@ -20,7 +20,8 @@ inline void require(bool holds, const char* what)
 
 // Cuts a text at places that follow from the text alone, so that a finding
 // repeats.  Each piece is copied to memory of its own size.
-template <class F> void cut(std::string_view text, size_t longest, F&& on_piece)
+template <class F>
+void cut(std::string_view text, size_t longest, F&& on_piece)
 {
     uint64_t state = text.size() * 0x9E3779B97F4A7C15U + 1;
     for (const char c : text.substr(0, 64)) {

@@ -32,6 +32,24 @@ def stream(exchange):
         yield text.encode()
 
 
+# The place in response_fuzz.cpp's list of the provider that speaks like this;
+# all others speak like the first.
+PLACES = {"anthropic": 1, "gemini": 2, "vertex": 2, "dashscope": 3, "groq": 4,
+          "moonshot": 5}
+
+
+def response(exchange):
+    if exchange["api"] != "chat" and exchange["provider"] != "anthropic":
+        return
+    place = PLACES.get(exchange["provider"], 0)
+    for body in stream(exchange):
+        yield bytes([place, 0]) + body
+    body = exchange["response"].get("body")
+    if body is not None:
+        ok = exchange["response"]["status"] == 200
+        yield bytes([place, 9 if ok else 25]) + json.dumps(body).encode()
+
+
 def chunked(exchange):
     for body in stream(exchange):
         out, sizes = b"", list(exchange["response"].get("chunk_sizes") or [])
@@ -57,7 +75,7 @@ def any_body(exchange):
 
 SOURCES = {
     "sse_fuzz": stream,
-    "response_fuzz": stream,
+    "response_fuzz": response,
     "chunked_fuzz": chunked,
     "splice_fuzz": request_body,
     "chat_request_fuzz": request_body,

@@ -57,7 +57,8 @@ constexpr Case kCases[] = {
 TEST(ApiPath, IsRecognisedBehindAnyPrefix)
 {
     for (const Case& c : kCases) {
-        for (const char* prefix : {"", "/x", "/any/prefix", "/v1", "/v1/files"}) {
+        for (const char* prefix : {"", "/x", "/any/prefix", "/v1", "/v1/files"})
+        {
             const std::string path = std::string(prefix) + c.canonical;
             EXPECT_EQ(recognise(path), c.api) << path;
             EXPECT_EQ(canonical_path(c.api, path), c.canonical) << path;
@@ -67,15 +68,15 @@ TEST(ApiPath, IsRecognisedBehindAnyPrefix)
 
 TEST(ApiPath, OthersAreUnknownAndKept)
 {
-    for (const char* path :
-        {"", "/", "/v1/chat/completions/", "/v1/chat/completions/id",
-            "/v1/files/", "/v1/files//content", "/v1/files/a/b",
-            "/v1/batches//cancel", "/v1/batches/a/b/cancel", "/v1/models/",
-            "/v2/chat/completions", "/chat/completions", "/v1/threads",
-            "/v1/filesystem/x", "/v1/videos/v/other", "/v1/responses/",
-            "/v1beta/models/:generateContent", "/models/m:generateContent",
-            "/google/models/m:generateContent",
-            "/v1beta/models/a/b:generateContent", "/v1/fine_tuning"}) {
+    for (const char* path : {"", "/", "/v1/chat/completions/",
+             "/v1/chat/completions/id", "/v1/files/", "/v1/files//content",
+             "/v1/files/a/b", "/v1/batches//cancel", "/v1/batches/a/b/cancel",
+             "/v1/models/", "/v2/chat/completions", "/chat/completions",
+             "/v1/threads", "/v1/filesystem/x", "/v1/videos/v/other",
+             "/v1/responses/", "/v1beta/models/:generateContent",
+             "/models/m:generateContent", "/google/models/m:generateContent",
+             "/v1beta/models/a/b:generateContent", "/v1/fine_tuning"})
+    {
         EXPECT_EQ(recognise(path), Api::unknown) << path;
         EXPECT_EQ(canonical_path(Api::unknown, path), path);
     }
@@ -96,8 +97,7 @@ TEST(ApiNames, AreThoseOfTheCapabilityKeys)
     EXPECT_EQ(name(Api::chat_completions), "openai/v1/chatcompletions");
     EXPECT_EQ(name(Api::image_edits), "openai/v1/imageedit");
     EXPECT_EQ(name(Api::messages), "anthropic/v1/messages");
-    EXPECT_EQ(name(Api::gemini_stream),
-        "gemini/v1beta/streamgeneratecontent");
+    EXPECT_EQ(name(Api::gemini_stream), "gemini/v1beta/streamgeneratecontent");
 }
 
 TEST(ApiDialect, DecidesTheShapeOfErrors)

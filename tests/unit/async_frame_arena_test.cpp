@@ -56,7 +56,7 @@ TEST(FrameArena, RestOfABlockServesSmallerFrames)
     void* large = frames.alloc(1200); // 1216 of 1520: 304 left, 256 usable
     void* next = frames.alloc(1000);  // opens a second block
     const size_t bytes = memory.bytes;
-    void* small = frames.alloc(240);  // 256
+    void* small = frames.alloc(240); // 256
     EXPECT_EQ(memory.bytes, bytes);
     EXPECT_GT(static_cast<char*>(small), static_cast<char*>(large));
     EXPECT_LT(static_cast<char*>(small), static_cast<char*>(large) + 1536);

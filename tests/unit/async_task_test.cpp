@@ -50,10 +50,15 @@ static_assert(Startable<Task<int>> && Startable<Task<void>>);
 static_assert(!Startable<int>);
 
 template <class A>
-concept AwaitedAsLvalue = requires(A& a) { operator co_await(a); };
+concept AwaitedAsLvalue = requires(A& a)
+{
+    operator co_await(a);
+};
 template <class A>
-concept AwaitedAsRvalue
-    = requires(A a) { operator co_await(static_cast<A&&>(a)); };
+concept AwaitedAsRvalue = requires(A a)
+{
+    operator co_await(static_cast<A&&>(a));
+};
 static_assert(AwaitedAsRvalue<SleepOp> && AwaitedAsRvalue<Task<int>>);
 static_assert(!AwaitedAsLvalue<SleepOp> && !AwaitedAsLvalue<Task<int>>);
 

@@ -20,8 +20,8 @@ struct Relayed {
             return result.ok();
         };
         while (!input.empty() && result.ok()) {
-            const size_t n = split == 0 ? input.size()
-                                        : std::min(split, input.size());
+            const size_t n =
+                split == 0 ? input.size() : std::min(split, input.size());
             EXPECT_TRUE(framer.feed(input.substr(0, n), take).ok());
             input.remove_prefix(n);
         }
@@ -43,7 +43,7 @@ constexpr std::string_view kRole =
     R"("content":""},"finish_reason":null}],"usage":null})"
     "\n\n";
 constexpr std::string_view kText =
-    R"(data: {"id":"i","choices":[{"index":0,"delta":{"content":"a \"error\"")"
+    R"(data: {"id":"i","choices":[{"index":0,"delta":{"content":"a \"error\")"
     R"( b"},"finish_reason":null}],"usage":null})"
     "\n\n";
 constexpr std::string_view kFinish =
@@ -66,8 +66,7 @@ std::string join(std::initializer_list<std::string_view> pieces)
 }
 
 class RelaySplit : public testing::TestWithParam<size_t> {};
-INSTANTIATE_TEST_SUITE_P(
-    Sizes, RelaySplit, testing::Values(0, 1, 2, 3, 7));
+INSTANTIATE_TEST_SUITE_P(Sizes, RelaySplit, testing::Values(0, 1, 2, 3, 7));
 
 TEST_P(RelaySplit, BytesPassUntouched)
 {
@@ -83,8 +82,8 @@ TEST_P(RelaySplit, BytesPassUntouched)
 
 TEST_P(RelaySplit, UsageChunkIsWithheld)
 {
-    const Relayed r(join({kRole, kText, kFinish, kUsage, kDone}), false,
-        GetParam());
+    const Relayed r(
+        join({kRole, kText, kFinish, kUsage, kDone}), false, GetParam());
     ASSERT_TRUE(r.result.ok());
     EXPECT_EQ(r.out, join({kRole, kText, kFinish, kDone}));
     EXPECT_EQ(r.relay.usage().prompt, 3);
@@ -156,9 +155,8 @@ TEST_P(RelaySplit, WithoutFinishItIsTruncated)
 
 TEST_P(RelaySplit, EventsAfterDoneAreDropped)
 {
-    const Relayed r(
-        join({kText, kFinish, kDone, kText, kDone, ": x\n\n"}), false,
-        GetParam());
+    const Relayed r(join({kText, kFinish, kDone, kText, kDone, ": x\n\n"}),
+        false, GetParam());
     EXPECT_EQ(r.out, join({kText, kFinish, kDone}));
 }
 
@@ -173,8 +171,8 @@ TEST_P(RelaySplit, CommentsWaitForTheAnswer)
 TEST_P(RelaySplit, CrlfAndNoSpace)
 {
     std::string in = join({kRole, kText, kFinish, kDone});
-    for (size_t at = 0; (at = in.find('\n', at)) != std::string::npos;
-         at += 2) {
+    for (size_t at = 0; (at = in.find('\n', at)) != std::string::npos; at += 2)
+    {
         in.replace(at, 1, "\r\n");
     }
     for (size_t at; (at = in.find("data: {")) != std::string::npos;) {
@@ -236,8 +234,7 @@ TEST_P(RelaySplit, ContentPartsBecomeContentAndReasoning)
         R"([{"type":"thinking","thinking":[{"type":"text","text":"hm"}]}]},)"
         R"("finish_reason":null}],"p":"ab"})"
         "\n\n";
-    const Relayed r(
-        join({kText, think, kFinish, kDone}), false, GetParam());
+    const Relayed r(join({kText, think, kFinish, kDone}), false, GetParam());
     EXPECT_EQ(r.out,
         join({kText,
             R"(data: {"id":"i","choices":[{"index":0,"delta":)"
@@ -283,8 +280,8 @@ TEST(ChatRelay, DoneWithoutAnAnswerIsTruncated)
         ErrorCode::upstream_truncated);
     EXPECT_EQ(Relayed(join({kRole, kDone}), false).result.error().code,
         ErrorCode::upstream_truncated);
-    EXPECT_EQ(Relayed("", false).result.error().code,
-        ErrorCode::upstream_truncated);
+    EXPECT_EQ(
+        Relayed("", false).result.error().code, ErrorCode::upstream_truncated);
 }
 
 TEST(ReadPlain, UsageFinishAndErrors)
@@ -296,18 +293,17 @@ TEST(ReadPlain, UsageFinishAndErrors)
     EXPECT_EQ(facts.finish, chat::Finish::content_filter);
     EXPECT_EQ(facts.usage.prompt, 1);
     EXPECT_FALSE(facts.is_error);
-    for (const std::string_view bad :
-        {R"({"error":{"message":"x"}})", R"({"error":"x"})",
-            R"({"choices":[{"error":{"code":1}}]})",
-            R"({"base_resp":{"status_code":1004,"status_msg":"login"}})",
-            R"({"error_code":17,"error_msg":"limit"})"}) {
+    for (const std::string_view bad : {R"({"error":{"message":"x"}})",
+             R"({"error":"x"})", R"({"choices":[{"error":{"code":1}}]})",
+             R"({"base_resp":{"status_code":1004,"status_msg":"login"}})",
+             R"({"error_code":17,"error_msg":"limit"})"})
+    {
         EXPECT_TRUE(dialect::read_plain(*parser.parse(bad)).is_error) << bad;
     }
-    for (const std::string_view good :
-        {R"({"error":null,"choices":[]})", R"({"error":{}})",
-            R"({"base_resp":{"status_code":0}})"}) {
-        EXPECT_FALSE(dialect::read_plain(*parser.parse(good)).is_error)
-            << good;
+    for (const std::string_view good : {R"({"error":null,"choices":[]})",
+             R"({"error":{}})", R"({"base_resp":{"status_code":0}})"})
+    {
+        EXPECT_FALSE(dialect::read_plain(*parser.parse(good)).is_error) << good;
     }
 }
 

@@ -34,8 +34,8 @@ TEST_P(BadChat, NamesTheFault)
     EXPECT_EQ(checked.error().code, ErrorCode::invalid_request);
     EXPECT_EQ(checked.error().http_status(), 400);
     EXPECT_EQ(checked.error().param, GetParam().param);
-    EXPECT_NE(checked.error().message.find(GetParam().message),
-        std::string::npos)
+    EXPECT_NE(
+        checked.error().message.find(GetParam().message), std::string::npos)
         << checked.error().message;
 }
 
@@ -57,8 +57,8 @@ constexpr Bad kBad[] = {
     {R"({"messages":[{"role":"user","content":"x"},{"role":"user"}]})",
         "messages[1].content",
         "Missing required parameter: 'messages[1].content'."},
-    {R"({"messages":[{"role":"user","content":null}]})",
-        "messages[0].content", "expected one of a string or array of objects"},
+    {R"({"messages":[{"role":"user","content":null}]})", "messages[0].content",
+        "expected one of a string or array of objects"},
     {R"({"messages":[{"role":"user","content":7}]})", "messages[0].content",
         "but got an integer instead."},
     {R"({"messages":[{"role":"user","content":[{"type":"text"}]}]})",
@@ -80,8 +80,8 @@ constexpr Bad kBad[] = {
     {R"({"messages":[{"role":"assistant","tool_calls":[{"id":"a",
         "function":{"name":"f","arguments":{}}}]}]})",
         "messages[0].tool_calls[0].function.arguments", "expected a string"},
-    {R"({"messages":[{"role":"user","content":"x"}],"stream":"yes"})",
-        "stream", "expected a boolean, but got a string"},
+    {R"({"messages":[{"role":"user","content":"x"}],"stream":"yes"})", "stream",
+        "expected a boolean, but got a string"},
     {R"({"messages":[{"role":"user","content":"x"}],
         "stream_options":{"include_usage":1}})",
         "stream_options.include_usage", "expected a boolean"},

@@ -116,12 +116,12 @@ TEST(ChatStreamWriter, NothingLeavesBeforeTheFirstPiece)
 
 TEST(ChatStreamWriter, TextStream)
 {
-    const Stream s(stream({begun("id-1", "model-1", 5),
-                              event(EventKind::text, "Hel"),
-                              event(EventKind::text, "lo \"x\"\n"),
-                              used(3, 2), finished(chat::Finish::length),
-                              event(EventKind::end), event(EventKind::end)},
-        true));
+    const Stream s(
+        stream({begun("id-1", "model-1", 5), event(EventKind::text, "Hel"),
+                   event(EventKind::text, "lo \"x\"\n"), used(3, 2),
+                   finished(chat::Finish::length), event(EventKind::end),
+                   event(EventKind::end)},
+            true));
     ASSERT_EQ(s.chunks.size(), 4u);
     EXPECT_EQ(s.done, 1);
     EXPECT_EQ(s.chunks[0]["id"].string_or(), "id-1");
@@ -151,17 +151,15 @@ TEST(ChatStreamWriter, UsageOnlyWhenAskedFor)
 
 TEST(ChatStreamWriter, ToolsReasoningAndSignatures)
 {
-    const Stream s(stream({event(EventKind::reasoning, "hm"),
-                              event(EventKind::signature, "S+/="),
-                              event(EventKind::redacted, "ENC"),
-                              tool(0, "c1", "f", "G="), tool(1, "", "g"),
-                              arguments(1, "{}"), arguments(0, "{\"a\""),
-                              finished(chat::Finish::tool_calls),
-                              event(EventKind::end)},
+    const Stream s(stream(
+        {event(EventKind::reasoning, "hm"), event(EventKind::signature, "S+/="),
+            event(EventKind::redacted, "ENC"), tool(0, "c1", "f", "G="),
+            tool(1, "", "g"), arguments(1, "{}"), arguments(0, "{\"a\""),
+            finished(chat::Finish::tool_calls), event(EventKind::end)},
         false));
     EXPECT_EQ(s.delta(0)["reasoning_content"].string_or(), "hm");
-    EXPECT_EQ(s.delta(1)["thinking_blocks"].at(0)["signature"].string_or(),
-        "S+/=");
+    EXPECT_EQ(
+        s.delta(1)["thinking_blocks"].at(0)["signature"].string_or(), "S+/=");
     EXPECT_EQ(s.delta(2)["thinking_blocks"].at(0)["data"].string_or(), "ENC");
     const json::Node call = s.delta(3)["tool_calls"].at(0);
     EXPECT_EQ(call["index"].integer(), 0);
@@ -170,24 +168,21 @@ TEST(ChatStreamWriter, ToolsReasoningAndSignatures)
     EXPECT_EQ(call["function"]["name"].string_or(), "f");
     EXPECT_EQ(call["function"]["arguments"].string_or("?"), "");
     EXPECT_EQ(
-        call["extra_content"]["google"]["thought_signature"].string_or(),
-        "G=");
+        call["extra_content"]["google"]["thought_signature"].string_or(), "G=");
     EXPECT_FALSE(s.delta(4)["tool_calls"].at(0)["id"].string_or().empty());
     EXPECT_EQ(s.delta(5)["tool_calls"].at(0)["index"].integer(), 1);
-    EXPECT_EQ(s.delta(6)["tool_calls"].at(0)["function"]["arguments"]
-                  .string_or(),
-        "{\"a\"");
     EXPECT_EQ(
-        s.chunks[7]["choices"].at(0)["finish_reason"].string_or(),
+        s.delta(6)["tool_calls"].at(0)["function"]["arguments"].string_or(),
+        "{\"a\"");
+    EXPECT_EQ(s.chunks[7]["choices"].at(0)["finish_reason"].string_or(),
         "tool_calls");
 }
 
 TEST(ChatStreamWriter, ChoicesBeginOneByOne)
 {
-    const Stream s(stream({event(EventKind::text, "a", 0),
-                              event(EventKind::text, "b", 1),
-                              finished(chat::Finish::stop, 1),
-                              finished(chat::Finish::stop, 2)},
+    const Stream s(stream(
+        {event(EventKind::text, "a", 0), event(EventKind::text, "b", 1),
+            finished(chat::Finish::stop, 1), finished(chat::Finish::stop, 2)},
         false));
     EXPECT_EQ(s.delta(1)["role"].string_or(), "assistant");
     EXPECT_EQ(s.chunks[1]["choices"].at(0)["index"].integer(), 1);
@@ -197,8 +192,7 @@ TEST(ChatStreamWriter, ChoicesBeginOneByOne)
 
 TEST(ChatStreamWriter, AbsurdChoiceIsIgnored)
 {
-    EXPECT_EQ(stream({event(EventKind::text, "a", 4'000'000'000u)}, false),
-        "");
+    EXPECT_EQ(stream({event(EventKind::text, "a", 4'000'000'000u)}, false), "");
 }
 
 json::Node parse(json::Parser& parser, const std::string& text)
@@ -253,10 +247,9 @@ TEST(ChatBodyWriter, Everything)
     EXPECT_EQ(message["tool_calls"].size(), 2u);
     const json::Node call = message["tool_calls"].at(0);
     EXPECT_EQ(call["function"]["arguments"].string_or(), "{}");
-    EXPECT_EQ(call["extra_content"]["google"]["thought_signature"].string_or(),
-        "G");
-    EXPECT_FALSE(
-        message["tool_calls"].at(1)["extra_content"].exists());
+    EXPECT_EQ(
+        call["extra_content"]["google"]["thought_signature"].string_or(), "G");
+    EXPECT_FALSE(message["tool_calls"].at(1)["extra_content"].exists());
 }
 
 TEST(ChatBodyWriter, ContentIsNullBesideToolsAndRefusals)
@@ -271,8 +264,9 @@ TEST(ChatBodyWriter, ContentIsNullBesideToolsAndRefusals)
     EXPECT_TRUE(message["content"].is_null());
     EXPECT_EQ(message["refusal"].string_or(), "no");
     const std::string nothing = body({finished(chat::Finish::stop)});
-    EXPECT_EQ(parse(parser, nothing)["choices"].at(0)["message"]["content"]
-                  .string_or("?"),
+    EXPECT_EQ(
+        parse(parser, nothing)["choices"].at(0)["message"]["content"].string_or(
+            "?"),
         "");
 }
 

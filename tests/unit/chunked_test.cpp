@@ -71,10 +71,10 @@ TEST(Chunked, IsNotDoneBeforeTheLastByte)
 
 TEST(Chunked, RefusesWhatIsNoChunk)
 {
-    for (const char* text :
-        {"\r\n", ";x\r\n", "x\r\n", "-1\r\n", "0x5\r\n", "5\rX", "1\r\nab",
-            "1\r\na\rX", "0\r\nA: b\rX", "0\r\n\rX", "g", " 5\r\n",
-            "10000000000000000\r\n", "5\r\nhello\r\n\r\n"}) {
+    for (const char* text : {"\r\n", ";x\r\n", "x\r\n", "-1\r\n", "0x5\r\n",
+             "5\rX", "1\r\nab", "1\r\na\rX", "0\r\nA: b\rX", "0\r\n\rX", "g",
+             " 5\r\n", "10000000000000000\r\n", "5\r\nhello\r\n\r\n"})
+    {
         EXPECT_EQ(decode({text}).state, State::invalid) << text;
     }
     EXPECT_EQ(decode({"ffffffffffffffff\r\nx"}).body, "x");

@@ -7,8 +7,7 @@ using vendor_probe::compact;
 
 namespace {
 
-auto claude(std::string_view body,
-    std::string_view model = "claude-sonnet-4-5",
+auto claude(std::string_view body, std::string_view model = "claude-sonnet-4-5",
     const provider::Options& options = {})
 {
     return vendor_probe::encode(provider::kClaude, body, model, options);
@@ -67,8 +66,8 @@ TEST(ClaudeRequest, SamplingWithinTheApisLimits)
     EXPECT_FALSE(sent->body["top_p"].exists());
     EXPECT_FALSE(sent->body["stop_sequences"].exists());
     // Sampling is gone from Opus 4.7 on.
-    sent = claude(with(R"("temperature":0.5,"top_p":0.9,"top_k":3)"),
-        "claude-opus-4-7");
+    sent = claude(
+        with(R"("temperature":0.5,"top_p":0.9,"top_k":3)"), "claude-opus-4-7");
     EXPECT_FALSE(sent->body["temperature"].exists());
     EXPECT_FALSE(sent->body["top_p"].exists());
     EXPECT_FALSE(sent->body["top_k"].exists());
@@ -76,8 +75,8 @@ TEST(ClaudeRequest, SamplingWithinTheApisLimits)
 
 TEST(ClaudeRequest, StopArrayAndMaxCompletionTokens)
 {
-    const auto sent = claude(with(
-        R"("stop":["a","b"],"max_tokens":5,"max_completion_tokens":9)"));
+    const auto sent = claude(
+        with(R"("stop":["a","b"],"max_tokens":5,"max_completion_tokens":9)"));
     EXPECT_EQ(compact(sent->body["stop_sequences"]), R"(["a","b"])");
     EXPECT_EQ(sent->body["max_tokens"].integer(), 9);
 }
@@ -248,8 +247,8 @@ TEST(ClaudeRequest, BadArgumentsAreNamed)
         const Error& error = sent->result.error();
         EXPECT_EQ(error.code, ErrorCode::invalid_request);
         EXPECT_EQ(error.param, "messages[1].tool_calls[1].function.arguments");
-        EXPECT_NE(error.message.find("messages[1].tool_calls[1]"),
-            std::string::npos);
+        EXPECT_NE(
+            error.message.find("messages[1].tool_calls[1]"), std::string::npos);
     }
 }
 
@@ -294,14 +293,14 @@ TEST(ClaudeRequest, ThinkingBudgets)
              Thinking{R"("reasoning_max_tokens":5)", 1024, 5120},
              Thinking{R"("reasoning_max_tokens":2000,"max_tokens":4000)", 2000,
                  4000},
-             Thinking{R"("reasoning_effort":"high","max_tokens":4000)", 3999,
-                 4000},
-             Thinking{R"("reasoning_effort":"low","max_tokens":1025)", 1024,
-                 1025},
-             Thinking{R"("reasoning_effort":"low","max_tokens":500)", 1024,
-                 1524},
-             Thinking{R"("reasoning_effort":"low","max_tokens":1024)", 1024,
-                 2048},
+             Thinking{
+                 R"("reasoning_effort":"high","max_tokens":4000)", 3999, 4000},
+             Thinking{
+                 R"("reasoning_effort":"low","max_tokens":1025)", 1024, 1025},
+             Thinking{
+                 R"("reasoning_effort":"low","max_tokens":500)", 1024, 1524},
+             Thinking{
+                 R"("reasoning_effort":"low","max_tokens":1024)", 1024, 2048},
              Thinking{R"("thinking":{"type":"enabled","budget_tokens":3000},
                  "max_tokens":3000)",
                  3000, 6000},
@@ -382,6 +381,9 @@ TEST(ClaudeRequest, AToolLoopWithoutItsThinkingTurnsThinkingOff)
     ASSERT_TRUE(sent->result.ok());
     EXPECT_FALSE(sent->body["thinking"].exists());
     EXPECT_EQ(sent->text().find("hm"), std::string::npos);
+    std::string more = loop("");
+    more.replace(more.rfind("]}"), 2, R"(,{"role":"user","content":"and?"}]})");
+    EXPECT_FALSE(claude(more)->body["thinking"].exists());
     sent = claude(loop(""), "claude-opus-4-8");
     EXPECT_EQ(sent->body["thinking"]["type"].string(), "adaptive");
 }

@@ -82,8 +82,8 @@ TEST(ClaudeBody, ThinkingToolsAndServerTools)
 TEST(ClaudeBody, StopReasons)
 {
     const auto finish = [](std::string_view reason) {
-        return body(R"({"content":[],"stop_reason":")" + std::string(reason)
-            + R"("})")
+        return body(
+            R"({"content":[],"stop_reason":")" + std::string(reason) + R"("})")
             ->first()
             .finish;
     };
@@ -264,8 +264,8 @@ TEST(ClaudeStream, ThinkingSignatureRedactedAndCitations)
     EXPECT_EQ(answer->first().signatures, std::vector<std::string>{"S+/="});
     EXPECT_EQ(answer->first().redacted, std::vector<std::string>{"R"});
     ASSERT_EQ(answer->first().annotations.size(), 1U);
-    EXPECT_NE(answer->first().annotations[0].find(
-                  R"("start_index":0,"end_index":3)"),
+    EXPECT_NE(
+        answer->first().annotations[0].find(R"("start_index":0,"end_index":3)"),
         std::string::npos);
 }
 
@@ -285,9 +285,9 @@ TEST(ClaudeStream, ErrorEvents)
         const char* type;
         uint16_t status;
     };
-    for (const Row& row : {Row{"overloaded_error", 529},
-             Row{"rate_limit_error", 429}, Row{"api_error", 500},
-             Row{"authentication_error", 401}})
+    for (const Row& row :
+        {Row{"overloaded_error", 529}, Row{"rate_limit_error", 429},
+            Row{"api_error", 500}, Row{"authentication_error", 401}})
     {
         const auto answer = stream(events({kStart,
             R"({"type":"error","error":{"type":")" + std::string(row.type)
@@ -323,8 +323,8 @@ TEST(ClaudeStream, WrongTypesAndNoJson)
         R"({"type":"message_delta","delta":[],"usage":"u"})", kStop}));
     EXPECT_EQ(answer->error.code, ErrorCode::none);
     EXPECT_EQ(answer->ends, 1);
-    EXPECT_EQ(stream("data: {nope\n\n")->error.code,
-        ErrorCode::upstream_invalid);
+    EXPECT_EQ(
+        stream("data: {nope\n\n")->error.code, ErrorCode::upstream_invalid);
 }
 
 TEST(ClaudeStream, BoundsOpenBlocks)
@@ -384,8 +384,8 @@ void note_block(Expected& e, json::Node block)
         e.calls.push_back({std::string(block["id"].string_or()),
             std::string(block["name"].string_or()), {}, {}});
         if (block["input"].size() > 0) {
-            e.calls.back().arguments = simdjson::minify(
-                block["input"].element());
+            e.calls.back().arguments =
+                simdjson::minify(block["input"].element());
         }
     }
 }
@@ -449,9 +449,8 @@ void check_stream(const vendor_probe::Fixture& fixture)
         fixture.root["response"]["body_text"].string_or();
     const auto answer = stream(sse);
     for (const size_t piece : {1, 7}) {
-        EXPECT_EQ(vendor_probe::decode_stream(
-                      provider::kClaude, sse, {}, piece)
-                      ->log,
+        EXPECT_EQ(
+            vendor_probe::decode_stream(provider::kClaude, sse, {}, piece)->log,
             answer->log);
     }
     if (fixture.name.find("streamerror") != std::string::npos) {

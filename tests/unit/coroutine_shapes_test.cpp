@@ -476,8 +476,7 @@ TEST_P(CoroutineShape, ConstructsAndDestroysInPairs)
     EXPECT_EQ(made, gone);
 }
 
-INSTANTIATE_TEST_SUITE_P(Allowed, CoroutineShape,
-    ::testing::ValuesIn(kShapes),
+INSTANTIATE_TEST_SUITE_P(Allowed, CoroutineShape, ::testing::ValuesIn(kShapes),
     [](const auto& row) { return std::string(row.param.name); });
 
 } // namespace

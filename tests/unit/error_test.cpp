@@ -34,8 +34,8 @@ TEST(ErrorTable, StatusAndTypeFitTheFault)
     EXPECT_EQ(status(ErrorCode::timeout_idle), 504);
     EXPECT_EQ(status(ErrorCode::client_closed), 499);
     EXPECT_EQ(status(ErrorCode::internal), 500);
-    EXPECT_EQ(describe(ErrorCode::unsupported_api).type,
-        "invalid_request_error");
+    EXPECT_EQ(
+        describe(ErrorCode::unsupported_api).type, "invalid_request_error");
     EXPECT_EQ(describe(ErrorCode::timeout_total).type, "timeout_error");
     EXPECT_EQ(describe(ErrorCode::upstream_closed).type, "api_error");
 }

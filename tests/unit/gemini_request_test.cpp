@@ -132,9 +132,10 @@ TEST(GeminiRequest, Gemini3HasIdsAndWantsSignatures)
     EXPECT_EQ(compact(sent->body["contents"].at(1)["parts"].at(1)),
         R"({"functionCall":{"id":"a","name":"w","args":{"c":1}},)"
         R"("thoughtSignature":"S+/="})");
-    EXPECT_EQ(
-        sent->body["contents"].at(2)["parts"].at(0)["functionResponse"]["id"]
-            .string(),
+    EXPECT_EQ(sent->body["contents"]
+                  .at(2)["parts"]
+                  .at(0)["functionResponse"]["id"]
+                  .string(),
         "b");
     std::string foreign(kRound);
     foreign.replace(foreign.find("extra_content"), 13, "other_content");
@@ -144,8 +145,8 @@ TEST(GeminiRequest, Gemini3HasIdsAndWantsSignatures)
         "skip_thought_signature_validator");
     EXPECT_FALSE(parts.at(2)["thoughtSignature"].exists());
     // Earlier models need none.
-    EXPECT_EQ(gemini(foreign)->text().find("thoughtSignature"),
-        std::string::npos);
+    EXPECT_EQ(
+        gemini(foreign)->text().find("thoughtSignature"), std::string::npos);
 }
 
 TEST(GeminiRequest, SignatureOfTextReplays)
@@ -198,9 +199,11 @@ TEST(GeminiRequest, ToolsAndChoice)
         R"({"functionCallingConfig":{"mode":"ANY",)"
         R"("allowedFunctionNames":["f"]}})");
     const auto mode = [](std::string_view choice) {
-        return std::string(gemini(with(
-            R"("tools":[{"type":"function","function":{"name":"f"}}],)"
-            R"("tool_choice":")" + std::string(choice) + '"'))
+        return std::string(
+            gemini(
+                with(R"("tools":[{"type":"function","function":{"name":"f"}}],)"
+                     R"("tool_choice":")"
+                    + std::string(choice) + '"'))
                 ->body["toolConfig"]["functionCallingConfig"]["mode"]
                 .string_or("-"));
     };
@@ -284,8 +287,8 @@ TEST(GeminiRequest, Options)
     EXPECT_EQ(
         thinking("gemini-2.5-pro", R"("reasoning_effort":"low")", options),
         R"({"includeThoughts":true,"thinkingBudget":1024})");
-    EXPECT_EQ(compact(gemini(with(R"("n":1)"), "g", options)
-                          ->body["safetySettings"]),
+    EXPECT_EQ(
+        compact(gemini(with(R"("n":1)"), "g", options)->body["safetySettings"]),
         R"([{"category":"HARM_CATEGORY_HATE_SPEECH","threshold":"OFF"}])");
     EXPECT_EQ(thinking("g", R"("extra_body":{"google":{"thinking_config":
         {"thinking_budget":5}}})"),
@@ -315,8 +318,7 @@ TEST(GeminiSchema, Subset)
         R"({"title":"T","pattern":"^a","type":"string"})");
     EXPECT_EQ(cleaned(R"({"type":"string","format":"date-time"})"),
         R"({"type":"string","format":"date-time"})");
-    EXPECT_EQ(cleaned(R"({"const":"a"})"),
-        R"({"type":"string","enum":["a"]})");
+    EXPECT_EQ(cleaned(R"({"const":"a"})"), R"({"type":"string","enum":["a"]})");
     EXPECT_EQ(cleaned(R"({"enum":["a",null]})"),
         R"({"type":"string","enum":["a"],"nullable":true})");
     EXPECT_EQ(cleaned(R"({"anyOf":[{"type":"string"},{"type":"null"}],
@@ -350,22 +352,23 @@ TEST(GeminiSchema, ReferencesAreResolved)
 
 TEST(GeminiSchema, WhatDoesNotFit)
 {
-    for (const char* schema : {
-             R"({"$ref":"#"})",
-             R"({"properties":{"a":{"$ref":"#"}}})",
-             R"({"$ref":"#/$defs/A","$defs":{"A":{"items":{"$ref":"#/$defs/A"}}}})",
-             R"({"$ref":"#/$defs/gone"})",
-             R"({"$ref":"https://e.com/s"})",
-             R"({"$ref":7})",
-             R"({"type":"object","additionalProperties":{"type":"string"}})",
-             R"({"type":["string","integer"]})",
-             R"({"enum":[1,2]})",
-             R"({"const":true})",
-             R"({"properties":{"a":true}})",
-             R"({"allOf":[{"type":"string"},{"type":"string"}]})",
-             R"({"not":{"type":"string"}})",
-             "true",
-         })
+    for (const char* schema :
+        {
+            R"({"$ref":"#"})",
+            R"({"properties":{"a":{"$ref":"#"}}})",
+            R"({"$ref":"#/$defs/A","$defs":{"A":{"items":{"$ref":"#/$defs/A"}}}})",
+            R"({"$ref":"#/$defs/gone"})",
+            R"({"$ref":"https://e.com/s"})",
+            R"({"$ref":7})",
+            R"({"type":"object","additionalProperties":{"type":"string"}})",
+            R"({"type":["string","integer"]})",
+            R"({"enum":[1,2]})",
+            R"({"const":true})",
+            R"({"properties":{"a":true}})",
+            R"({"allOf":[{"type":"string"},{"type":"string"}]})",
+            R"({"not":{"type":"string"}})",
+            "true",
+        })
     {
         json::Parser parser;
         const auto root = parser.parse(std::string_view(schema));
@@ -378,8 +381,8 @@ TEST(GeminiSchema, UnfoldingIsBounded)
 {
     std::string schema = R"({"$ref":"#/$defs/L0","$defs":{)";
     for (int i = 0; i < 30; i++) {
-        const std::string next = R"({"$ref":"#/$defs/L)"
-            + std::to_string(i + 1) + R"("})";
+        const std::string next =
+            R"({"$ref":"#/$defs/L)" + std::to_string(i + 1) + R"("})";
         schema += R"("L)" + std::to_string(i) + R"(":{"properties":{"a":)"
             + next + R"(,"b":)" + next + "}},";
     }

@@ -78,8 +78,8 @@ TEST(GeminiBody, OneChoicePerCandidate)
 TEST(GeminiBody, FinishReasons)
 {
     const auto finish = [](std::string_view reason) {
-        return body(R"({"candidates":[{"finishReason":)" + std::string(reason)
-            + "}]}")
+        return body(
+            R"({"candidates":[{"finishReason":)" + std::string(reason) + "}]}")
             ->first()
             .finish;
     };
@@ -88,8 +88,8 @@ TEST(GeminiBody, FinishReasons)
     for (const char* reason : {"SAFETY", "RECITATION", "BLOCKLIST",
              "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY"})
     {
-        EXPECT_EQ(finish('"' + std::string(reason) + '"'),
-            Finish::content_filter);
+        EXPECT_EQ(
+            finish('"' + std::string(reason) + '"'), Finish::content_filter);
     }
     EXPECT_EQ(finish(R"("MALFORMED_FUNCTION_CALL")"), Finish::stop);
     EXPECT_EQ(finish(R"("OTHER")"), Finish::stop);
@@ -118,8 +118,7 @@ TEST(GeminiBody, Errors)
     EXPECT_EQ(answer->error.message, "slow");
     answer = body(R"([{"error":{"message":"m","status":"UNAVAILABLE"}}])");
     EXPECT_EQ(answer->error.http_status(), 503);
-    for (const char* text : {"{}", "7", "null", R"({"candidates":{}})", "[]"})
-    {
+    for (const char* text : {"{}", "7", "null", R"({"candidates":{}})", "[]"}) {
         EXPECT_NE(body(text)->error.code, ErrorCode::none) << text;
         EXPECT_EQ(body(text)->ends, 0) << text;
     }
@@ -166,14 +165,14 @@ TEST(GeminiBody, Pictures)
 
 TEST(GeminiStream, ChunksAfterTheFinishReason)
 {
-    const auto answer = stream({
-        R"({"candidates":[{"content":{"parts":[{"text":"a"}]}}],)"
-        R"("usageMetadata":{"promptTokenCount":5,"totalTokenCount":5}})",
-        R"({"candidates":[{"content":{"parts":[{"text":"b"}]},)"
-        R"("finishReason":"STOP"}]})",
-        R"({"candidates":[{"content":{"parts":[{"text":""}]}}]})",
-        R"({"usageMetadata":{"promptTokenCount":5,"candidatesTokenCount":2,)"
-        R"("totalTokenCount":7}})"});
+    const auto answer = stream(
+        {R"({"candidates":[{"content":{"parts":[{"text":"a"}]}}],)"
+         R"("usageMetadata":{"promptTokenCount":5,"totalTokenCount":5}})",
+            R"({"candidates":[{"content":{"parts":[{"text":"b"}]},)"
+            R"("finishReason":"STOP"}]})",
+            R"({"candidates":[{"content":{"parts":[{"text":""}]}}]})",
+            R"({"usageMetadata":{"promptTokenCount":5,"candidatesTokenCount":2,)"
+            R"("totalTokenCount":7}})"});
     EXPECT_EQ(answer->error.code, ErrorCode::none);
     EXPECT_EQ(answer->first().text, "ab");
     EXPECT_EQ(answer->first().finishes, 1);
@@ -184,11 +183,11 @@ TEST(GeminiStream, ChunksAfterTheFinishReason)
 
 TEST(GeminiStream, CallsOfSeveralChunksCountOn)
 {
-    const auto answer = stream({
-        R"({"candidates":[{"content":{"parts":[{"functionCall":)"
-        R"({"name":"f","args":{}}}]}}]})",
-        R"({"candidates":[{"content":{"parts":[{"functionCall":)"
-        R"({"name":"g","args":{}}}]},"finishReason":"STOP"}]})"});
+    const auto answer =
+        stream({R"({"candidates":[{"content":{"parts":[{"functionCall":)"
+                R"({"name":"f","args":{}}}]}}]})",
+            R"({"candidates":[{"content":{"parts":[{"functionCall":)"
+            R"({"name":"g","args":{}}}]},"finishReason":"STOP"}]})"});
     ASSERT_EQ(answer->first().calls.size(), 2U);
     EXPECT_EQ(answer->first().calls[1].name, "g");
     EXPECT_NE(answer->first().calls[0].id, answer->first().calls[1].id);
@@ -203,9 +202,9 @@ TEST(GeminiStream, TruncatedUntilEveryCandidateFinished)
         R"({"content":{"parts":[{"text":"b"}]},"index":1}]})";
     EXPECT_EQ(stream({one})->error.code, ErrorCode::upstream_truncated);
     EXPECT_EQ(stream({one})->ends, 0);
-    EXPECT_EQ(stream({one,
-                         R"({"candidates":[{"index":1,"finishReason":"STOP"}]})"})
-                  ->error.code,
+    EXPECT_EQ(
+        stream({one, R"({"candidates":[{"index":1,"finishReason":"STOP"}]})"})
+            ->error.code,
         ErrorCode::none);
     EXPECT_EQ(stream({})->error.code, ErrorCode::upstream_truncated);
     EXPECT_EQ(stream({"{}"})->error.code, ErrorCode::upstream_truncated);
@@ -320,9 +319,8 @@ void check_stream(const vendor_probe::Fixture& fixture)
         fixture.root["response"]["body_text"].string_or();
     const auto answer = vendor_probe::decode_stream(provider::kGemini, sse);
     for (const size_t piece : {1, 7}) {
-        EXPECT_EQ(vendor_probe::decode_stream(
-                      provider::kGemini, sse, {}, piece)
-                      ->log,
+        EXPECT_EQ(
+            vendor_probe::decode_stream(provider::kGemini, sse, {}, piece)->log,
             answer->log);
     }
     Expected e;
@@ -348,8 +346,7 @@ void check_body(const vendor_probe::Fixture& fixture)
     if (status >= 300) {
         const Error error = provider::kGemini.error(int(status), recorded, "");
         EXPECT_EQ(error.http_status(), status);
-        const json::Node one =
-            recorded.is_array() ? recorded.at(0) : recorded;
+        const json::Node one = recorded.is_array() ? recorded.at(0) : recorded;
         EXPECT_EQ(error.message, one["error"]["message"].string_or("-"));
         return;
     }

@@ -104,8 +104,8 @@ TEST(JsonReader, NamesTheFault)
 // No text that the parser refuses is called faultless.
 TEST(JsonReader, EveryPrefixIsCutShort)
 {
-    const std::string text
-        = R"({"a":[1,-2.5e3,true,null,"x\n\u00e9\uD83D\uDE00"],"b":{"c":{}}})";
+    const std::string text =
+        R"({"a":[1,-2.5e3,true,null,"x\n\u00e9\uD83D\uDE00"],"b":{"c":{}}})";
     ASSERT_EQ(fault_of(text), "");
     for (size_t n = 1; n < text.size(); n++) {
         const std::string fault = fault_of(text.substr(0, n));
@@ -241,14 +241,14 @@ TEST(JsonUniqueKeys, FindsRepeatedOnes)
     EXPECT_EQ(duplicate_of(R"({"a":1,"b":{"a":2},"c":[{"a":1},{"a":1}]})"), "");
     EXPECT_EQ(duplicate_of("[]"), "");
     EXPECT_EQ(duplicate_of("1"), "");
-    EXPECT_EQ(duplicate_of(R"({"a":1,"a":1})"),
-        "invalid JSON: duplicate key \"a\"");
+    EXPECT_EQ(
+        duplicate_of(R"({"a":1,"a":1})"), "invalid JSON: duplicate key \"a\"");
     EXPECT_EQ(duplicate_of(R"({"model":1,"mod\u0065l":1})"),
         "invalid JSON: duplicate key \"model\"");
     EXPECT_EQ(duplicate_of(R"({"x":[[{"y":{"a":1,"a":2}}]]})"),
         "invalid JSON: duplicate key \"a\"");
-    EXPECT_EQ(duplicate_of(R"({"":1,"":1})"),
-        "invalid JSON: duplicate key \"\"");
+    EXPECT_EQ(
+        duplicate_of(R"({"":1,"":1})"), "invalid JSON: duplicate key \"\"");
 }
 
 TEST(JsonUniqueKeys, BigObjects)

@@ -29,7 +29,8 @@ struct Text {
     size_t size;
 };
 
-template <class Edit> std::string edit(std::string_view text, Edit edit)
+template <class Edit>
+std::string edit(std::string_view text, Edit edit)
 {
     const Text source(text);
     Splice splice = source.scan();
@@ -42,8 +43,9 @@ template <class Edit> std::string edit(std::string_view text, Edit edit)
 
 TEST(Splice, KeepsWhatIsNotEdited)
 {
-    const std::string text = " {\r\n \"model\" : \"a\" ,\t\"x\":[1.50,{\"model\":"
-                             "\"n\"}],\"u\":1E2} \n";
+    const std::string text =
+        " {\r\n \"model\" : \"a\" ,\t\"x\":[1.50,{\"model\":"
+        "\"n\"}],\"u\":1E2} \n";
     EXPECT_EQ(edit(text, [](Splice&) {}), text);
     EXPECT_EQ(edit(text, [](Splice& s) { s.set("model", "\"b\""); }),
         " {\r\n \"model\" : \"b\" ,\t\"x\":[1.50,{\"model\":\"n\"}],\"u\":1E2} "
@@ -89,12 +91,12 @@ TEST(Splice, AddsAtTheEnd)
 TEST(Splice, Removes)
 {
     const std::string text = R"({ "a":1, "b":2, "c":3 })";
-    EXPECT_EQ(edit(text, [](Splice& s) { s.remove("a"); }),
-        R"({ "b":2, "c":3 })");
-    EXPECT_EQ(edit(text, [](Splice& s) { s.remove("b"); }),
-        R"({ "a":1, "c":3 })");
-    EXPECT_EQ(edit(text, [](Splice& s) { s.remove("c"); }),
-        R"({ "a":1, "b":2 })");
+    EXPECT_EQ(
+        edit(text, [](Splice& s) { s.remove("a"); }), R"({ "b":2, "c":3 })");
+    EXPECT_EQ(
+        edit(text, [](Splice& s) { s.remove("b"); }), R"({ "a":1, "c":3 })");
+    EXPECT_EQ(
+        edit(text, [](Splice& s) { s.remove("c"); }), R"({ "a":1, "b":2 })");
     EXPECT_EQ(edit(text, [](Splice& s) { s.remove("none"); }), text);
     EXPECT_EQ(edit(text,
                   [](Splice& s) {
@@ -143,8 +145,8 @@ TEST(Splice, Renames)
 
 TEST(Splice, ComparesNamesDecoded)
 {
-    const std::string text
-        = R"({"mod\u0065l":1,"\n":2,"\uD83D\uDE00":3,"\u00e9\u4E2d":4,"\u0000":5})";
+    const std::string text =
+        R"({"mod\u0065l":1,"\n":2,"\uD83D\uDE00":3,"\u00e9\u4E2d":4,"\u0000":5})";
     const Text source(text);
     const Splice splice = source.scan();
     EXPECT_EQ(splice.raw("model"), "1");
@@ -155,8 +157,8 @@ TEST(Splice, ComparesNamesDecoded)
     EXPECT_FALSE(splice.has("mode"));
     EXPECT_FALSE(splice.has("models"));
     EXPECT_FALSE(splice.has("mod\\u0065l"));
-    EXPECT_EQ(edit(R"({"mod\u0065l":1})",
-                  [](Splice& s) { s.set("model", "2"); }),
+    EXPECT_EQ(
+        edit(R"({"mod\u0065l":1})", [](Splice& s) { s.set("model", "2"); }),
         R"({"mod\u0065l":2})");
 }
 
@@ -188,6 +190,30 @@ TEST(Splice, FindsRawValues)
     EXPECT_FALSE(splice.has("t"));
 }
 
+// Long containers are passed by blocks of bytes; what a block begins and ends
+// with must not matter.
+TEST(Splice, ContainersEndWhereTheyEndAtEveryOffset)
+{
+    const std::string values[] = {
+        R"({"a":"}]\"\\","b":[{},[]]})",
+        R"(["\\\\\\\"]","\\",{"\"":"\\\\"}])",
+        "[\"" + std::string(200, 'x') + "\\\"]\"]",
+        "[" + std::string(60, '[') + "\"]\"" + std::string(60, ']') + "]",
+    };
+    for (const std::string& value : values) {
+        for (size_t pad = 0; pad < 140; pad++) {
+            std::string padded = value;
+            padded.insert(1, pad, ' ');
+            const Text text("{\"v\":" + padded + ",\"w\":[" + padded + ",\""
+                + std::string(pad, '\\') + std::string(pad % 2, '\\')
+                + "\"],\"x\":1}");
+            const Splice splice = text.scan();
+            ASSERT_EQ(splice.raw("v"), padded);
+            ASSERT_EQ(splice.raw("x"), "1") << padded;
+        }
+    }
+}
+
 TEST(Splice, TopLevelMustBeAnObject)
 {
     for (const char* text : {"[]", "1", "\"{}\"", "null", " [{}] "}) {
@@ -206,7 +232,8 @@ TEST(Splice, SurvivesTextThatIsNoJson)
         const std::string cut = text.substr(0, n);
         EXPECT_FALSE(Splice::scan(cut.data(), cut.size()).ok()) << cut;
     }
-    for (const char* bad : {"{\"", "{\"a", "{\"a\"", "{\"a\":]}", "{]", "{}}"}) {
+    for (const char* bad : {"{\"", "{\"a", "{\"a\"", "{\"a\":]}", "{]", "{}}"})
+    {
         const std::string copy = bad;
         if (auto splice = Splice::scan(copy.data(), copy.size())) {
             splice->set("a", "1");

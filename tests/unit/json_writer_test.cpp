@@ -32,8 +32,8 @@ TEST(JsonString, EscapesWhatMustBe)
     EXPECT_EQ(spelled(""), "\"\"");
     EXPECT_EQ(spelled("a\"b\\c/"), R"("a\"b\\c/")");
     EXPECT_EQ(spelled("\b\f\n\r\t"), R"("\b\f\n\r\t")");
-    EXPECT_EQ(spelled(std::string_view("\0\x1f\x7f", 3)),
-        "\"\\u0000\\u001f\x7f\"");
+    EXPECT_EQ(
+        spelled(std::string_view("\0\x1f\x7f", 3)), "\"\\u0000\\u001f\x7f\"");
     EXPECT_EQ(spelled("\xC3\xA9\xE4\xB8\xAD\xF0\x9F\x98\x80"),
         "\"\xC3\xA9\xE4\xB8\xAD\xF0\x9F\x98\x80\"");
 }
@@ -55,14 +55,15 @@ TEST(JsonString, EveryByteAtEveryPlaceReadsBack)
 TEST(JsonString, ReplacesInvalidBytes)
 {
     const std::string bad = "\xEF\xBF\xBD";
-    EXPECT_EQ(spelled("a\xFF" "b"), "\"a" + bad + "b\"");
+    EXPECT_EQ(spelled("a\xFF"
+                      "b"),
+        "\"a" + bad + "b\"");
     EXPECT_EQ(spelled("\xC3"), "\"" + bad + "\"");
     EXPECT_EQ(spelled("\xE4\xB8"), "\"" + bad + "\"");
     EXPECT_EQ(spelled("\xE4\xB8\""), "\"" + bad + "\\\"\"");
     EXPECT_EQ(spelled("\xC0\x80"), "\"" + bad + bad + "\"");
     EXPECT_EQ(spelled("\xED\xA0\x80"), "\"" + bad + bad + bad + "\"");
-    EXPECT_EQ(spelled("\xF4\x90\x80\x80"),
-        "\"" + bad + bad + bad + bad + "\"");
+    EXPECT_EQ(spelled("\xF4\x90\x80\x80"), "\"" + bad + bad + bad + bad + "\"");
     EXPECT_EQ(spelled("\xF0\x9F\x98\xF0\x9F\x98\x80"),
         "\"" + bad + "\xF0\x9F\x98\x80\"");
     EXPECT_EQ(spelled("\xC3\xA9\x80\n"), "\"\xC3\xA9" + bad + "\\n\"");
@@ -104,7 +105,8 @@ TEST(JsonWriter, NumbersReadBackEqual)
 {
     json::Parser parser;
     for (const double number : {0.0, -0.0, 1.0, 0.1, 1.0 / 3, 1e22, 1e-7,
-             5e-324, 1.7976931348623157e308, 123456789012345680.0, 2.5}) {
+             5e-324, 1.7976931348623157e308, 123456789012345680.0, 2.5})
+    {
         std::string out;
         json::Writer(out).begin_array().number(number).end_array();
         const auto root = parser.parse(out);

@@ -69,10 +69,7 @@ public:
 using Lines = std::vector<std::string>;
 
 struct Decoding {
-    Decoding()
-    {
-        decoder = provider::kOpenai.decoder({options, "m", 0, 0});
-    }
+    Decoding() { decoder = provider::kOpenai.decoder({options, "m", 0, 0}); }
     Result<void> data(std::string_view text, std::string_view name = {})
     {
         wire::SseEvent event;
@@ -256,8 +253,8 @@ TEST(OpenaiDecoder, Errors)
     EXPECT_EQ(r.error().message, "gone");
 
     Decoding junk;
-    EXPECT_EQ(junk.data("{\"choices\":[").error().code,
-        ErrorCode::upstream_invalid);
+    EXPECT_EQ(
+        junk.data("{\"choices\":[").error().code, ErrorCode::upstream_invalid);
     EXPECT_EQ(junk.body("{}").error().code, ErrorCode::upstream_invalid);
 }
 
@@ -269,8 +266,7 @@ TEST(OpenaiDecoder, TruncatedWithoutFinish)
     ASSERT_FALSE(r.ok());
     EXPECT_EQ(r.error().code, ErrorCode::upstream_truncated);
     Decoding empty;
-    EXPECT_EQ(
-        empty.data("[DONE]").error().code, ErrorCode::upstream_truncated);
+    EXPECT_EQ(empty.data("[DONE]").error().code, ErrorCode::upstream_truncated);
 }
 
 struct Shape {
@@ -300,7 +296,8 @@ constexpr Shape kShapes[] = {
         "invalid_request_error","param":null,"code":"invalid_api_key"}})",
         "Incorrect API key", "invalid_request_error", "invalid_api_key", ""},
     {400, R"({"error":{"message":"m","type":"t","param":"images[0]",
-        "code":null}})", "m", "t", "", "images[0]"},
+        "code":null}})",
+        "m", "t", "", "images[0]"},
     {503, R"({"error":"Model is loading","estimated_time":80.4})",
         "Model is loading", "", "", ""},
     {429, R"({"code":"Some resource has been exhausted","error":"Too many"})",
@@ -314,17 +311,19 @@ constexpr Shape kShapes[] = {
     {422, R"({"detail":[{"loc":["body","messages",0],"msg":"bad"},
         {"loc":[],"msg":"worse"}]})",
         "body.messages.0: bad; worse", "", "", ""},
-    {400, R"({"detail":"Model nonexistent"})", "Model nonexistent", "", "",
-        ""},
+    {400, R"({"detail":"Model nonexistent"})", "Model nonexistent", "", "", ""},
     {401, R"({"error":{"message":"Missing Authentication header",
-        "code":401}})", "Missing Authentication header", "", "401", ""},
+        "code":401}})",
+        "Missing Authentication header", "", "401", ""},
     {429, R"({"result":null,"success":false,"errors":[{"code":3040,
-        "message":"Capacity"}]})", "Capacity", "", "3040", ""},
+        "message":"Capacity"}]})",
+        "Capacity", "", "3040", ""},
     {400, R"({"error":{"message":"filtered","type":null,"param":"prompt",
         "code":"content_filter","status":400,"innererror":{"code":"R"}}})",
         "filtered", "", "content_filter", "prompt"},
     {503, R"([{"error":{"code":503,"message":"overloaded",
-        "status":"UNAVAILABLE"}}])", "overloaded", "UNAVAILABLE", "503", ""},
+        "status":"UNAVAILABLE"}}])",
+        "overloaded", "UNAVAILABLE", "503", ""},
     {404, "Not Found\n", "Not Found", "", "", ""},
     {502, "<html><head><title>502 Bad Gateway</title></head></html>",
         "The provider answered with status 502: 502 Bad Gateway.", "", "", ""},

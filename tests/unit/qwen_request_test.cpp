@@ -58,8 +58,8 @@ TEST(QwenRequest, Parameters)
         R"("search_options":{"a":1},"repetition_penalty":1.05,)"
         R"("vl_high_resolution_images":true})");
     // Out of the API's range: the nearest inside.
-    EXPECT_EQ(qwen(with(R"("top_p":0)"))->body["parameters"]["top_p"].number(),
-        1e-6);
+    EXPECT_EQ(
+        qwen(with(R"("top_p":0)"))->body["parameters"]["top_p"].number(), 1e-6);
     EXPECT_LT(*qwen(with(R"("temperature":2)"))
                    ->body["parameters"]["temperature"]
                    .number(),
@@ -100,9 +100,10 @@ TEST(QwenRequest, ToolRound)
 TEST(QwenRequest, ToolChoice)
 {
     const auto choice = [](std::string_view value) {
-        return compact(qwen(with(
-            R"("tools":[{"type":"function","function":{"name":"f"}}],)"
-            R"("tool_choice":)" + std::string(value)))
+        return compact(qwen(
+            with(R"("tools":[{"type":"function","function":{"name":"f"}}],)"
+                 R"("tool_choice":)"
+                + std::string(value)))
                            ->body["parameters"]["tool_choice"]);
     };
     EXPECT_EQ(choice(R"("auto")"), R"("auto")");
@@ -170,22 +171,19 @@ TEST(QwenRequest, Thinking)
         R"("thinking_budget":77})");
     EXPECT_EQ(parameters(R"("reasoning_effort":"none")"),
         R"({"result_format":"message","enable_thinking":false})");
-    EXPECT_EQ(
-        parameters(R"("reasoning_effort":"low","enable_thinking":false)"),
+    EXPECT_EQ(parameters(R"("reasoning_effort":"low","enable_thinking":false)"),
         R"({"result_format":"message","enable_thinking":false})");
 }
 
 TEST(QwenRequest, ResponseFormat)
 {
-    EXPECT_EQ(
-        compact(qwen(with(R"("response_format":{"type":"json_object"})"))
-                    ->body["parameters"]["response_format"]),
+    EXPECT_EQ(compact(qwen(with(R"("response_format":{"type":"json_object"})"))
+                          ->body["parameters"]["response_format"]),
         R"({"type":"json_object"})");
     constexpr std::string_view schema =
         R"({"type":"json_schema","json_schema":{"name":"n","schema":{}}})";
-    EXPECT_EQ(
-        compact(qwen(with(R"("response_format":)" + std::string(schema)))
-                    ->body["parameters"]["response_format"]),
+    EXPECT_EQ(compact(qwen(with(R"("response_format":)" + std::string(schema)))
+                          ->body["parameters"]["response_format"]),
         schema);
 }
 

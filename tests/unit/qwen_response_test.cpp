@@ -24,8 +24,8 @@ struct Step {
 };
 
 // Events as DashScope frames them.
-auto stream(std::initializer_list<Step> steps,
-    const provider::Options& options = {})
+auto stream(
+    std::initializer_list<Step> steps, const provider::Options& options = {})
 {
     std::string all;
     int id = 1;
@@ -36,8 +36,7 @@ auto stream(std::initializer_list<Step> steps,
             + std::string(step.message) + R"(},"finish_reason":")"
             + std::string(step.finish)
             + R"("}]},"usage":{"input_tokens":3,"output_tokens":)"
-            + std::to_string(step.output) + R"(},"request_id":"r1"})"
-            + "\n\n";
+            + std::to_string(step.output) + R"(},"request_id":"r1"})" + "\n\n";
     }
     return vendor_probe::decode_stream(provider::kQwen, all, options);
 }
@@ -189,10 +188,10 @@ TEST(QwenStream, PiecesThatRepeat)
 
 TEST(QwenStream, WholeMessagesAgainAndAgain)
 {
-    auto answer = stream({{R"("content":"I")", "null", 1},
-        {R"("content":"I am")", "null", 2},
-        {R"("content":"I am here")", "null", 3},
-        {R"("content":"I am here")", "stop", 3}});
+    auto answer = stream(
+        {{R"("content":"I")", "null", 1}, {R"("content":"I am")", "null", 2},
+            {R"("content":"I am here")", "null", 3},
+            {R"("content":"I am here")", "stop", 3}});
     EXPECT_EQ(answer->first().text, "I am here");
     answer = stream({{R"("content":"Hello","reasoning_content":"Think")"},
         {R"("content":"Hello world","reasoning_content":"Thinking")"},
@@ -204,8 +203,7 @@ TEST(QwenStream, WholeMessagesAgainAndAgain)
 
 TEST(QwenStream, WholeToolCallsAgainAndAgain)
 {
-    const auto answer = stream({
-        {R"("content":"Look it up")", "null", 3},
+    const auto answer = stream({{R"("content":"Look it up")", "null", 3},
         {R"("content":"Look it up","tool_calls":[{"index":0,"id":"1",)"
          R"("function":{"name":"f","arguments":"{\"a\":"}}])",
             "null", 6},
@@ -226,11 +224,11 @@ TEST(QwenStream, WholeToolCallsAgainAndAgain)
 
 TEST(QwenStream, ConcatClosesTheThought)
 {
-    auto answer = stream({{R"("content":"","reasoning_content":"R1 ")"},
-                             {R"("content":"","reasoning_content":"R2")"},
-                             {R"("content":"C1 ")"},
-                             {R"("content":"C2")", "stop"}},
-        mode("concat"));
+    auto answer =
+        stream({{R"("content":"","reasoning_content":"R1 ")"},
+                   {R"("content":"","reasoning_content":"R2")"},
+                   {R"("content":"C1 ")"}, {R"("content":"C2")", "stop"}},
+            mode("concat"));
     EXPECT_EQ(answer->first().text, "<think>R1 R2</think>\nC1 C2");
     answer = stream({{R"("content":"","reasoning_content":"R")"},
                         {R"("content":"","tool_calls":[{"index":0,"id":"1",)"
@@ -267,8 +265,8 @@ TEST(QwenStream, ErrorEvent)
     EXPECT_EQ(answer->error.provider_code, "Throttling");
     EXPECT_EQ(answer->error.message, "slow");
     EXPECT_EQ(answer->log, "");
-    EXPECT_EQ(vendor_probe::decode_stream(provider::kQwen, "data:{\n\n")
-                  ->error.code,
+    EXPECT_EQ(
+        vendor_probe::decode_stream(provider::kQwen, "data:{\n\n")->error.code,
         ErrorCode::upstream_invalid);
 }
 
@@ -282,8 +280,8 @@ TEST(QwenError, Bodies)
     EXPECT_EQ(error.http_status(), 401);
     EXPECT_EQ(error.provider_code, "InvalidApiKey");
     EXPECT_EQ(error.message, "m");
-    node = parser.parse(std::string_view(
-        R"({"error":{"message":"e","type":"t","code":"c"}})"));
+    node = parser.parse(
+        std::string_view(R"({"error":{"message":"e","type":"t","code":"c"}})"));
     error = provider::kQwen.error(400, *node, "");
     EXPECT_EQ(error.message, "e");
     EXPECT_EQ(error.type, "t");
@@ -315,9 +313,8 @@ void note(Expected& e, json::Node chunk)
     const json::Node usage = chunk["usage"];
     e.input = usage["input_tokens"].integer().value_or(0);
     e.output = usage["output_tokens"].integer().value_or(0);
-    e.cached = usage["prompt_tokens_details"]["cached_tokens"]
-                   .integer()
-                   .value_or(0);
+    e.cached =
+        usage["prompt_tokens_details"]["cached_tokens"].integer().value_or(0);
 }
 
 void compare(vendor_probe::Answer& answer, const Expected& e)

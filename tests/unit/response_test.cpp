@@ -14,7 +14,7 @@ using namespace ai_proxy;
 using policy::Response;
 using State = Response::State;
 
-struct Setup {
+struct Call {
     std::string_view type = "openai";
     dialect::Api api = dialect::Api::chat_completions;
     bool stream = false;
@@ -23,7 +23,7 @@ struct Setup {
 
 // One answer of a provider, fed in pieces of one size.
 struct Answer {
-    explicit Answer(const Setup& setup)
+    explicit Answer(const Call& setup)
     {
         provider.options.type = provider::find_type(setup.type);
         provider.options.api_tokens.emplace_back("sk-very-secret-token");
@@ -39,8 +39,8 @@ struct Answer {
         context.now_seconds = 784111777; // Sun, 06 Nov 1994 08:49:37 GMT
         response = std::make_unique<Response>(context);
     }
-    void head(int status, std::string_view type,
-        std::vector<Header> headers = {})
+    void head(
+        int status, std::string_view type, std::vector<Header> headers = {})
     {
         if (!type.empty()) {
             headers.push_back({"Content-Type", type});
@@ -128,12 +128,11 @@ constexpr std::string_view kClaudePlain =
     R"("usage":{"input_tokens":10,"output_tokens":4}})";
 
 class ResponseSplit : public testing::TestWithParam<size_t> {};
-INSTANTIATE_TEST_SUITE_P(
-    Sizes, ResponseSplit, testing::Values(0, 1, 2, 3, 7));
+INSTANTIATE_TEST_SUITE_P(Sizes, ResponseSplit, testing::Values(0, 1, 2, 3, 7));
 
 TEST_P(ResponseSplit, RelayedPlainBodyIsUntouched)
 {
-    Answer a(Setup{});
+    Answer a(Call{});
     EXPECT_EQ(a.all(200, kJson, kPlain, GetParam()), State::whole);
     EXPECT_EQ(a.out, "");
     EXPECT_FALSE(a.response->streaming());
@@ -146,13 +145,13 @@ TEST_P(ResponseSplit, RelayedPlainBodyIsUntouched)
 
 TEST_P(ResponseSplit, RelayedStreamIsUntouchedButForUsage)
 {
-    Answer shown(Setup{.stream = true, .show_usage = true});
+    Answer shown(Call{.stream = true, .show_usage = true});
     EXPECT_EQ(shown.all(200, kSse, kStream, GetParam()), State::whole);
     EXPECT_EQ(shown.out, kStream);
     EXPECT_TRUE(shown.response->streaming());
     EXPECT_EQ(shown.response->content_type(), kSse);
     EXPECT_GT(shown.response->first_token(), 0);
-    Answer hidden(Setup{.stream = true});
+    Answer hidden(Call{.stream = true});
     EXPECT_EQ(hidden.all(200, kSse, kStream, GetParam()), State::whole);
     EXPECT_EQ(hidden.out.find("usage"), std::string::npos);
     EXPECT_EQ(hidden.response->usage().total, 5);
@@ -160,7 +159,7 @@ TEST_P(ResponseSplit, RelayedStreamIsUntouchedButForUsage)
 
 TEST_P(ResponseSplit, StreamCalledJsonIsStillAStream)
 {
-    Answer a(Setup{.stream = true, .show_usage = true});
+    Answer a(Call{.stream = true, .show_usage = true});
     EXPECT_EQ(a.all(200, kJson, kStream, GetParam()), State::whole);
     EXPECT_EQ(a.out, kStream);
     EXPECT_TRUE(a.response->streaming());
@@ -169,7 +168,7 @@ TEST_P(ResponseSplit, StreamCalledJsonIsStillAStream)
 
 TEST_P(ResponseSplit, UnaskedStreamIsGathered)
 {
-    Answer a(Setup{});
+    Answer a(Call{});
     EXPECT_EQ(a.all(200, kSse, kStream, GetParam()), State::whole);
     EXPECT_EQ(a.out, "");
     EXPECT_FALSE(a.response->streaming());
@@ -178,14 +177,13 @@ TEST_P(ResponseSplit, UnaskedStreamIsGathered)
     json::Parser parser;
     auto node = parser.parse(std::string_view(body));
     ASSERT_TRUE(node.ok()) << body;
-    EXPECT_EQ((*node)["choices"].at(0)["message"]["content"].string_or(),
-        "hi");
+    EXPECT_EQ((*node)["choices"].at(0)["message"]["content"].string_or(), "hi");
     EXPECT_EQ((*node)["usage"]["total_tokens"].integer(), 5);
 }
 
 TEST_P(ResponseSplit, PlainAnswerToAStreamIsRelayedPlain)
 {
-    Answer a(Setup{.stream = true});
+    Answer a(Call{.stream = true});
     EXPECT_EQ(a.all(200, kJson, kPlain, GetParam()), State::whole);
     EXPECT_FALSE(a.response->streaming());
     EXPECT_EQ(a.response->take_body(), kPlain);
@@ -193,9 +191,8 @@ TEST_P(ResponseSplit, PlainAnswerToAStreamIsRelayedPlain)
 
 TEST_P(ResponseSplit, ConvertedStream)
 {
-    Answer a(Setup{.type = "claude", .stream = true, .show_usage = true});
-    EXPECT_EQ(
-        a.all(200, "text/event-stream", kClaudeStream, GetParam()),
+    Answer a(Call{.type = "claude", .stream = true, .show_usage = true});
+    EXPECT_EQ(a.all(200, "text/event-stream", kClaudeStream, GetParam()),
         State::whole);
     EXPECT_NE(a.out.find(R"("content":"hi")"), std::string::npos) << a.out;
     EXPECT_NE(a.out.find(R"("finish_reason":"stop")"), std::string::npos);
@@ -207,19 +204,18 @@ TEST_P(ResponseSplit, ConvertedStream)
 
 TEST_P(ResponseSplit, ConvertedPlainBodyForEitherClient)
 {
-    Answer plain(Setup{.type = "claude"});
+    Answer plain(Call{.type = "claude"});
     EXPECT_EQ(plain.all(200, kJson, kClaudePlain, GetParam()), State::whole);
     EXPECT_EQ(plain.out, "");
     EXPECT_NE(plain.response->take_body().find(R"("content":"hi")"),
         std::string::npos);
-    Answer stream(Setup{.type = "claude", .stream = true});
+    Answer stream(Call{.type = "claude", .stream = true});
     EXPECT_EQ(stream.all(200, kJson, kClaudePlain, GetParam()), State::whole);
     EXPECT_TRUE(stream.response->streaming());
     EXPECT_EQ(stream.response->content_type(), "text/event-stream");
     EXPECT_TRUE(stream.out.ends_with("data: [DONE]\n\n")) << stream.out;
-    Answer gathered(Setup{.type = "claude"});
-    EXPECT_EQ(gathered.all(200, kSse, kClaudeStream, GetParam()),
-        State::whole);
+    Answer gathered(Call{.type = "claude"});
+    EXPECT_EQ(gathered.all(200, kSse, kClaudeStream, GetParam()), State::whole);
     EXPECT_NE(gathered.response->take_body().find(R"("content":"hi")"),
         std::string::npos);
 }
@@ -234,7 +230,7 @@ TEST_P(ResponseSplit, StreamCutAnywhereIsNeverWhole)
             ? full.find("\"stop\"") + 10
             : full.find("event: message_stop");
         for (size_t n = 0; n < enough; n += 11) {
-            Answer a(Setup{.type = type, .stream = true});
+            Answer a(Call{.type = type, .stream = true});
             a.head(200, kSse);
             a.feed(full.substr(0, n), GetParam());
             EXPECT_EQ(a.end(), State::failed) << type << ' ' << n;
@@ -245,12 +241,12 @@ TEST_P(ResponseSplit, StreamCutAnywhereIsNeverWhole)
 
 TEST_P(ResponseSplit, BrokenConnectionIsTruncation)
 {
-    Answer a(Setup{.stream = true});
+    Answer a(Call{.stream = true});
     a.head(200, kSse);
     a.feed(kStream.substr(0, kStream.find("data: [DONE]")), GetParam());
     EXPECT_EQ(a.end(false), State::failed);
     EXPECT_EQ(a.response->error().code, ErrorCode::upstream_truncated);
-    Answer plain(Setup{});
+    Answer plain(Call{});
     plain.head(200, kJson);
     plain.feed(kPlain, GetParam());
     EXPECT_EQ(plain.end(false), State::failed);
@@ -261,14 +257,14 @@ TEST_P(ResponseSplit, ErrorInsideAStream)
 {
     const std::string error = "data: {\"error\":{\"message\":\"overloaded\","
                               "\"code\":503}}\n\n";
-    Answer early(Setup{.stream = true});
+    Answer early(Call{.stream = true});
     early.head(200, kSse);
     early.feed(": wait\n\n" + error, GetParam());
     EXPECT_EQ(early.response->state(), State::failed);
     EXPECT_EQ(early.out, ""); // another try may follow
     EXPECT_EQ(early.response->error().code, ErrorCode::upstream_error);
     EXPECT_EQ(early.response->error().http_status(), 503);
-    Answer late(Setup{.stream = true});
+    Answer late(Call{.stream = true});
     late.head(200, kSse);
     const std::string_view begun = kStream.substr(0, kStream.find("hi") + 40);
     late.feed(std::string(begun.substr(0, begun.rfind("\n\n") + 2)) + error,
@@ -280,7 +276,7 @@ TEST_P(ResponseSplit, ErrorInsideAStream)
 
 TEST_P(ResponseSplit, ClaudeErrorBeforeOutput)
 {
-    Answer a(Setup{.type = "claude", .stream = true});
+    Answer a(Call{.type = "claude", .stream = true});
     a.head(200, kSse);
     a.feed(std::string(kClaudeStream.substr(
                0, kClaudeStream.find("event: content_block_start")))
@@ -294,7 +290,7 @@ TEST_P(ResponseSplit, ClaudeErrorBeforeOutput)
 
 TEST_P(ResponseSplit, ErrorStatus)
 {
-    Answer a(Setup{.stream = true});
+    Answer a(Call{.stream = true});
     a.head(429, kJson,
         {{"Retry-After", "7"}, {"X-RateLimit-Remaining", "0"},
             {"Set-Cookie", "a=b"}, {"Server", "x"}, {"x-request-id", "r1"}});
@@ -317,7 +313,7 @@ TEST_P(ResponseSplit, ErrorStatus)
 
 TEST_P(ResponseSplit, ErrorUnder200)
 {
-    Answer a(Setup{});
+    Answer a(Call{});
     EXPECT_EQ(a.all(200, kJson, R"({"error":{"message":"no","code":400}})",
                   GetParam()),
         State::failed);
@@ -327,7 +323,7 @@ TEST_P(ResponseSplit, ErrorUnder200)
 
 TEST_P(ResponseSplit, ContentPartsOfAPlainBody)
 {
-    Answer a(Setup{.type = "mistral"});
+    Answer a(Call{.type = "mistral"});
     EXPECT_EQ(a.all(200, kJson,
                   R"({"id":"a","choices":[{"index":0,"message":{"role":)"
                   R"("assistant","content":[{"type":"thinking","thinking":)"
@@ -353,20 +349,19 @@ TEST_P(ResponseSplit, ResponsesApiStream)
         "event: response.completed\n"
         "data: {\"type\":\"response.completed\",\"response\":{\"usage\":"
         "{\"input_tokens\":4,\"output_tokens\":6,\"total_tokens\":10}}}\n\n";
-    Answer a(Setup{.api = dialect::Api::responses, .stream = true});
+    Answer a(Call{.api = dialect::Api::responses, .stream = true});
     EXPECT_EQ(a.all(200, kSse, in + last, GetParam()), State::whole);
     EXPECT_EQ(a.out, in + last);
     EXPECT_EQ(a.response->usage().total, 10);
     EXPECT_EQ(a.response->finish(), chat::Finish::stop);
-    Answer cut(Setup{.api = dialect::Api::responses, .stream = true});
+    Answer cut(Call{.api = dialect::Api::responses, .stream = true});
     EXPECT_EQ(cut.all(200, kSse, in, GetParam()), State::failed);
-    EXPECT_EQ(
-        cut.response->error().code, ErrorCode::upstream_truncated);
+    EXPECT_EQ(cut.response->error().code, ErrorCode::upstream_truncated);
 }
 
 TEST(Response, OtherBodiesPassAtOnce)
 {
-    Answer a(Setup{.api = dialect::Api::audio_speech});
+    Answer a(Call{.api = dialect::Api::audio_speech});
     a.head(200, "audio/mpeg",
         {{"Content-Disposition", "attachment"}, {"Set-Cookie", "x"}});
     a.response->expect(6);
@@ -378,12 +373,12 @@ TEST(Response, OtherBodiesPassAtOnce)
     EXPECT_EQ(a.out, "abc");
     a.feed("def", 0);
     EXPECT_EQ(a.end(), State::whole);
-    Answer cut(Setup{.api = dialect::Api::file_content});
+    Answer cut(Call{.api = dialect::Api::file_content});
     cut.head(200, "application/octet-stream");
     cut.feed("abc", 0);
     EXPECT_EQ(cut.end(false), State::failed);
     EXPECT_EQ(cut.response->error().code, ErrorCode::upstream_truncated);
-    Answer short_one(Setup{.api = dialect::Api::unknown});
+    Answer short_one(Call{.api = dialect::Api::unknown});
     short_one.head(200, kJson);
     short_one.response->expect(10);
     short_one.feed("{}", 0);
@@ -392,16 +387,16 @@ TEST(Response, OtherBodiesPassAtOnce)
 
 TEST(Response, PlainBodyMustBeWholeJson)
 {
-    Answer junk(Setup{});
+    Answer junk(Call{});
     EXPECT_EQ(junk.all(200, "text/html", "<html>login</html>"), State::failed);
     EXPECT_EQ(junk.response->error().code, ErrorCode::upstream_invalid);
     EXPECT_EQ(junk.out, "");
-    Answer cut(Setup{});
+    Answer cut(Call{});
     EXPECT_EQ(cut.all(200, kJson, kPlain.substr(0, 60)), State::failed);
-    Answer empty(Setup{});
+    Answer empty(Call{});
     EXPECT_EQ(empty.all(200, kJson, ""), State::failed);
     EXPECT_EQ(empty.response->error().code, ErrorCode::upstream_truncated);
-    Answer coded(Setup{});
+    Answer coded(Call{});
     coded.head(200, kJson, {{"Content-Encoding", "gzip"}});
     EXPECT_EQ(coded.response->state(), State::failed);
     EXPECT_EQ(coded.response->error().code, ErrorCode::upstream_invalid);
@@ -409,21 +404,21 @@ TEST(Response, PlainBodyMustBeWholeJson)
 
 TEST(Response, EverySuccessStatusCounts)
 {
-    Answer a(Setup{});
-    EXPECT_EQ(a.all(201, "Application/JSON; charset=UTF-8", kPlain),
-        State::whole);
+    Answer a(Call{});
+    EXPECT_EQ(
+        a.all(201, "Application/JSON; charset=UTF-8", kPlain), State::whole);
     EXPECT_EQ(a.response->client_status(), 201);
-    Answer none(Setup{.api = dialect::Api::file});
+    Answer none(Call{.api = dialect::Api::file});
     EXPECT_EQ(none.all(204, "", ""), State::whole);
 }
 
 TEST(Response, BoundsAreKept)
 {
-    Answer announced(Setup{});
+    Answer announced(Call{});
     announced.head(200, kJson);
     announced.response->expect(Response::kMaxPlain + 1);
     EXPECT_EQ(announced.response->error().code, ErrorCode::upstream_too_large);
-    Answer page(Setup{});
+    Answer page(Call{});
     page.head(500, "text/html");
     const std::string large(Response::kMaxError * 2, 'x');
     EXPECT_EQ(page.feed(large, 0), State::failed);
@@ -433,15 +428,15 @@ TEST(Response, BoundsAreKept)
 
 TEST(Response, NoTokenLeavesInAnError)
 {
-    Answer a(Setup{});
-    a.all(401, kJson,
-        R"({"error":{"message":"bad key sk-very-secret-token!"}})");
+    Answer a(Call{});
+    a.all(
+        401, kJson, R"({"error":{"message":"bad key sk-very-secret-token!"}})");
     EXPECT_EQ(a.response->error().message, "bad key ***!");
 }
 
 TEST(Response, RedirectIsNoStatusForTheClient)
 {
-    Answer a(Setup{});
+    Answer a(Call{});
     a.all(302, "text/html", "");
     EXPECT_EQ(a.response->error().code, ErrorCode::upstream_status);
     EXPECT_GE(a.response->client_status(), 500);
@@ -452,8 +447,7 @@ TEST(RetryAfter, Forms)
     constexpr int64_t now = 784111777;
     EXPECT_EQ(policy::parse_retry_after("3", now), 3000u);
     EXPECT_EQ(policy::parse_retry_after(" 1.5 ", now), 2000u);
-    EXPECT_EQ(
-        policy::parse_retry_after("Sun, 06 Nov 1994 08:49:47 GMT", now),
+    EXPECT_EQ(policy::parse_retry_after("Sun, 06 Nov 1994 08:49:47 GMT", now),
         10000u);
     EXPECT_EQ(
         policy::parse_retry_after("Sun, 06 Nov 1994 08:49:30 GMT", now), 0u);
@@ -463,7 +457,7 @@ TEST(RetryAfter, Forms)
     EXPECT_EQ(policy::parse_retry_after("9999999", now), 86400000u);
     EXPECT_EQ(policy::parse_retry_after_ms("250"), 250u);
     EXPECT_EQ(policy::parse_retry_after_ms("x"), 0u);
-    Answer both(Setup{});
+    Answer both(Call{});
     both.head(429, kJson, {{"retry-after", "1"}, {"retry-after-ms", "0"}});
     EXPECT_EQ(both.response->retry_after_ms(), 1000u);
 }
@@ -478,7 +472,8 @@ TEST(ProviderHeaders, AllowList)
     EXPECT_TRUE(passes({"request-id", "r"}, false));
     for (const std::string_view name : {"set-cookie", "server", "connection",
              "transfer-encoding", "content-length", "authorization", "via",
-             "content-disposition", "content-encoding"}) {
+             "content-disposition", "content-encoding"})
+    {
         EXPECT_FALSE(passes({name, "x"}, false)) << name;
     }
     EXPECT_TRUE(passes({"content-disposition", "x"}, true));

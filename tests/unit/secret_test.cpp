@@ -14,9 +14,15 @@ using ai_proxy::Secret;
 namespace {
 
 template <class T>
-concept Comparable = requires(const T& a) { a == a; };
+concept Comparable = requires(const T& a)
+{
+    a == a;
+};
 template <class T>
-concept Streamable = requires(std::ostream& out, const T& a) { out << a; };
+concept Streamable = requires(std::ostream& out, const T& a)
+{
+    out << a;
+};
 
 TEST(SecretType, CannotBePrintedComparedOrConverted)
 {
@@ -31,7 +37,8 @@ TEST(SecretType, EqualsOnlyTheWholeText)
 {
     const Secret secret(std::string("sk-abc"));
     EXPECT_TRUE(secret.equals("sk-abc"));
-    for (const char* other : {"", "sk-ab", "sk-abd", "sk-abcsk-abc", "Sk-abc"}) {
+    for (const char* other : {"", "sk-ab", "sk-abd", "sk-abcsk-abc", "Sk-abc"})
+    {
         EXPECT_FALSE(secret.equals(other)) << other;
     }
     EXPECT_TRUE(Secret().equals(""));

@@ -21,9 +21,9 @@ struct Copy {
 
 std::ostream& operator<<(std::ostream& out, const Copy& c)
 {
-    return out << '{' << c.event << '|' << testing::PrintToString(c.data)
-               << '|' << testing::PrintToString(c.raw) << '|' << c.has_data
-               << '|' << c.http_status << '}';
+    return out << '{' << c.event << '|' << testing::PrintToString(c.data) << '|'
+               << testing::PrintToString(c.raw) << '|' << c.has_data << '|'
+               << c.http_status << '}';
 }
 
 class Collector {
@@ -80,8 +80,8 @@ TEST(SseFields, FollowTheStandard)
     EXPECT_EQ(data_of("data:  a \n\n"), Texts{" a "});
     EXPECT_EQ(data_of("data\n\n"), Texts{""});
     EXPECT_EQ(data_of("data:\n\n"), Texts{""});
-    EXPECT_EQ(data_of("data: a\ndata: b\ndata\ndata: c\n\n"),
-        Texts{"a\nb\n\nc"});
+    EXPECT_EQ(
+        data_of("data: a\ndata: b\ndata\ndata: c\n\n"), Texts{"a\nb\n\nc"});
     EXPECT_EQ(data_of("data:a:b\n\n"), Texts{"a:b"});
     EXPECT_EQ(data_of("Data: a\n\n"), Texts{});
     EXPECT_EQ(data_of("data : a\n\n"), Texts{});
@@ -114,16 +114,23 @@ TEST(SseFields, EventNameAndComments)
 TEST(SseFields, StrangeStatusCommentsAreIgnored)
 {
     for (const char* text : {":HTTP_STATUS/\n\n", ":HTTP_STATUS/x\n\n",
-             ":HTTP_STATUS/99\n\n", ":HTTP_STATUS/99999999999999999999\n\n"}) {
+             ":HTTP_STATUS/99\n\n", ":HTTP_STATUS/99999999999999999999\n\n"})
+    {
         EXPECT_EQ(frame({text}).at(0).http_status, 0) << text;
     }
 }
 
 TEST(SseFields, ByteOrderMarkOnlyAtTheBeginning)
 {
-    EXPECT_EQ(data_of("\xEF\xBB\xBF" "data: a\n\n"), Texts{"a"});
-    EXPECT_EQ(data_of("data: a\n\n\xEF\xBB\xBF" "data: b\n\n"), Texts{"a"});
-    EXPECT_EQ(data_of("\xEF\xBB" "data: a\n\n"), Texts{});
+    EXPECT_EQ(data_of("\xEF\xBB\xBF"
+                      "data: a\n\n"),
+        Texts{"a"});
+    EXPECT_EQ(data_of("data: a\n\n\xEF\xBB\xBF"
+                      "data: b\n\n"),
+        Texts{"a"});
+    EXPECT_EQ(data_of("\xEF\xBB"
+                      "data: a\n\n"),
+        Texts{});
 }
 
 TEST(SseFraming, EventLeavesWithItsBlankLine)
@@ -133,7 +140,8 @@ TEST(SseFraming, EventLeavesWithItsBlankLine)
     };
     for (const Case& c : {Case{"data: a\n", "\n"}, Case{"data: a\r\n\r", "\n"},
              Case{"data: a\r", "\r"}, Case{"data: a\n", "\r"},
-             Case{"data: a\r\n", "\n"}}) {
+             Case{"data: a\r\n", "\n"}})
+    {
         SseFramer framer;
         Collector collector;
         ASSERT_TRUE(framer.feed(c.before, std::ref(collector)).ok());
@@ -159,8 +167,9 @@ TEST(SseFraming, ALateLfMakesNoEvent)
 
 TEST(SseFraming, EndDeliversWhatLacksItsBlankLine)
 {
-    for (const char* text : {"data: a", "data: a\n", "data: a\r", "data: a\r\n",
-             "data: a\r\n\r"}) {
+    for (const char* text :
+        {"data: a", "data: a\n", "data: a\r", "data: a\r\n", "data: a\r\n\r"})
+    {
         EXPECT_EQ(data_of(text), Texts{"a"}) << text;
     }
     EXPECT_EQ(frame({""}).size(), 0U);
@@ -180,7 +189,8 @@ const char* const kStreams[] = {
     "data: {\"a\":1}\n\ndata: {\"b\":2}\n\ndata: [DONE]\n\n",
     "event: x\r\ndata: 1\r\n\r\n: c\r\n\r\ndata: 2\r\ndata: 3\r\n\r\n",
     "data: 1\r\rdata: 2\rdata: 3\r\r\r",
-    "\xEF\xBB\xBF" "data: 1\n\r\ndata: 2\r\n\n\r\r\ndata: 3\r\n\rdata: 4\n\r",
+    "\xEF\xBB\xBF"
+    "data: 1\n\r\ndata: 2\r\n\n\r\r\ndata: 3\r\n\rdata: 4\n\r",
     "\n\n\r\n\r\rdata\r\n\r\n\r\n\n",
     ":HTTP_STATUS/200\nid:1\nevent:result\ndata:{\"x\":1}\n\ndata: last",
     "\r",
@@ -235,9 +245,10 @@ Texts reference(const std::string& text)
             data.clear();
             any = false;
         } else if (lines[n].rfind("data", 0) == 0
-            && (lines[n].size() == 4 || lines[n][4] == ':')) {
-            std::string value = lines[n].substr(std::min(
-                lines[n].size(), size_t(5)));
+            && (lines[n].size() == 4 || lines[n][4] == ':'))
+        {
+            std::string value =
+                lines[n].substr(std::min(lines[n].size(), size_t(5)));
             data += value.rfind(' ', 0) == 0 ? value.substr(1) : value;
             data += '\n';
             any = true;
@@ -261,8 +272,8 @@ TEST(SseFraming, AgreesWithASlowReaderOnAllShortStreams)
 
 TEST(SseFraming, LongLinesAcrossManyPieces)
 {
-    const std::string text
-        = "data: " + std::string(100000, 'x') + "\n\ndata: y\n\n";
+    const std::string text =
+        "data: " + std::string(100000, 'x') + "\n\ndata: y\n\n";
     SseFramer framer;
     Collector collector;
     for (size_t i = 0; i < text.size(); i += 333) {

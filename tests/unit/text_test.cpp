@@ -28,9 +28,9 @@ TEST(Text, ParsesUnsigned)
     EXPECT_EQ(parse_uint("0"), 0U);
     EXPECT_EQ(parse_uint("007"), 7U);
     EXPECT_EQ(parse_uint("18446744073709551615"), UINT64_MAX);
-    for (const char* bad :
-        {"", "-1", "+1", " 1", "1 ", "1.0", "0x1", "18446744073709551616",
-            "99999999999999999999999"}) {
+    for (const char* bad : {"", "-1", "+1", " 1", "1 ", "1.0", "0x1",
+             "18446744073709551616", "99999999999999999999999"})
+    {
         EXPECT_EQ(parse_uint(bad), std::nullopt) << bad;
     }
 }
@@ -45,7 +45,8 @@ TEST(Text, ParsesDurations)
     EXPECT_EQ(parse_duration_ms("1d"), 86400000U);
     EXPECT_EQ(parse_duration_ms("0"), 0U);
     for (const char* bad :
-        {"", "s", "-1s", "1.5s", "1 s", "1w", "1M", "18446744073709551615d"}) {
+        {"", "s", "-1s", "1.5s", "1 s", "1w", "1M", "18446744073709551615d"})
+    {
         EXPECT_EQ(parse_duration_ms(bad), std::nullopt) << bad;
     }
 }

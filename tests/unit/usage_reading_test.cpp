@@ -120,12 +120,12 @@ TEST(UsageReading, PartsAreNeverLargerThanTheWhole)
 TEST(UsageReading, AbsurdNumbersCountAsAbsent)
 {
     EXPECT_FALSE(read(usage::read_openai, R"({"prompt_tokens":-4})").known);
-    EXPECT_FALSE(read(usage::read_openai,
-        R"({"prompt_tokens":"12","completion_tokens":1.5})")
+    EXPECT_FALSE(read(
+        usage::read_openai, R"({"prompt_tokens":"12","completion_tokens":1.5})")
                      .known);
-    EXPECT_FALSE(read(usage::read_openai,
-        R"({"prompt_tokens":18446744073709551615})")
-                     .known);
+    EXPECT_FALSE(
+        read(usage::read_openai, R"({"prompt_tokens":18446744073709551615})")
+            .known);
     EXPECT_FALSE(read(usage::read_openai, R"({"cost":3})").known);
     EXPECT_FALSE(read(usage::read_openai, "null").known);
     EXPECT_FALSE(read(usage::read_openai, "[1,2]").known);
@@ -143,7 +143,8 @@ TEST(UsageReading, Anthropic)
         4 + 11107 + 2836, 155, 2836, 11107, 26);
     expect(read(usage::read_anthropic,
                R"({"input_tokens":4,"output_tokens":1,"cache_creation":
-               {"ephemeral_5m_input_tokens":3,"ephemeral_1h_input_tokens":2}})"),
+               {"ephemeral_5m_input_tokens":3,
+               "ephemeral_1h_input_tokens":2}})"),
         9, 1, 0, 5, 0);
     EXPECT_FALSE(read(usage::read_anthropic, "{}").known);
 }

@@ -66,15 +66,14 @@ inline std::unique_ptr<Encoded> encode(const provider::Protocol& protocol,
         encoded->result = request.error();
         return encoded;
     }
-    encoded->result = protocol.encode(
-        *request, {options, model, 1700000000, 0x0123456789abcdef}, encoded->out);
+    encoded->result = protocol.encode(*request,
+        {options, model, 1700000000, 0x0123456789abcdef}, encoded->out);
     if (encoded->result) {
         const auto sent = encoded->parser.parse(encoded->text());
         EXPECT_TRUE(sent.ok()) << encoded->text();
         if (sent) {
             encoded->body = *sent;
-            EXPECT_TRUE(json::check_unique_keys(*sent).ok())
-                << encoded->text();
+            EXPECT_TRUE(json::check_unique_keys(*sent).ok()) << encoded->text();
         }
     }
     return encoded;
@@ -198,9 +197,9 @@ inline std::unique_ptr<Answer> decode_body(const provider::Protocol& protocol,
 }
 
 // Feeds a stream in pieces of the given size; 0: all at once.
-inline std::unique_ptr<Answer> decode_stream(
-    const provider::Protocol& protocol, std::string_view stream,
-    const provider::Options& options = {}, size_t piece = 0)
+inline std::unique_ptr<Answer> decode_stream(const provider::Protocol& protocol,
+    std::string_view stream, const provider::Options& options = {},
+    size_t piece = 0)
 {
     auto answer = std::make_unique<Answer>();
     answer->error.code = ErrorCode::none;

@@ -189,6 +189,8 @@ def gemini(body, exchange):
     if body.get("safetySettings"):
         # The driver takes one line of a field: the first stands for all.
         first = body["safetySettings"][0]
+        if not isinstance(first["category"], str):
+            raise CannotSay("enumerations as numbers")
         options["gemini_safety_setting"] = \
             f"{first['category']} {first['threshold']}"
     tools = []
@@ -233,7 +235,9 @@ def gemini_generation(config, out):
             "type": "json_schema", "json_schema": {
                 "name": "answer", "schema": lower_types(schema)}}
     thinking = config.get("thinkingConfig") or {}
-    if "thinkingBudget" in thinking:
+    if thinking.get("thinkingBudget") == 0:
+        out["reasoning_effort"] = "none"
+    elif "thinkingBudget" in thinking:
         out["reasoning_max_tokens"] = thinking["thinkingBudget"]
     elif "thinkingLevel" in thinking:
         out["reasoning_effort"] = thinking["thinkingLevel"].lower()
@@ -324,6 +328,9 @@ def dashscope(body, exchange):
         "max_tokens": "max_tokens", "seed": "seed", "top_p": "top_p",
         "temperature": "temperature", "stop": "stop", "tools": "tools",
         "tool_choice": "tool_choice", "n": "n"})
+    for tool in parameters.get("tools") or []:
+        if not isinstance(tool["function"].get("parameters", {}), dict):
+            raise CannotSay("tool parameters that are no JSON schema")
     for message in body["input"]["messages"]:
         entry = {"role": message["role"], "content": message.get("content")}
         content = entry["content"]

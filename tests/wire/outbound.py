@@ -78,10 +78,15 @@ def differences(recorded, sent, path=""):
     if isinstance(recorded, dict) and isinstance(sent, dict):
         for key in sorted(set(recorded) | set(sent)):
             at = f"{path}.{key}" if path else key
-            if key not in sent:
-                yield at, f"{short(recorded[key])} is not sent"
+            a, b = recorded.get(key), sent.get(key)
+            if key not in sent and not (isinstance(a, dict) and a):
+                yield at, f"{short(a)} is not sent"
+            elif key not in recorded and not (isinstance(b, dict) and b):
+                yield at, f"{short(b)} is added"
+            elif key not in sent:
+                yield from differences(a, {}, at)
             elif key not in recorded:
-                yield at, f"{short(sent[key])} is added"
+                yield from differences({}, b, at)
             else:
                 yield from differences(recorded[key], sent[key], at)
         return

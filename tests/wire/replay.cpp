@@ -185,16 +185,15 @@ void write_usage(json::Writer& w, const chat::Usage& usage)
     w.end_object();
 }
 
-void write_result(std::string& out, policy::Response& response,
-    std::string streamed)
+void write_result(
+    std::string& out, policy::Response& response, std::string streamed)
 {
     const bool failed = response.state() == policy::Response::State::failed;
     const bool committed = !streamed.empty();
     std::string tail;
     if (failed) {
         if (committed) {
-            write_error_event(
-                tail, dialect::Dialect::openai, response.error());
+            write_error_event(tail, dialect::Dialect::openai, response.error());
         } else {
             dialect::write_error_body(
                 tail, dialect::Dialect::openai, response.error());
@@ -250,8 +249,8 @@ void replay(json::Node job, json::Node exchange, std::string& out)
     context.api = dialect::recognise(path_of(job["api"].string_or("chat")));
     context.convert = context.api == dialect::Api::chat_completions
         && !provider::relays((*provider)->options);
-    context.stream = job["stream"].boolean().value_or(
-        recording.body.starts_with("data:"));
+    context.stream =
+        job["stream"].boolean().value_or(recording.body.starts_with("data:"));
     context.show_usage = job["show_usage"].boolean().value_or(false);
     context.model = job["model"].string_or("model");
     context.fallback_id = "chatcmpl-replay";
@@ -261,8 +260,7 @@ void replay(json::Node job, json::Node exchange, std::string& out)
     std::string streamed;
     std::string_view rest = recording.body;
     policy::Micros now = 1;
-    while (!rest.empty()
-        && response.state() == policy::Response::State::more) {
+    while (!rest.empty() && response.state() == policy::Response::State::more) {
         const size_t n = cut(rest, job["split"]);
         // A copy of its own size, so that a sanitizer sees every overrun.
         const std::vector<char> piece(rest.begin(), rest.begin() + n);

@@ -135,6 +135,8 @@ class OpenAI(Reader):
             for part in content:
                 if part.get("type") == "text":
                     choice.text += part["text"]
+                for thought in part.get("thinking") or []:
+                    choice.reasoning += thought["text"]
         for name in ("reasoning_content", "reasoning"):
             if isinstance(message.get(name), str):
                 choice.reasoning += message[name]
@@ -266,6 +268,8 @@ class Gemini(Reader):
                 choice.reasoning += part["text"]
             else:
                 choice.text += part["text"]
+            if part.get("thoughtSignature"):
+                choice.signatures.append(part["thoughtSignature"])
 
     def finish(self):
         for choice in self.answer.choices.values():

@@ -58,17 +58,15 @@ public:
 // How one try against a provider ended.
 struct TryEnd {
     ErrorCode code = ErrorCode::none; // none: the answer is whole
-    bool committed = false; // the client has seen the beginning of it
-    int64_t begin = 0, end = 0; // policy::Micros
+    bool committed = false;           // the client has seen the beginning of it
+    int64_t begin = 0, end = 0;       // policy::Micros
 };
 
 // One try, from connecting to the last byte; what the provider says is fed
 // into attempt.response on the way.
 class AttemptOp : public Op {
 public:
-    AttemptOp(Io& io, policy::Try& what) noexcept : Op(io), attempt(&what)
-    {
-    }
+    AttemptOp(Io& io, policy::Try& what) noexcept : Op(io), attempt(&what) {}
     bool start(Waiter& waiter);
     TryEnd take() noexcept { return result; }
 

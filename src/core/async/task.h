@@ -26,10 +26,11 @@ struct Scope {
 // What may be awaited: start() returns true when it has finished already (the
 // waiter is not called then); take() gives the result, once.
 template <class A>
-concept Startable = requires(A a, Waiter& waiter) {
+concept Startable = requires(A a, Waiter& waiter)
+{
     {
         a.start(waiter)
-    } -> std::same_as<bool>;
+        } -> std::same_as<bool>;
     a.take();
 };
 
@@ -62,8 +63,9 @@ private:
 };
 
 template <class A>
-    requires(!std::is_lvalue_reference_v<A> && Startable<A>)
-[[nodiscard]] Awaiter<A> operator co_await(A&& operand) noexcept
+requires(!std::is_lvalue_reference_v<A> && Startable<A>)
+    [[nodiscard]] Awaiter<A>
+    operator co_await(A&& operand) noexcept
 {
     return Awaiter<A>(operand);
 }
@@ -78,9 +80,8 @@ public:
         return scope.frames.alloc(size);
     }
     template <class Self, class... Rest>
-        requires(!std::same_as<Self, Scope>)
-    [[gnu::always_inline]] static void* operator new(
-        size_t size, const Self&, Scope& scope, const Rest&...)
+    requires(!std::same_as<Self, Scope>) [[gnu::always_inline]] static void*
+    operator new(size_t size, const Self&, Scope& scope, const Rest&...)
     {
         return scope.frames.alloc(size);
     }
@@ -174,11 +175,8 @@ public:
         return Task<T>(std::coroutine_handle<Promise>::from_promise(*this));
     }
     template <class U>
-        requires std::convertible_to<U, T>
-    void return_value(U&& value)
-    {
-        value_.emplace(std::forward<U>(value));
-    }
+    requires std::convertible_to<U, T>
+    void return_value(U&& value) { value_.emplace(std::forward<U>(value)); }
     T take()
     {
         rethrow();
@@ -247,15 +245,18 @@ consteval bool parameter_allowed()
 }
 
 template <class... Ps>
-struct CheckParameters : std::false_type {};
+struct CheckParameters : std::false_type {
+};
 template <class... Ps>
 struct CheckParameters<Scope&, Ps...>
-    : std::bool_constant<(parameter_allowed<Ps>() && ...)> {};
+    : std::bool_constant<(parameter_allowed<Ps>() && ...)> {
+};
 template <class Self, class... Ps>
-    requires(!std::same_as<Self, Scope&>)
-struct CheckParameters<Self, Scope&, Ps...>
-    : std::bool_constant<std::is_lvalue_reference_v<Self>
-          && (parameter_allowed<Ps>() && ...)> {};
+requires(
+    !std::same_as<Self, Scope&>) struct CheckParameters<Self, Scope&, Ps...>
+    : std::bool_constant<std::is_lvalue_reference_v<
+                             Self> && (parameter_allowed<Ps>() && ...)> {
+};
 
 } // namespace ai_proxy::async
 

@@ -164,8 +164,8 @@ std::optional<std::string_view> query_value(
     }
     while (!query.empty()) {
         const std::string_view pair = query.substr(0, query.find('&'));
-        query.remove_prefix(pair.size() < query.size() ? pair.size() + 1
-                                                       : pair.size());
+        query.remove_prefix(
+            pair.size() < query.size() ? pair.size() + 1 : pair.size());
         const size_t equals = pair.find('=');
         if (!pair.empty() && pair.substr(0, equals) == name) {
             return equals == std::string_view::npos ? std::string_view{}

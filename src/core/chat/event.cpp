@@ -7,9 +7,8 @@ namespace {
 
 using enum Finish;
 
-constexpr std::array<std::string_view, size_t(error) + 1> kNames{
-    "", "stop", "length", "tool_calls", "content_filter", "function_call",
-    "error"};
+constexpr std::array<std::string_view, size_t(error) + 1> kNames{"", "stop",
+    "length", "tool_calls", "content_filter", "function_call", "error"};
 
 } // namespace
 

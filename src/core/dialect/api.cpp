@@ -85,8 +85,7 @@ size_t fit(const Row& row, std::string_view path) noexcept
     if (!path.ends_with(row.rest) || path.ends_with('/')) {
         return npos;
     }
-    const std::string_view body
-        = path.substr(0, path.size() - row.rest.size());
+    const std::string_view body = path.substr(0, path.size() - row.rest.size());
     size_t begin = body.rfind(row.path);
     while (begin != npos) {
         const std::string_view id = body.substr(begin + row.path.size());
@@ -109,15 +108,17 @@ size_t fit_gemini(std::string_view path, std::string_view verb) noexcept
     path.remove_suffix(verb.size());
     const size_t segment = path.rfind('/');
     if (segment == npos || segment + 1 == path.size()
-        || !path.substr(0, segment + 1).ends_with(kModels)) {
+        || !path.substr(0, segment + 1).ends_with(kModels))
+    {
         return npos;
     }
-    const std::string_view before
-        = path.substr(0, segment + 1 - kModels.size());
+    const std::string_view before =
+        path.substr(0, segment + 1 - kModels.size());
     const size_t version = before.rfind('/');
     if (version == npos || before.size() - version < 3
         || before[version + 1] != 'v' || before[version + 2] < '0'
-        || before[version + 2] > '9') {
+        || before[version + 2] > '9')
+    {
         return npos;
     }
     return version;

@@ -1,6 +1,6 @@
 #include "core/dialect/chat_request.h"
+#include "core/dialect/request_fault.h"
 
-#include <array>
 #include <string>
 
 // What OpenAI checks before it spends money, with its own words: clients and
@@ -8,134 +8,6 @@
 namespace ai_proxy::dialect {
 
 namespace {
-
-std::string_view kind_of(json::Node node)
-{
-    if (!node.exists() || node.is_null()) {
-        return "null";
-    }
-    if (node.is_string()) {
-        return "a string";
-    }
-    if (node.is_array()) {
-        return "an array";
-    }
-    if (node.is_object()) {
-        return "an object";
-    }
-    if (node.is_bool()) {
-        return "a boolean";
-    }
-    return node.integer() ? "an integer" : "a number";
-}
-
-Error fault(std::string message, std::string param, std::string_view code)
-{
-    Error error = make_error(
-        ErrorCode::invalid_request, std::move(message), std::move(param));
-    error.provider_code = code;
-    return error;
-}
-
-Error wrong_type(
-    std::string param, std::string_view expected, json::Node node)
-{
-    std::string message = "Invalid type for '" + param + "': expected ";
-    message += expected;
-    message += ", but got ";
-    message += kind_of(node);
-    message += " instead.";
-    return fault(std::move(message), std::move(param), "invalid_type");
-}
-
-Error missing(std::string param)
-{
-    std::string message = "Missing required parameter: '" + param + "'.";
-    return fault(
-        std::move(message), std::move(param), "missing_required_parameter");
-}
-
-Error empty_array(std::string param)
-{
-    std::string message = "Invalid '" + param
-        + "': empty array. Expected an array with minimum length 1, but got "
-          "an empty array instead.";
-    return fault(std::move(message), std::move(param), "empty_array");
-}
-
-// Where a check is in the document; the text is only made for an error.
-struct Place {
-    const Place* parent = nullptr;
-    std::string_view name = {};
-    size_t index = 0;
-
-    [[nodiscard]] Place operator[](size_t i) const { return {this, {}, i}; }
-    [[nodiscard]] Place member(std::string_view key) const
-    {
-        return {this, key, 0};
-    }
-    [[nodiscard]] std::string text() const
-    {
-        std::string out = parent != nullptr ? parent->text() : std::string();
-        if (name.empty()) {
-            return out + '[' + std::to_string(index) + ']';
-        }
-        if (!out.empty()) {
-            out += '.';
-        }
-        return out += name;
-    }
-};
-
-enum class Need : uint8_t { string, integer, number, boolean, object, array };
-
-bool is(Need need, json::Node node)
-{
-    switch (need) {
-    case Need::string:
-        return node.is_string();
-    case Need::integer:
-        return node.integer().has_value();
-    case Need::number:
-        return node.is_number();
-    case Need::boolean:
-        return node.is_bool();
-    case Need::object:
-        return node.is_object();
-    case Need::array:
-        return node.is_array();
-    }
-    return false;
-}
-
-constexpr std::array<std::string_view, 6> kNeedNames = {"a string",
-    "an integer", "a number", "a boolean", "an object", "an array"};
-
-Result<void> expect(Need need, json::Node node, const Place& place)
-{
-    if (!is(need, node)) {
-        return wrong_type(place.text(), kNeedNames[size_t(need)], node);
-    }
-    return {};
-}
-
-Result<void> require(Need need, json::Node object, const Place& place,
-    std::string_view key)
-{
-    const json::Node node = object[key];
-    if (!node.exists()) {
-        return missing(place.member(key).text());
-    }
-    return expect(need, node, place.member(key));
-}
-
-Result<void> allow(Need need, json::Node object, const Place& place,
-    std::string_view key)
-{
-    const json::Node node = object[key];
-    return node.has_value() ? expect(need, node, place.member(key))
-                            : Result<void>{};
-}
 
 struct Field {
     std::string_view name;
@@ -273,8 +145,9 @@ Result<void> check_tool_calls(json::Node calls, const Place& place)
 
 bool known_role(std::string_view role)
 {
-    for (const std::string_view known : {"system", "developer", "user",
-             "assistant", "tool", "function"}) {
+    for (const std::string_view known :
+        {"system", "developer", "user", "assistant", "tool", "function"})
+    {
         if (role == known) {
             return true;
         }
@@ -308,8 +181,7 @@ Result<void> check_message(json::Node message, const Place& place)
     if (auto r = allow(Need::string, message, place, "tool_call_id"); !r) {
         return r;
     }
-    return check_tool_calls(
-        message["tool_calls"], place.member("tool_calls"));
+    return check_tool_calls(message["tool_calls"], place.member("tool_calls"));
 }
 
 Result<void> check_messages(json::Node messages)
@@ -416,9 +288,10 @@ Result<void> check_options(json::Node body)
         }
     }
     const Place options{nullptr, "stream_options", 0};
-    if (auto r = allow(Need::boolean, body["stream_options"], options,
-            "include_usage");
-        !r) {
+    if (auto r = allow(
+            Need::boolean, body["stream_options"], options, "include_usage");
+        !r)
+    {
         return r;
     }
     const json::Node format = body["response_format"];
@@ -439,8 +312,8 @@ Result<void> check_options(json::Node body)
 Result<Envelope> read_envelope(json::Node body)
 {
     if (!body.is_object()) {
-        return fault("The request body must be a JSON object.", {},
-            "invalid_type");
+        return fault(
+            "The request body must be a JSON object.", {}, "invalid_type");
     }
     Envelope out;
     const json::Node model = body["model"];
@@ -463,8 +336,8 @@ Result<Envelope> read_envelope(json::Node body)
 Result<void> check_chat(json::Node body)
 {
     if (!body.is_object()) {
-        return fault("The request body must be a JSON object.", {},
-            "invalid_type");
+        return fault(
+            "The request body must be a JSON object.", {}, "invalid_type");
     }
     if (auto r = check_messages(body["messages"]); !r) {
         return r;

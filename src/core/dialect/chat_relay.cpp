@@ -16,8 +16,7 @@ constexpr std::string_view kDone = "[DONE]";
 
 size_t find(std::string_view text, std::string_view what)
 {
-    const void* at =
-        memmem(text.data(), text.size(), what.data(), what.size());
+    const void* at = memmem(text.data(), text.size(), what.data(), what.size());
     return at == nullptr
         ? std::string_view::npos
         : static_cast<size_t>(static_cast<const char*>(at) - text.data());
@@ -27,8 +26,7 @@ size_t find(std::string_view text, std::string_view what)
 std::string_view value_at(std::string_view text, size_t end)
 {
     const size_t at = text.find_first_not_of(" \t\r\n:", end);
-    return at == std::string_view::npos ? std::string_view()
-                                        : text.substr(at);
+    return at == std::string_view::npos ? std::string_view() : text.substr(at);
 }
 
 // Does text have the quoted key with a value other than null?
@@ -48,7 +46,8 @@ bool has_value(std::string_view text, std::string_view key)
 bool matters(std::string_view data)
 {
     if (has_value(data, R"("finish_reason")") || has_value(data, R"("usage")")
-        || has_value(data, R"("error")")) {
+        || has_value(data, R"("error")"))
+    {
         return true;
     }
     const size_t content = find(data, R"("content")");
@@ -83,8 +82,9 @@ bool speaks(json::Node choice)
         return true;
     }
     const json::Node delta = choice["delta"];
-    for (const std::string_view key : {"content", "reasoning_content",
-             "reasoning", "tool_calls", "refusal"}) {
+    for (const std::string_view key :
+        {"content", "reasoning_content", "reasoning", "tool_calls", "refusal"})
+    {
         if (has_text(delta[key])) {
             return true;
         }
@@ -124,7 +124,8 @@ Result<void> ChatRelay::event(
         return {};
     }
     if (!spoke_ || event.event == "error" || !terminated(event.raw)
-        || event.data.front() != '{' || matters(event.data)) {
+        || event.data.front() != '{' || matters(event.data))
+    {
         return interesting(event, parser, out);
     }
     out += event.raw;
@@ -221,8 +222,8 @@ void ChatRelay::close(std::string& out)
         out += "data: ";
         json::Writer w(out);
         w.begin_object().field("id", id_);
-        w.field("object",
-            legacy_ ? "text_completion" : "chat.completion.chunk");
+        w.field(
+            "object", legacy_ ? "text_completion" : "chat.completion.chunk");
         w.field("created", created_).field("model", model_);
         w.key("choices").begin_array().end_array();
         std::string text;

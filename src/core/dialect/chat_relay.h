@@ -28,7 +28,7 @@ public:
     // [DONE] when the answer is whole; Error upstream_truncated when not.
     [[nodiscard]] Result<void> end(std::string& out);
 
-    [[nodiscard]] bool ended() const noexcept { return done_; } // [DONE] seen
+    [[nodiscard]] bool ended() const noexcept { return done_; }  // [DONE] seen
     [[nodiscard]] bool spoke() const noexcept { return spoke_; } // first token
     [[nodiscard]] chat::Finish finish() const noexcept { return finish_; }
     [[nodiscard]] const chat::Usage& usage() const noexcept { return usage_; }

@@ -1,5 +1,8 @@
 #include "core/dialect/chat_request.h"
 
+#include "core/dialect/content_read.h"
+#include "core/dialect/request_fault.h"
+
 #include <string>
 
 namespace ai_proxy::dialect {
@@ -9,165 +12,6 @@ namespace {
 using chat::Message;
 using chat::Part;
 using chat::PartKind;
-
-Error refuse(std::string message, std::string param)
-{
-    Error error = make_error(
-        ErrorCode::invalid_request, std::move(message), std::move(param));
-    error.provider_code = "invalid_value";
-    return error;
-}
-
-std::string place(size_t message, size_t part)
-{
-    return "messages[" + std::to_string(message) + "].content["
-        + std::to_string(part) + "]";
-}
-
-// "data:image/png;base64,AAAA" (RFC 2397); false when it is none in base64.
-bool split_data_url(std::string_view url, Part& part)
-{
-    constexpr std::string_view scheme = "data:";
-    constexpr std::string_view base64 = ";base64";
-    const size_t comma = url.find(',');
-    if (!url.starts_with(scheme) || comma == std::string_view::npos) {
-        return false;
-    }
-    std::string_view type = url.substr(scheme.size(), comma - scheme.size());
-    if (!type.ends_with(base64)) {
-        return false;
-    }
-    type.remove_suffix(base64.size());
-    part.media_type = type.substr(0, type.find(';'));
-    part.data = url.substr(comma + 1);
-    return true;
-}
-
-Result<void> read_image(json::Node value, Part& part, std::string where)
-{
-    const std::string_view url =
-        value.is_string() ? value.string_or() : value["url"].string_or();
-    part.detail = value["detail"].string_or();
-    part.kind = PartKind::image_url;
-    if (!url.starts_with("data:")) {
-        part.url = url;
-        return {};
-    }
-    if (!split_data_url(url, part)) {
-        return refuse("Invalid image data URL: expected "
-                      "'data:<media type>;base64,<data>'.",
-            where + ".image_url.url");
-    }
-    part.kind = PartKind::image_data;
-    return {};
-}
-
-std::string_view audio_type(std::string_view format)
-{
-    if (format == "mp3") {
-        return "audio/mpeg";
-    }
-    if (format == "flac") {
-        return "audio/flac";
-    }
-    if (format == "ogg" || format == "opus") {
-        return "audio/ogg";
-    }
-    if (format == "aac" || format == "m4a") {
-        return "audio/aac";
-    }
-    return "audio/wav";
-}
-
-void read_file(json::Node file, Part& part)
-{
-    part.kind = PartKind::file;
-    part.file_id = file["file_id"].string_or();
-    part.filename = file["filename"].string_or(file["file_name"].string_or());
-    const std::string_view data = file["file_data"].string_or();
-    if (!data.empty() && !split_data_url(data, part)) {
-        part.data = data;
-        part.media_type = "application/pdf";
-    }
-    part.url = file["file_url"].string_or();
-}
-
-// Anthropic's form (a string and a signature) or Mistral's (an array of
-// texts).
-void read_thinking(json::Node block, std::vector<Part>& parts)
-{
-    const json::Node thinking = block["thinking"];
-    Part part;
-    part.kind = PartKind::thinking;
-    part.signature = block["signature"].string_or();
-    if (!thinking.is_array()) {
-        part.text = thinking.string_or();
-        parts.push_back(part);
-        return;
-    }
-    for (const json::Node piece : thinking.items()) {
-        part.text = piece["text"].string_or();
-        parts.push_back(part);
-    }
-}
-
-void read_redacted(json::Node block, std::vector<Part>& parts)
-{
-    Part part;
-    part.kind = PartKind::redacted;
-    part.data = block["data"].string_or();
-    parts.push_back(part);
-}
-
-bool read_reasoning_block(json::Node block, std::vector<Part>& parts)
-{
-    const std::string_view type = block["type"].string_or();
-    if (type == "thinking") {
-        read_thinking(block, parts);
-        return true;
-    }
-    if (type == "redacted_thinking") {
-        read_redacted(block, parts);
-        return true;
-    }
-    return false;
-}
-
-Result<void> read_part(json::Node node, std::vector<Part>& parts,
-    size_t message, size_t index)
-{
-    if (read_reasoning_block(node, parts)) {
-        return {};
-    }
-    Part part;
-    part.cache_control = node["cache_control"];
-    const std::string_view type = node["type"].string_or();
-    if (type == "text" || type == "input_text" || type == "output_text") {
-        part.text = node["text"].string_or();
-    } else if (type == "image_url") {
-        if (auto r = read_image(node["image_url"], part, place(message, index));
-            !r) {
-            return r;
-        }
-    } else if (type == "input_audio") {
-        part.kind = PartKind::audio;
-        part.data = node["input_audio"]["data"].string_or();
-        part.format = node["input_audio"]["format"].string_or("wav");
-        part.media_type = audio_type(part.format);
-    } else if (type == "file") {
-        read_file(node["file"], part);
-    } else if (type == "refusal") {
-        part.kind = PartKind::refusal;
-        part.text = node["refusal"].string_or();
-    } else {
-        std::string text = "Content part type '";
-        text += type.substr(0, 64);
-        text += "' cannot be sent to this provider.";
-        return refuse(std::move(text), place(message, index) + ".type");
-    }
-    parts.push_back(part);
-    return {};
-}
 
 // Replayed reasoning of an assistant turn, before everything else.
 void read_reasoning(json::Node node, Message& message)
@@ -179,9 +23,9 @@ void read_reasoning(json::Node node, Message& message)
     }
     // A streamed signature comes without the text it signs, which the client
     // gathered in reasoning_content.
-    if (message.parts.size() == 1
-        && message.parts[0].kind == PartKind::thinking
-        && message.parts[0].text.empty()) {
+    if (message.parts.size() == 1 && message.parts[0].kind == PartKind::thinking
+        && message.parts[0].text.empty())
+    {
         message.parts[0].text = message.reasoning;
     }
 }
@@ -194,8 +38,8 @@ void read_calls(json::Node node, Message& message)
         out.id = call["id"].string_or();
         out.name = function["name"].string_or();
         out.arguments = function["arguments"].string_or();
-        out.signature = call["extra_content"]["google"]["thought_signature"]
-                            .string_or();
+        out.signature =
+            call["extra_content"]["google"]["thought_signature"].string_or();
         message.tool_calls.push_back(out);
     }
     const json::Node legacy = node["function_call"];
@@ -286,8 +130,8 @@ Result<void> read_tools(json::Node body, chat::Request& request)
             std::string text = "Tool type '";
             text += type.substr(0, 64);
             text += "' cannot be sent to this provider.";
-            return refuse(std::move(text),
-                "tools[" + std::to_string(i) + "].type");
+            return fault(std::move(text),
+                "tools[" + std::to_string(i) + "].type", "invalid_value");
         }
         request.tools.push_back(read_function(tool["function"], tool));
         ++i;
@@ -313,8 +157,8 @@ void read_tool_choice(json::Node body, chat::Request& request)
     } else if (word == "required" || word == "any") {
         request.tool_choice = chat::ToolChoice::required;
     } else if (choice.is_object()) {
-        request.tool_choice_name = choice["function"]["name"].string_or(
-            choice["name"].string_or());
+        request.tool_choice_name =
+            choice["function"]["name"].string_or(choice["name"].string_or());
         if (!request.tool_choice_name.empty()) {
             request.tool_choice = chat::ToolChoice::named;
         }
@@ -365,10 +209,10 @@ void read_thinking_options(json::Node body, chat::Request& request)
 {
     request.reasoning_effort = body["reasoning_effort"].string_or(
         body["reasoning"]["effort"].string_or());
-    for (const json::Node place :
-        {body["reasoning_max_tokens"], body["reasoning"]["max_tokens"],
-            body["thinking"]["budget_tokens"],
-            body["thinking"]["budget_token"]}) {
+    for (const json::Node place : {body["reasoning_max_tokens"],
+             body["reasoning"]["max_tokens"], body["thinking"]["budget_tokens"],
+             body["thinking"]["budget_token"]})
+    {
         const auto budget = place.integer();
         if (budget && *budget > 0) {
             request.reasoning_max_tokens = budget;

@@ -41,7 +41,7 @@ private:
     bool show_usage_;
     std::string id_, model_;
     int64_t created_;
-    std::string head_; // what all chunks begin with
+    std::string head_;           // what all chunks begin with
     std::vector<uint8_t> begun_; // per choice: role was written
     chat::Usage usage_;
     bool ended_ = false;

@@ -53,8 +53,7 @@ void write_choice(json::Writer& w, json::Node choice)
     w.begin_object();
     for (const json::Member member : choice.members()) {
         w.key(member.key);
-        const bool message =
-            member.key == "message" || member.key == "delta";
+        const bool message = member.key == "message" || member.key == "delta";
         if (message && flattens(member.value["content"])) {
             write_message(w, member.value);
         } else {

@@ -95,7 +95,8 @@ std::string_view message_of(const Error& error)
                                  : std::string_view(error.message);
 }
 
-void string_or_null(json::Writer& w, std::string_view key, std::string_view text)
+void string_or_null(
+    json::Writer& w, std::string_view key, std::string_view text)
 {
     w.key(key);
     if (text.empty()) {

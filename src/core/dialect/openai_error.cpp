@@ -20,8 +20,8 @@ std::string cut(std::string_view text, size_t limit)
     text = trim(text);
     if (text.size() > limit) {
         size_t end = limit;
-        while (end > 0
-            && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) {
+        while (
+            end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) {
             --end;
         }
         text = text.substr(0, end);
@@ -91,8 +91,8 @@ std::string message_text(json::Node node)
     return {};
 }
 
-std::string first_text(json::Node object,
-    std::initializer_list<std::string_view> keys)
+std::string first_text(
+    json::Node object, std::initializer_list<std::string_view> keys)
 {
     for (const std::string_view key : keys) {
         std::string text = message_text(object[key]);
@@ -103,8 +103,8 @@ std::string first_text(json::Node object,
     return {};
 }
 
-std::string first_scalar(json::Node object,
-    std::initializer_list<std::string_view> keys)
+std::string first_scalar(
+    json::Node object, std::initializer_list<std::string_view> keys)
 {
     for (const std::string_view key : keys) {
         std::string text = scalar(object[key]);
@@ -118,9 +118,9 @@ std::string first_scalar(json::Node object,
 // The status an error inside a 2xx answer stands for, when it says so.
 uint16_t own_status(json::Node error, json::Node body)
 {
-    for (const json::Node place :
-        {error["status_code"], error["http_code"], error["status"],
-            error["code"], body["status_code"], body["code"]}) {
+    for (const json::Node place : {error["status_code"], error["http_code"],
+             error["status"], error["code"], body["status_code"], body["code"]})
+    {
         auto number = place.integer();
         if (const auto text = place.string()) {
             if (const auto parsed = parse_uint(*text)) {
@@ -137,9 +137,10 @@ uint16_t own_status(json::Node error, json::Node body)
 // The error object, wherever it is.
 json::Node find_error(json::Node body)
 {
-    for (const json::Node place : {body["error"], body["x_groq"]["error"],
-             body["response"]["error"], body["Response"]["Error"],
-             body["errors"].at(0)}) {
+    for (const json::Node place :
+        {body["error"], body["x_groq"]["error"], body["response"]["error"],
+            body["Response"]["Error"], body["errors"].at(0)})
+    {
         if (truthy(place)) {
             return place;
         }
@@ -177,7 +178,8 @@ std::string from_text(int status, std::string_view text)
     const size_t end = text.find("</title>");
     std::string out = status_message(status);
     if (begin != std::string_view::npos && end != std::string_view::npos
-        && begin + 7 < end) {
+        && begin + 7 < end)
+    {
         out.insert(out.size() - 1,
             ": " + cut(text.substr(begin + 7, end - begin - 7), 200));
     }
@@ -243,8 +245,8 @@ bool reports_error(json::Node body)
 
 Error read_openai_error(int status, json::Node body, std::string_view text)
 {
-    Error out = make_error(status >= 300 ? ErrorCode::upstream_status
-                                         : ErrorCode::upstream_error,
+    Error out = make_error(
+        status >= 300 ? ErrorCode::upstream_status : ErrorCode::upstream_error,
         {});
     if (body.is_array()) {
         body = body.at(0);
@@ -257,11 +259,11 @@ Error read_openai_error(int status, json::Node body, std::string_view text)
     }
     read_top(out, body);
     if (out.message.empty()) {
-        out.message = body.is_object() ? status_message(status)
-                                       : from_text(status, text);
+        out.message =
+            body.is_object() ? status_message(status) : from_text(status, text);
     }
-    out.status = status >= 300 ? static_cast<uint16_t>(status)
-                               : own_status(error, body);
+    out.status =
+        status >= 300 ? static_cast<uint16_t>(status) : own_status(error, body);
     return out;
 }
 

@@ -36,7 +36,10 @@ public:
 
 private:
     [[nodiscard]] bool end() const noexcept { return at_ >= text_.size(); }
-    [[nodiscard]] char peek() const noexcept { return end() ? '\0' : text_[at_]; }
+    [[nodiscard]] char peek() const noexcept
+    {
+        return end() ? '\0' : text_[at_];
+    }
 
     void fail(const char* fault) noexcept
     {
@@ -49,7 +52,8 @@ private:
     {
         while (!end()
             && (peek() == ' ' || peek() == '\n' || peek() == '\r'
-                || peek() == '\t')) {
+                || peek() == '\t'))
+        {
             at_++;
         }
     }
@@ -187,7 +191,8 @@ private:
         }
         const auto rest = text_.substr(at_ + 1, 2);
         if (first < 0xDC00 && rest.size() < 2
-            && std::string_view("\\u").starts_with(rest)) {
+            && std::string_view("\\u").starts_with(rest))
+        {
             at_ = text_.size();
             return fail("cut short inside a string");
         }
@@ -287,12 +292,12 @@ private:
                 || spelled.find("E-") != std::string_view::npos;
         } else if (spelled.front() == '-') {
             int64_t whole = 0;
-            fits = std::from_chars(spelled.data(), last, whole).ec
-                == std::errc();
+            fits =
+                std::from_chars(spelled.data(), last, whole).ec == std::errc();
         } else {
             uint64_t whole = 0;
-            fits = std::from_chars(spelled.data(), last, whole).ec
-                == std::errc();
+            fits =
+                std::from_chars(spelled.data(), last, whole).ec == std::errc();
         }
         if (!fits) {
             at_ = begin;

@@ -15,7 +15,8 @@ using simdjson::dom::element_type;
 // simdjson's count of a container saturates here.
 constexpr size_t kCountLimit = 0xFFFFFF;
 
-template <class Range> size_t count(Range range, size_t known) noexcept
+template <class Range>
+size_t count(Range range, size_t known) noexcept
 {
     if (known < kCountLimit) {
         return known;
@@ -156,7 +157,8 @@ Node Node::operator[](std::string_view key) const noexcept
     simdjson::dom::object object;
     simdjson::dom::element found;
     if (!has_ || element_.get_object().get(object) != simdjson::SUCCESS
-        || object.at_key(key).get(found) != simdjson::SUCCESS) {
+        || object.at_key(key).get(found) != simdjson::SUCCESS)
+    {
         return {};
     }
     return Node(found);
@@ -167,7 +169,8 @@ Node Node::at(size_t index) const noexcept
     simdjson::dom::array array;
     simdjson::dom::element found;
     if (!has_ || element_.get_array().get(array) != simdjson::SUCCESS
-        || array.at(index).get(found) != simdjson::SUCCESS) {
+        || array.at(index).get(found) != simdjson::SUCCESS)
+    {
         return {};
     }
     return Node(found);
@@ -211,7 +214,8 @@ std::optional<int64_t> Node::integer() const noexcept
     }
     double real = 0;
     if (element_.type() != element_type::DOUBLE
-        || element_.get_double().get(real) != simdjson::SUCCESS) {
+        || element_.get_double().get(real) != simdjson::SUCCESS)
+    {
         return std::nullopt;
     }
     // -2^63 <= real < 2^63, both exact as doubles
@@ -278,13 +282,14 @@ Result<Node> Parser::parse(const char* text, size_t length)
     return Node(root);
 }
 
-simdjson::error_code Parser::parse(const char* text, size_t length,
-    size_t depth, simdjson::dom::element& root)
+simdjson::error_code Parser::parse(
+    const char* text, size_t length, size_t depth, simdjson::dom::element& root)
 {
     // The depth is kept when parse() makes the parser's memory grow.
     if (parser_.max_depth() != depth
         && parser_.allocate(std::max(length, size_t(1)), depth)
-            != simdjson::SUCCESS) {
+            != simdjson::SUCCESS)
+    {
         throw std::bad_alloc();
     }
     const auto code = parser_.parse(text, length, false).get(root);

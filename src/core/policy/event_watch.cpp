@@ -54,8 +54,7 @@ chat::Usage read_usage(Api api, json::Node body)
 void EventWatch::note_usage(json::Node body)
 {
     // Responses wraps the answer in "response", Messages in "message".
-    for (const json::Node place :
-        {body["response"], body["message"], body}) {
+    for (const json::Node place : {body["response"], body["message"], body}) {
         const chat::Usage found = read_usage(api_, place);
         if (found.known) {
             usage_ = merge(usage_, found);

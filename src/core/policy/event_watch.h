@@ -19,8 +19,8 @@ public:
     // Appends the event to out.  Error upstream_error when the provider
     // reports one before anything else was passed on; later its error event is
     // the last event of the client's stream as well.
-    [[nodiscard]] Result<void> event(const wire::SseEvent& event,
-        json::Parser& parser, std::string& out);
+    [[nodiscard]] Result<void> event(
+        const wire::SseEvent& event, json::Parser& parser, std::string& out);
     // Was the event that ends the answer seen?  True for APIs without one.
     [[nodiscard]] bool whole() const noexcept;
 

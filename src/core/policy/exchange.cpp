@@ -92,8 +92,8 @@ Error unknown_model(std::string_view model)
     std::string message = "The model `";
     message += model;
     message += "` does not exist or is not served here";
-    Error error = make_error(
-        ErrorCode::model_not_found, std::move(message), "model");
+    Error error =
+        make_error(ErrorCode::model_not_found, std::move(message), "model");
     error.provider_code = "model_not_found";
     return error;
 }
@@ -198,8 +198,8 @@ Result<void> Exchange::read_form()
             "the form has more than one part named \"model\"", "model");
     }
     if (form_.count == 1) {
-        books_.request_model
-            = body.substr(form_.begin, form_.end - form_.begin);
+        books_.request_model =
+            body.substr(form_.begin, form_.end - form_.begin);
     }
     return {};
 }
@@ -235,8 +235,7 @@ Result<void> Exchange::choose_route(std::string_view model)
     }
     routed_model_ = (*found)->model_map.map(mapped);
     if (is_chat() && routed_model_.empty()
-        && !some_target_names_a_model(**found))
-    {
+        && !some_target_names_a_model(**found)) {
         return no_model();
     }
     return take_route(**found);

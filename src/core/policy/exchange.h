@@ -120,14 +120,14 @@ private:
     ClientHead head_;
     dialect::Dialect dialect_;
     dialect::BodyKind kind_;
-    std::string_view path_;  // canonical
+    std::string_view path_; // canonical
     const char* body_ = nullptr;
     size_t body_length_ = 0;
     std::unique_ptr<json::Parser> parser_;
     json::Node document_;
     dialect::Envelope envelope_;
-    std::string boundary_;   // of a multipart body
-    wire::FormField form_;   // where its model stands
+    std::string boundary_;                 // of a multipart body
+    wire::FormField form_;                 // where its model stands
     std::optional<chat::Request> request_; // read when first needed
     const route::Route* route_ = nullptr;
     std::string routed_model_; // after the location's and the route's map

@@ -22,16 +22,15 @@ using dialect::BodyKind;
 // 7.6.1), those that say who it is, and those the gateway sets itself.
 constexpr std::array<std::string_view, 28> kNotRelayed{"accept",
     "accept-encoding", "api-key", "authorization", "connection",
-    "content-length", "content-type", "cookie", "expect",
-    "forwarded", "host", "keep-alive", "http2-settings", "origin",
-    "proxy-authorization", "proxy-connection", "referer", "te", "trailer",
-    "transfer-encoding", "upgrade", "via", "x-api-key", "x-goog-api-key",
-    "x-hi-original-auth", "x-mock", "x-real-ip", "ocp-apim-subscription-key"};
+    "content-length", "content-type", "cookie", "expect", "forwarded", "host",
+    "keep-alive", "http2-settings", "origin", "proxy-authorization",
+    "proxy-connection", "referer", "te", "trailer", "transfer-encoding",
+    "upgrade", "via", "x-api-key", "x-goog-api-key", "x-hi-original-auth",
+    "x-mock", "x-real-ip", "ocp-apim-subscription-key"};
 
 bool is_relayed(std::string_view name) noexcept
 {
-    return !istarts_with(name, "x-forwarded-")
-        && !istarts_with(name, "sec-")
+    return !istarts_with(name, "x-forwarded-") && !istarts_with(name, "sec-")
         && std::none_of(kNotRelayed.begin(), kNotRelayed.end(),
             [name](std::string_view kept) { return iequals(kept, name); });
 }
@@ -96,6 +95,13 @@ void ask_for_usage(json::Splice& splice)
     }
 }
 
+// The APIs that Type::adjust knows the bodies of.
+bool is_adjusted(Api api) noexcept
+{
+    return api == Api::chat_completions || api == Api::completions
+        || api == Api::embeddings || api == Api::image_generations;
+}
+
 std::string answer_id(Api api, uint64_t random)
 {
     static constexpr std::string_view kHex = "0123456789abcdef";
@@ -142,8 +148,8 @@ Result<std::unique_ptr<Try>> Exchange::make_try(const route::Target& target,
     for (const auto& [name, value] : provider.options.headers) {
         set_header(attempt->outbound, name, value);
     }
-    attempt->response
-        = std::make_unique<Response>(response_context(context, *attempt));
+    attempt->response =
+        std::make_unique<Response>(response_context(context, *attempt));
     return attempt;
 }
 
@@ -156,6 +162,7 @@ ResponseContext Exchange::response_context(
     response.convert = is_chat() && !provider::relays(context.options);
     response.stream = envelope_.stream;
     response.show_usage = envelope_.include_usage;
+    response.no_body = head_.method == "HEAD";
     response.model = context.model;
     response.fallback_id = answer_id(books_.api, context.random);
     response.now_seconds = context.now_seconds;
@@ -185,9 +192,9 @@ Result<void> Exchange::encode_chat(
 Result<void> Exchange::encode_relay(
     const provider::EncodeContext& context, Try& attempt)
 {
-    auto path = provider::relay_path(context.options,
-        attempt.provider->endpoint, books_.api, path_, head_.query,
-        context.model);
+    auto path =
+        provider::relay_path(context.options, attempt.provider->endpoint,
+            books_.api, path_, head_.query, context.model);
     if (!path) {
         return std::move(path).error();
     }
@@ -217,14 +224,13 @@ Result<void> Exchange::relay_json(
         splice->set("model", quoted(context.model));
     }
     const provider::Type& type = *context.options.type;
-    const bool completion
-        = is_chat() || books_.api == Api::completions;
+    const bool completion = is_chat() || books_.api == Api::completions;
     if (completion && envelope_.stream && !envelope_.include_usage
         && type.stream_options && context.options.stream_options)
     {
         ask_for_usage(*splice);
     }
-    if (is_chat() && type.adjust != nullptr) {
+    if (is_adjusted(books_.api) && type.adjust != nullptr) {
         if (auto done = type.adjust(*splice, document_, context); !done) {
             return done;
         }
@@ -243,9 +249,9 @@ void Exchange::relay_form(std::string_view model, Try& attempt)
     }
     const bool named = form_.count != 0;
     out.body.push_back(body.substr(0, named ? form_.begin : form_.close));
-    out.owned.push_back(std::make_unique<std::string>(
-        named ? std::string(model)
-              : wire::form_part(boundary_, "model", model)));
+    out.owned.push_back(std::make_unique<std::string>(named
+            ? std::string(model)
+            : wire::form_part(boundary_, "model", model)));
     out.body.push_back(*out.owned.back());
     out.body.push_back(body.substr(named ? form_.end : form_.close));
 }

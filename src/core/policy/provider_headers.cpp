@@ -71,7 +71,8 @@ std::optional<int64_t> parse_http_date(std::string_view text) noexcept
     const auto hour = digits(text, 17, 2), minute = digits(text, 20, 2);
     const auto second = digits(text, 23, 2);
     if (month == std::string_view::npos || month % 3 != 0 || !day || !year
-        || !hour || !minute || !second) {
+        || !hour || !minute || !second)
+    {
         return std::nullopt;
     }
     const auto number = static_cast<int64_t>(month / 3 + 1);
@@ -85,11 +86,13 @@ bool passes(const Header& header, bool untouched) noexcept
 {
     if (header.name.empty() || header.name.size() > kMaxName
         || header.value.size() > kMaxValue || !is_text(header.value)
-        || !is_text(header.name)) {
+        || !is_text(header.name))
+    {
         return false;
     }
     if (listed(kNames, header.name)
-        || (untouched && listed(kBodyNames, header.name))) {
+        || (untouched && listed(kBodyNames, header.name)))
+    {
         return true;
     }
     return std::any_of(std::begin(kPrefixes), std::end(kPrefixes),

@@ -1,6 +1,5 @@
 #include "core/policy/response.h"
 
-#include "core/dialect/content_parts.h"
 #include "core/policy/provider_headers.h"
 #include "core/policy/response_conversion.h"
 #include "core/provider/registry.h"
@@ -52,11 +51,6 @@ bool may_answer_json(Api api)
     }
 }
 
-bool is_chat_like(Api api)
-{
-    return api == Api::chat_completions || api == Api::completions;
-}
-
 // A provider may quote the key it refused.
 void hide_tokens(std::string& text, const config::Provider* provider)
 {
@@ -75,12 +69,6 @@ void hide_tokens(std::string& text, const config::Provider* provider)
     }
 }
 
-Error truncated()
-{
-    return make_error(ErrorCode::upstream_truncated,
-        "The provider's answer ended before it was complete.");
-}
-
 Error too_large()
 {
     return make_error(
@@ -89,7 +77,20 @@ Error too_large()
 
 } // namespace
 
-Response::Response(ResponseContext context) : context_(std::move(context)) {}
+bool is_chat_like(Api api) noexcept
+{
+    return api == Api::chat_completions || api == Api::completions;
+}
+
+Error truncated_answer()
+{
+    return make_error(ErrorCode::upstream_truncated,
+        "The provider's answer ended before it was complete.");
+}
+
+Response::Response(ResponseContext context) : context_(std::move(context))
+{
+}
 
 Response::~Response() = default;
 
@@ -127,11 +128,14 @@ Response::Mode Response::choose_mode() const
     if (status_ >= 300 || status_ < 200) {
         return Mode::error;
     }
+    if (context_.no_body || status_ == 204 || status_ == 205) {
+        return Mode::passthrough;
+    }
     const Api api = context_.api;
     const std::string_view media = media_type(content_type_);
     const bool unnamed = media.empty() && context_.stream;
-    const bool sse = iequals(media, "text/event-stream")
-        || (unnamed && is_chat_like(api));
+    const bool sse =
+        iequals(media, "text/event-stream") || (unnamed && is_chat_like(api));
     if (context_.convert) {
         if (sse) {
             return context_.stream ? Mode::sse_convert : Mode::sse_gather;
@@ -183,7 +187,8 @@ void Response::prepare()
             content_type_ = "application/json";
         }
     } else if (mode_ == Mode::sse_convert || mode_ == Mode::plain_convert
-        || content_type_.empty()) {
+        || content_type_.empty())
+    {
         content_type_ = mode_ == Mode::passthrough ? "application/octet-stream"
                                                    : "text/event-stream";
     }
@@ -237,8 +242,7 @@ Response::State Response::gather(std::string_view bytes, size_t limit)
 bool Response::sniff(std::string_view bytes)
 {
     constexpr std::string_view begins = "de:";
-    if (!context_.stream || !gathered_.empty()
-        || !is_chat_like(context_.api)) {
+    if (!context_.stream || !gathered_.empty() || !is_chat_like(context_.api)) {
         return false;
     }
     if (begins.find(bytes.front()) == std::string_view::npos) {
@@ -294,7 +298,7 @@ Response::State Response::end(bool clean, std::string& out, Micros now)
         return finish_error();
     }
     if (!clean || (length_ && fed_ < *length_)) {
-        fail(truncated());
+        fail(truncated_answer());
         return state_;
     }
     switch (mode_) {
@@ -311,78 +315,6 @@ Response::State Response::end(bool clean, std::string& out, Micros now)
         state_ = State::whole;
         break;
     }
-    return state_;
-}
-
-Response::State Response::finish_plain(std::string& out)
-{
-    if (gathered_.empty()) {
-        fail(truncated());
-        return state_;
-    }
-    json::Parser parser;
-    const size_t length = gathered_.size();
-    gathered_.resize(length + json::kPadding, ' ');
-    auto parsed = parser.parse(gathered_.data(), length);
-    gathered_.resize(length);
-    if (!parsed) {
-        fail(make_error(ErrorCode::upstream_invalid,
-            "The provider's answer is not valid JSON."));
-        return state_;
-    }
-    if (mode_ == Mode::plain_convert) {
-        return finish_converted(
-            conversion_->decoder->body(*parsed, *conversion_), out);
-    }
-    return finish_relayed_plain(*parsed);
-}
-
-Response::State Response::finish_relayed_plain(json::Node body)
-{
-    const dialect::PlainFacts facts = dialect::read_plain(body);
-    usage_ = read_usage(context_.api, body);
-    finish_ = facts.finish;
-    if (facts.is_error) {
-        fail(dialect::read_openai_error(0, body, gathered_));
-        return state_;
-    }
-    if (is_chat_like(context_.api) && !body.is_object()) {
-        fail(make_error(ErrorCode::upstream_invalid,
-            "The provider's answer is not a JSON object."));
-        return state_;
-    }
-    if (context_.api == Api::chat_completions
-        && dialect::has_content_parts(body)) {
-        std::string flat;
-        dialect::write_flat(flat, body);
-        gathered_ = std::move(flat);
-    }
-    state_ = State::whole;
-    return state_;
-}
-
-Response::State Response::finish_error()
-{
-    json::Parser parser;
-    json::Node body;
-    if (encoded_) {
-        gathered_.clear();
-    }
-    auto parsed = parser.parse(std::string_view(gathered_));
-    if (parsed) {
-        body = *parsed;
-    }
-    const auto read = context_.provider != nullptr
-        ? provider::protocol(context_.provider->options).error
-        : dialect::read_openai_error;
-    Error error = read(status_, body, gathered_);
-    error.code = ErrorCode::upstream_status;
-    if (status_ >= 400 && status_ <= 599) {
-        error.status = static_cast<uint16_t>(status_);
-    } else {
-        error.status = 0; // a redirect is no status for the client
-    }
-    fail(std::move(error));
     return state_;
 }
 

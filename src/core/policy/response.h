@@ -23,11 +23,12 @@ namespace ai_proxy::policy {
 struct ResponseContext {
     const config::Provider* provider = nullptr;
     dialect::Api api = dialect::Api::unknown;
-    bool convert = false;     // canonical conversion, else relay
-    bool stream = false;      // the client asked for a stream
-    bool show_usage = false;  // the client asked for the usage chunk
-    std::string model;        // sent upstream
-    std::string fallback_id;  // "chatcmpl-..."
+    bool convert = false;    // canonical conversion, else relay
+    bool stream = false;     // the client asked for a stream
+    bool show_usage = false; // the client asked for the usage chunk
+    bool no_body = false;    // HEAD: the answer is its header
+    std::string model;       // sent upstream
+    std::string fallback_id; // "chatcmpl-..."
     int64_t now_seconds = 0;
     uint64_t random = 0;
 };
@@ -113,7 +114,8 @@ private:
     void fail(Error error);
     bool sniff(std::string_view bytes);
     State gather(std::string_view bytes, size_t limit);
-    State sse(std::string_view bytes, std::string& out, Micros now, bool at_end);
+    State sse(
+        std::string_view bytes, std::string& out, Micros now, bool at_end);
     void relay_event(const wire::SseEvent& event, json::Parser& parser,
         std::string& out, Micros now);
     void convert_event(const wire::SseEvent& event, json::Parser& parser,
@@ -129,7 +131,7 @@ private:
     ResponseContext context_;
     Mode mode_ = Mode::plain;
     State state_ = State::more;
-    bool encoded_ = false;      // it has a content coding we did not ask for
+    bool encoded_ = false; // it has a content coding we did not ask for
     int status_ = 0;
     Error error_;
     std::string content_type_;

@@ -20,4 +20,8 @@ struct Response::Conversion final : chat::Sink {
     bool ended = false;
 };
 
+// Chat and the older completions: the APIs whose streams are understood.
+[[nodiscard]] bool is_chat_like(dialect::Api api) noexcept;
+[[nodiscard]] Error truncated_answer();
+
 } // namespace ai_proxy::policy

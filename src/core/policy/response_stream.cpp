@@ -159,8 +159,7 @@ Response::State Response::finish_sse(std::string& out, Micros now)
         if (watch_->whole() && watch_->begun()) {
             state_ = State::whole;
         } else {
-            fail(make_error(ErrorCode::upstream_truncated,
-                "The provider's stream ended before it was complete."));
+            fail(truncated_answer());
         }
         return state_;
     }
@@ -182,8 +181,7 @@ Response::State Response::finish_converted(
     if (!result) {
         fail(std::move(result).error());
     } else if (!conversion_->ended) {
-        fail(make_error(ErrorCode::upstream_truncated,
-            "The provider's answer ended before it was complete."));
+        fail(truncated_answer());
     } else {
         if (conversion_->body) {
             gathered_.clear();

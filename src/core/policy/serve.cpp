@@ -231,8 +231,7 @@ void Journey::give_up()
     over_ = true;
     outcome_.reply = exchange_.error_reply(failure_->error);
     const ErrorCode code = failure_->error.code;
-    if (code == ErrorCode::upstream_status
-        || code == ErrorCode::upstream_error)
+    if (code == ErrorCode::upstream_status || code == ErrorCode::upstream_error)
     {
         outcome_.reply.headers = std::move(failure_->headers);
     }

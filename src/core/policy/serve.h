@@ -20,6 +20,7 @@ struct Outcome {
 
 // The pipeline: tries until one answers, then its reply.  The exchange has
 // received its body.  Every failure becomes an Outcome; books are filled.
-[[nodiscard]] async::Task<Outcome> serve(async::Scope& scope, Exchange& exchange);
+[[nodiscard]] async::Task<Outcome> serve(
+    async::Scope& scope, Exchange& exchange);
 
 } // namespace ai_proxy::policy

@@ -27,8 +27,8 @@ struct ClaudeNeeds {
 };
 
 // The members "system" and "messages".
-[[nodiscard]] Result<ClaudeNeeds> write_claude_messages(json::Writer& w,
-    const chat::Request& request, bool code_mode);
+[[nodiscard]] Result<ClaudeNeeds> write_claude_messages(
+    json::Writer& w, const chat::Request& request, bool code_mode);
 
 // A schema as structured outputs take it: objects closed, constraints that
 // the API refuses left out (as Anthropic's own SDKs do).

@@ -62,8 +62,8 @@ private:
     Result<void> parts(size_t index, json::Node marker);
     Result<void> part(size_t index, size_t place, json::Node marker);
     void image(const Part& part, json::Node marker);
-    Result<void> document(const Part& part, size_t index, size_t place,
-        json::Node marker);
+    Result<void> document(
+        const Part& part, size_t index, size_t place, json::Node marker);
     Result<void> tool_uses(size_t index);
 
     json::Writer& w_;
@@ -78,8 +78,8 @@ bool Turns::says_nothing(const Message& message) const noexcept
     if (message.role == Role::tool || !message.tool_calls.empty()) {
         return false;
     }
-    return std::all_of(message.parts.begin(), message.parts.end(),
-        [](const Part& part) {
+    return std::all_of(
+        message.parts.begin(), message.parts.end(), [](const Part& part) {
             if (part.kind == PartKind::thinking) {
                 return part.signature.empty();
             }
@@ -154,8 +154,7 @@ Result<void> Turns::turn(size_t begin, size_t end)
             continue;
         }
         if (auto done = one.role == Role::tool ? tool_result(i) : message(i);
-            !done)
-        {
+            !done) {
             return done;
         }
     }
@@ -207,10 +206,8 @@ Result<void> Turns::parts(size_t index, json::Node marker)
     for (size_t i = 0; i < all.size(); i++) {
         const bool last = i + 1 == all.size();
         const json::Node own = all[i].cache_control;
-        if (auto done = part(
-                index, i, last && !own.is_object() ? marker : own);
-            !done)
-        {
+        if (auto done = part(index, i, last && !own.is_object() ? marker : own);
+            !done) {
             return done;
         }
     }
@@ -357,8 +354,7 @@ std::string join(const std::vector<SystemText>& texts)
     return joined;
 }
 
-void write_system(
-    json::Writer& w, const chat::Request& request, bool code_mode)
+void write_system(json::Writer& w, const chat::Request& request, bool code_mode)
 {
     const std::vector<SystemText> texts = system_texts(request);
     const bool marked = std::any_of(texts.begin(), texts.end(),

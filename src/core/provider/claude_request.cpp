@@ -36,39 +36,42 @@ struct Thinking {
     [[nodiscard]] bool on() const noexcept
     {
         return mode == Mode::budget || mode == Mode::adaptive
-            || (mode == Mode::given
-                && given["type"].string_or() != "disabled");
+            || (mode == Mode::given && given["type"].string_or() != "disabled");
     }
 };
 
 using Mode = Thinking::Mode;
 
-// Thinking cannot go with a forced tool, nor be turned on in the middle of a
-// tool loop whose earlier thinking the client did not give back.
-bool excludes_thinking(const chat::Request& request, bool adaptive) noexcept
+bool is_signed(const chat::Part& part) noexcept
 {
-    if (request.tool_choice == chat::ToolChoice::required
-        || request.tool_choice == chat::ToolChoice::named)
-    {
-        return true;
-    }
-    const auto& messages = request.messages;
-    if (adaptive || messages.empty()
-        || messages.back().role != chat::Role::tool)
-    {
-        return false;
-    }
-    for (size_t i = messages.size(); i-- > 0;) {
-        if (messages[i].role == chat::Role::assistant) {
-            return std::none_of(messages[i].parts.begin(),
-                messages[i].parts.end(), [](const chat::Part& part) {
-                    return part.kind == chat::PartKind::redacted
-                        || (part.kind == chat::PartKind::thinking
-                            && !part.signature.empty());
-                });
+    return part.kind == chat::PartKind::redacted
+        || (part.kind == chat::PartKind::thinking && !part.signature.empty());
+}
+
+// Does the last turn answer tool calls whose thinking the client did not give
+// back?  (OpenAI's clients know nothing of it.)
+bool lost_thinking(const chat::Request& request) noexcept
+{
+    bool answers = false;
+    for (size_t i = request.messages.size(); i-- > 0;) {
+        const chat::Message& message = request.messages[i];
+        if (message.role == chat::Role::assistant) {
+            return answers
+                && std::none_of(
+                    message.parts.begin(), message.parts.end(), is_signed);
         }
+        answers = answers || message.role == chat::Role::tool;
     }
     return false;
+}
+
+// The API refuses thinking beside a forced tool, and thinking with a budget
+// in the middle of a tool loop that did not begin with it.
+bool excludes_thinking(const chat::Request& request, bool adaptive) noexcept
+{
+    return request.tool_choice == chat::ToolChoice::required
+        || request.tool_choice == chat::ToolChoice::named
+        || (!adaptive && lost_thinking(request));
 }
 
 std::string_view effort_for(const chat::Request& request, int64_t budget)
@@ -171,8 +174,8 @@ void write_thinking(json::Writer& w, const Thinking& thinking)
 
 // json_object has no counterpart: OpenAI itself demands that the prompt asks
 // for JSON, which is all there is to it here.
-void write_output_config(json::Writer& w, const chat::Request& request,
-    const Thinking& thinking)
+void write_output_config(
+    json::Writer& w, const chat::Request& request, const Thinking& thinking)
 {
     const bool schema = request.format == chat::Format::json_schema
         && request.schema.is_object();
@@ -312,8 +315,7 @@ void write_rest(json::Writer& w, const chat::Request& request)
         w.field("user_id", request.user).end_object();
     }
     if (request.service_tier == "auto"
-        || request.service_tier == "standard_only")
-    {
+        || request.service_tier == "standard_only") {
         w.field("service_tier", request.service_tier);
     } else if (request.service_tier == "default") {
         w.field("service_tier", "standard_only");
@@ -350,8 +352,8 @@ void write_headers(Outbound& out, const Options& options, bool files)
     }
 }
 
-Result<void> encode(const chat::Request& request,
-    const EncodeContext& context, Outbound& out)
+Result<void> encode(
+    const chat::Request& request, const EncodeContext& context, Outbound& out)
 {
     const Options& options = context.options;
     const Thinking thinking = plan_thinking(request, context.model);
@@ -373,8 +375,8 @@ Result<void> encode(const chat::Request& request,
     w.end_object();
 
     out.method = "POST";
-    out.path = options.claude_code_mode ? "/v1/messages?beta=true"
-                                        : "/v1/messages";
+    out.path =
+        options.claude_code_mode ? "/v1/messages?beta=true" : "/v1/messages";
     write_headers(out, options, needs->files_beta);
     out.own_body(std::move(body));
     return {};

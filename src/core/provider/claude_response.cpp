@@ -95,9 +95,9 @@ private:
         bool tool = false;
         bool has_arguments = false;
         uint32_t call = 0;
-        int64_t text_begin = 0;  // code points before it
-        std::string input;       // given whole at the start
-        std::string citations;   // of its text: members of a JSON array
+        int64_t text_begin = 0; // code points before it
+        std::string input;      // given whole at the start
+        std::string citations;  // of its text: members of a JSON array
     };
     // The API sends blocks one after the other.
     static constexpr size_t kMaxOpen = 64;
@@ -105,8 +105,7 @@ private:
 
     void begin(json::Node message, chat::Sink& sink);
     void message(json::Node message, chat::Sink& sink);
-    Result<void> block_start(
-        int64_t index, json::Node block, chat::Sink& sink);
+    Result<void> block_start(int64_t index, json::Node block, chat::Sink& sink);
     void block_delta(int64_t index, json::Node delta, chat::Sink& sink);
     void block_stop(int64_t index, chat::Sink& sink);
     void close(Block& block, chat::Sink& sink);
@@ -181,8 +180,7 @@ Result<void> ClaudeDecoder::block_start(
         }
     } else if (type == "thinking") {
         if (const auto thought = block["thinking"].string_or();
-            !thought.empty())
-        {
+            !thought.empty()) {
             sink.on(event_of(EventKind::reasoning, thought));
         }
         if (const auto sign = block["signature"].string_or(); !sign.empty()) {
@@ -196,8 +194,7 @@ Result<void> ClaudeDecoder::block_start(
         if (block["input"].size() > 0) {
             json::append_value(opened.input, block["input"]);
         }
-        chat::Event event =
-            tool_event(EventKind::tool_begin, 0, opened.call);
+        chat::Event event = tool_event(EventKind::tool_begin, 0, opened.call);
         event.id = block["id"].string_or();
         event.name = block["name"].string_or();
         sink.on(event);
@@ -216,8 +213,7 @@ void ClaudeDecoder::block_delta(
         text(delta["text"].string_or(), sink);
     } else if (type == "thinking_delta") {
         if (const auto thought = delta["thinking"].string_or();
-            !thought.empty())
-        {
+            !thought.empty()) {
             sink.on(event_of(EventKind::reasoning, thought));
         }
     } else if (type == "signature_delta") {
@@ -228,8 +224,8 @@ void ClaudeDecoder::block_delta(
         const std::string_view piece = delta["partial_json"].string_or();
         if (!piece.empty()) {
             block->has_arguments = true;
-            sink.on(tool_event(
-                EventKind::tool_arguments, 0, block->call, piece));
+            sink.on(
+                tool_event(EventKind::tool_arguments, 0, block->call, piece));
         }
     } else if (type == "citations_delta" && block != nullptr) {
         cite(*block, delta["citation"]);
@@ -253,8 +249,8 @@ void ClaudeDecoder::close(Block& block, chat::Sink& sink)
     if (!block.citations.empty()) {
         block.citations.insert(0, 1, '[');
         // The cited span is the block's text, which is known only now.
-        const std::string span = ",\"start_index\":"
-            + std::to_string(block.text_begin)
+        const std::string span =
+            ",\"start_index\":" + std::to_string(block.text_begin)
             + ",\"end_index\":" + std::to_string(text_length_) + "}}";
         std::string all;
         for (const char c : block.citations) {
@@ -426,8 +422,8 @@ Error claude_error(int status, json::Node body, std::string_view text)
     out.type = error["type"].string_or();
     const std::string_view message = error["message"].string_or(
         error.string_or(body["message"].string_or()));
-    out.message = message.empty() ? plain_message(status, text)
-                                  : std::string(message);
+    out.message =
+        message.empty() ? plain_message(status, text) : std::string(message);
     return out;
 }
 

@@ -63,8 +63,8 @@ bool is_system(const Message& message) noexcept
 
 class Contents {
 public:
-    Contents(json::Writer& w, const chat::Request& request,
-        std::string_view model)
+    Contents(
+        json::Writer& w, const chat::Request& request, std::string_view model)
         : w_(w), request_(request), gemini3_(is_gemini3(model))
     {
     }
@@ -114,8 +114,8 @@ void Contents::system()
 bool says_nothing(const Message& message) noexcept
 {
     return message.role != Role::tool && message.tool_calls.empty()
-        && std::all_of(message.parts.begin(), message.parts.end(),
-            [](const Part& part) {
+        && std::all_of(
+            message.parts.begin(), message.parts.end(), [](const Part& part) {
                 return part.kind == PartKind::redacted
                     || (part.kind == PartKind::thinking
                         && part.signature.empty())
@@ -143,8 +143,7 @@ Result<void> Contents::turns()
         }
         size_t end = i + 1;
         while (end < messages.size()
-            && (skip(end) || model_turn(end) == model_turn(i)))
-        {
+            && (skip(end) || model_turn(end) == model_turn(i))) {
             end++;
         }
         any = true;
@@ -172,8 +171,8 @@ Result<void> Contents::turn(size_t begin, size_t end)
         if (is_system(messages[i]) || says_nothing(messages[i])) {
             continue;
         }
-        if (auto done = messages[i].role == Role::tool ? tool_answer(i)
-                                                       : message(i);
+        if (auto done =
+                messages[i].role == Role::tool ? tool_answer(i) : message(i);
             !done)
         {
             return done;

@@ -82,8 +82,8 @@ void write_budget(json::Writer& w, int64_t budget)
     w.field("thinkingBudget", budget);
 }
 
-void write_thinking(json::Writer& w, const chat::Request& request,
-    const EncodeContext& context)
+void write_thinking(
+    json::Writer& w, const chat::Request& request, const EncodeContext& context)
 {
     const std::string_view model = context.model;
     // As Google's own OpenAI-compatible endpoint takes it.
@@ -101,8 +101,7 @@ void write_thinking(json::Writer& w, const chat::Request& request,
     const bool shows =
         std::find(kThinkers.begin(), kThinkers.end(), model) != kThinkers.end();
     if (!request.reasoning_max_tokens && effort.empty() && !configured
-        && !shows)
-    {
+        && !shows) {
         return;
     }
     w.key("thinkingConfig").begin_object();
@@ -142,10 +141,8 @@ void write_format(json::Writer& w, const chat::Request& request)
     }
     w.field("responseMimeType", "application/json");
     if (request.format == chat::Format::json_schema
-        && request.schema.is_object())
-    {
-        write_schema(
-            w, "responseSchema", "responseJsonSchema", request.schema);
+        && request.schema.is_object()) {
+        write_schema(w, "responseSchema", "responseJsonSchema", request.schema);
     }
 }
 
@@ -173,8 +170,8 @@ void optional_field(
     }
 }
 
-void write_generation(json::Writer& w, const chat::Request& request,
-    const EncodeContext& context)
+void write_generation(
+    json::Writer& w, const chat::Request& request, const EncodeContext& context)
 {
     w.key("generationConfig").begin_object();
     optional_field(w, "temperature", request.temperature);
@@ -217,8 +214,7 @@ void write_function(json::Writer& w, const chat::Tool& tool)
         || (tool.parameters.is_object()
             && !fits_gemini_schema(tool.parameters)))
     {
-        write_schema(
-            w, "parameters", "parametersJsonSchema", tool.parameters);
+        write_schema(w, "parameters", "parametersJsonSchema", tool.parameters);
     }
     w.end_object();
 }
@@ -319,8 +315,8 @@ std::string method_path(
     return path;
 }
 
-Result<void> encode(const chat::Request& request,
-    const EncodeContext& context, Outbound& out)
+Result<void> encode(
+    const chat::Request& request, const EncodeContext& context, Outbound& out)
 {
     std::string body;
     json::Writer w(body);
@@ -349,8 +345,7 @@ Result<void> encode(const chat::Request& request,
 
 bool is_gemini3(std::string_view model) noexcept
 {
-    if (const size_t slash = model.rfind('/');
-        slash != std::string_view::npos)
+    if (const size_t slash = model.rfind('/'); slash != std::string_view::npos)
     {
         model.remove_prefix(slash + 1);
     }

@@ -174,9 +174,8 @@ void GeminiDecoder::call(json::Node part, uint32_t choice, chat::Sink& sink)
         }
         id += '_' + std::to_string(choice) + '_' + std::to_string(index);
     }
-    chat::Event begin =
-        tool_event(EventKind::tool_begin, choice, index,
-            part["thoughtSignature"].string_or());
+    chat::Event begin = tool_event(EventKind::tool_begin, choice, index,
+        part["thoughtSignature"].string_or());
     begin.id = id;
     begin.name = call["name"].string_or();
     sink.on(begin);
@@ -204,8 +203,7 @@ void GeminiDecoder::part(json::Node part, uint32_t choice, chat::Sink& sink)
         text(written, choice, sink);
     }
     // The signature stands on the part after the thoughts it signs.
-    if (const auto sign = part["thoughtSignature"].string_or(); !sign.empty())
-    {
+    if (const auto sign = part["thoughtSignature"].string_or(); !sign.empty()) {
         sink.on(event_of(EventKind::signature, sign, choice));
     }
     // A chat completion has no place for a picture but its text.
@@ -316,8 +314,7 @@ void GeminiDecoder::blocked(json::Node feedback, chat::Sink& sink)
     candidates_[0].seen = true;
     candidates_[0].finish = "PROHIBITED_CONTENT";
     if (const auto why = feedback["blockReasonMessage"].string_or();
-        !why.empty())
-    {
+        !why.empty()) {
         sink.on(event_of(EventKind::refusal, why));
     }
 }

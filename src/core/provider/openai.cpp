@@ -41,8 +41,8 @@ private:
     void choices(json::Node body, std::string_view key, chat::Sink& sink);
     void message(json::Node message, uint32_t choice, chat::Sink& sink);
     void reasoning(json::Node message, uint32_t choice, chat::Sink& sink);
-    void thinking_block(json::Node block, uint32_t choice, bool with_text,
-        chat::Sink& sink);
+    void thinking_block(
+        json::Node block, uint32_t choice, bool with_text, chat::Sink& sink);
     void call(json::Node call, uint32_t choice, chat::Sink& sink);
     Call* find_call(json::Node call, uint32_t choice);
     void finish_choice(json::Node choice, uint32_t index, chat::Sink& sink);
@@ -54,8 +54,8 @@ private:
     std::vector<Call> calls_;
 };
 
-void emit(chat::Sink& sink, EventKind kind, uint32_t choice,
-    std::string_view text)
+void emit(
+    chat::Sink& sink, EventKind kind, uint32_t choice, std::string_view text)
 {
     Event event;
     event.kind = kind;
@@ -64,8 +64,8 @@ void emit(chat::Sink& sink, EventKind kind, uint32_t choice,
     sink.on(event);
 }
 
-void emit_text(chat::Sink& sink, EventKind kind, uint32_t choice,
-    std::string_view text)
+void emit_text(
+    chat::Sink& sink, EventKind kind, uint32_t choice, std::string_view text)
 {
     if (!text.empty()) {
         emit(sink, kind, choice, text);
@@ -102,8 +102,8 @@ void OpenaiDecoder::thinking_block(
         return;
     }
     if (with_text) {
-        emit_text(sink, EventKind::reasoning, choice,
-            block["thinking"].string_or());
+        emit_text(
+            sink, EventKind::reasoning, choice, block["thinking"].string_or());
     }
     emit_text(
         sink, EventKind::signature, choice, block["signature"].string_or());
@@ -147,8 +147,7 @@ void OpenaiDecoder::message(
     } else {
         emit_text(sink, EventKind::text, choice, content.string_or());
     }
-    emit_text(
-        sink, EventKind::refusal, choice, message["refusal"].string_or());
+    emit_text(sink, EventKind::refusal, choice, message["refusal"].string_or());
     const json::Node annotations = message["annotations"];
     if (annotations.is_array() && annotations.size() > 0) {
         std::string text;
@@ -189,9 +188,8 @@ OpenaiDecoder::Call* OpenaiDecoder::find_call(json::Node call, uint32_t choice)
 
 void OpenaiDecoder::call(json::Node call, uint32_t choice, chat::Sink& sink)
 {
-    const json::Node function = call["function"].is_object()
-        ? call["function"]
-        : call["function_call"];
+    const json::Node function =
+        call["function"].is_object() ? call["function"] : call["function_call"];
     // A plain body gives calls one by one, mostly without index.
     Call* running = find_call(call, choice);
     const std::string_view name = function["name"].string_or();
@@ -199,7 +197,8 @@ void OpenaiDecoder::call(json::Node call, uint32_t choice, chat::Sink& sink)
     event.choice = choice;
     if (running == nullptr
         || (!name.empty() && call["index"].integer().value_or(-1) < 0
-            && call["id"].string_or().empty())) {
+            && call["id"].string_or().empty()))
+    {
         if (calls_.size() >= kMaxCalls) {
             return;
         }
@@ -214,8 +213,8 @@ void OpenaiDecoder::call(json::Node call, uint32_t choice, chat::Sink& sink)
         event.index = running->index;
         event.id = running->id;
         event.name = name;
-        event.text = call["extra_content"]["google"]["thought_signature"]
-                         .string_or();
+        event.text =
+            call["extra_content"]["google"]["thought_signature"].string_or();
         sink.on(event);
     }
     std::string rebuilt;

@@ -21,9 +21,9 @@ constexpr std::string_view kMultimodalPath =
 // DashScope's own parameters that clients put beside OpenAI's; they pass as
 // sent and win over what is derived.
 constexpr std::array<std::string_view, 10> kOwnParameters{"enable_thinking",
-    "thinking_budget", "enable_search", "search_options",
-    "repetition_penalty", "vl_high_resolution_images", "translation_options",
-    "asr_options", "enable_code_interpreter", "preserve_thinking"};
+    "thinking_budget", "enable_search", "search_options", "repetition_penalty",
+    "vl_high_resolution_images", "translation_options", "asr_options",
+    "enable_code_interpreter", "preserve_thinking"};
 
 // Parts of model names that only the multimodal interface knows.
 constexpr std::array<std::string_view, 5> kMultimodalNames{
@@ -31,8 +31,8 @@ constexpr std::array<std::string_view, 5> kMultimodalNames{
 
 bool is_media(const Part& part) noexcept
 {
-    return part.kind == PartKind::image_url
-        || part.kind == PartKind::image_data || part.kind == PartKind::audio;
+    return part.kind == PartKind::image_url || part.kind == PartKind::image_data
+        || part.kind == PartKind::audio;
 }
 
 bool is_multimodal(const chat::Request& request, std::string_view model)
@@ -109,8 +109,7 @@ size_t Messages::systems(const std::vector<std::string>& file_ids)
     std::string text;
     size_t count = 0;
     while (count < request_.messages.size()
-        && is_system(request_.messages[count]))
-    {
+        && is_system(request_.messages[count])) {
         if (count > 0) {
             text += '\n';
         }
@@ -185,8 +184,7 @@ Result<void> Messages::parts(size_t index)
         }
         if (part.kind == PartKind::file) {
             return make_error(ErrorCode::invalid_request,
-                "the provider takes no files in messages",
-                part_path(index, i));
+                "the provider takes no files in messages", part_path(index, i));
         }
         w_.begin_object();
         if (is_media(part)) {
@@ -359,8 +357,8 @@ void write_sampling(json::Writer& w, const chat::Request& request)
     }
 }
 
-void write_parameters(json::Writer& w, const chat::Request& request,
-    const Options& options)
+void write_parameters(
+    json::Writer& w, const chat::Request& request, const Options& options)
 {
     w.key("parameters").begin_object();
     w.field("result_format", "message");
@@ -372,8 +370,7 @@ void write_parameters(json::Writer& w, const chat::Request& request,
         w.field("incremental_output", true);
     }
     write_thinking(w, request);
-    if (options.qwen_enable_search
-        && !request.raw["enable_search"].has_value())
+    if (options.qwen_enable_search && !request.raw["enable_search"].has_value())
     {
         w.field("enable_search", true);
     }
@@ -387,8 +384,8 @@ void write_parameters(json::Writer& w, const chat::Request& request,
     w.end_object();
 }
 
-Result<void> encode(const chat::Request& request,
-    const EncodeContext& context, Outbound& out)
+Result<void> encode(
+    const chat::Request& request, const EncodeContext& context, Outbound& out)
 {
     const bool multimodal = is_multimodal(request, context.model);
     std::string body;

@@ -168,8 +168,7 @@ private:
 
     Result<void> chunk(Node chunk, chat::Sink& sink);
     Result<void> choice(Node node, size_t place, chat::Sink& sink);
-    void content(
-        Node content, uint32_t choice, bool still, chat::Sink& sink);
+    void content(Node content, uint32_t choice, bool still, chat::Sink& sink);
     void answer(std::string_view text, uint32_t choice, chat::Sink& sink);
     void reason(std::string_view fresh, uint32_t choice, chat::Sink& sink);
     void close_thought(uint32_t choice, chat::Sink& sink);
@@ -274,8 +273,7 @@ void QwenDecoder::call(
         state.arguments.next(call["function"]["arguments"].string_or());
     if (!fresh.empty()) {
         state.any = true;
-        sink.on(
-            tool_event(EventKind::tool_arguments, choice, index, fresh));
+        sink.on(tool_event(EventKind::tool_arguments, choice, index, fresh));
     }
 }
 
@@ -283,8 +281,7 @@ Result<void> QwenDecoder::calls(Node calls, uint32_t choice, chat::Sink& sink)
 {
     size_t place = 0;
     for (const Node one : calls.items()) {
-        const int64_t index =
-            one["index"].integer().value_or(int64_t(place));
+        const int64_t index = one["index"].integer().value_or(int64_t(place));
         place++;
         if (index < 0 || size_t(index) >= kMaxCalls) {
             return make_error(ErrorCode::upstream_invalid,
@@ -413,8 +410,8 @@ Result<void> QwenDecoder::body(Node body, chat::Sink& sink)
         return reported_error(body, 0);
     }
     if (!body["output"].is_object()) {
-        return make_error(ErrorCode::upstream_invalid,
-            "the provider's answer has no output");
+        return make_error(
+            ErrorCode::upstream_invalid, "the provider's answer has no output");
     }
     if (auto done = chunk(body, sink); !done) {
         return done;
@@ -444,8 +441,7 @@ Result<void> QwenDecoder::event(
             "the provider sent an event that is not JSON: "
                 + parsed.error().message);
     }
-    if (event.event == "error" || event.http_status >= 400
-        || is_error(*parsed))
+    if (event.event == "error" || event.http_status >= 400 || is_error(*parsed))
     {
         return reported_error(*parsed, event.http_status);
     }
@@ -487,8 +483,8 @@ std::unique_ptr<Decoder> make_qwen_decoder(const EncodeContext& context)
 
 Error qwen_error(int status, Node body, std::string_view text)
 {
-    Error out = make_error(ErrorCode::upstream_status,
-        std::string(body["message"].string_or()));
+    Error out = make_error(
+        ErrorCode::upstream_status, std::string(body["message"].string_or()));
     out.status = uint16_t(status);
     out.provider_code = body["code"].string_or();
     // The compatible endpoints of the same host answer in OpenAI's shape.

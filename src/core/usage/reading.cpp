@@ -112,14 +112,14 @@ chat::Usage read_openai(json::Node usage)
     }
     out.prompt = prompt.value_or(0);
     out.completion = completion.value_or(0);
-    out.cache_read = largest({in["cached_tokens"],
-                                 usage["prompt_cache_hit_tokens"],
-                                 usage["cached_tokens"]})
-                         .value_or(0);
-    out.cache_write = largest({in["cache_write_tokens"],
-                                  in["cache_creation_tokens"],
-                                  usage["cache_creation_input_tokens"]})
-                          .value_or(0);
+    out.cache_read =
+        largest({in["cached_tokens"], usage["prompt_cache_hit_tokens"],
+                    usage["cached_tokens"]})
+            .value_or(0);
+    out.cache_write =
+        largest({in["cache_write_tokens"], in["cache_creation_tokens"],
+                    usage["cache_creation_input_tokens"]})
+            .value_or(0);
     out.reasoning =
         largest({made["reasoning_tokens"], usage["reasoning_tokens"]})
             .value_or(0);

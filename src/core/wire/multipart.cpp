@@ -52,9 +52,9 @@ bool is_boundary_character(char c) noexcept
 }
 
 struct Delimiter {
-    size_t begin = 0;      // of "--"
-    size_t value_end = 0;  // of the part before: without the line end
-    size_t next = 0;       // after the delimiter's own line end
+    size_t begin = 0;     // of "--"
+    size_t value_end = 0; // of the part before: without the line end
+    size_t next = 0;      // after the delimiter's own line end
     bool close = false;
 };
 
@@ -90,8 +90,8 @@ std::optional<Delimiter> delimiter_at(
     return found;
 }
 
-std::optional<Delimiter> next_delimiter(std::string_view body,
-    std::string_view boundary, size_t from) noexcept
+std::optional<Delimiter> next_delimiter(
+    std::string_view body, std::string_view boundary, size_t from) noexcept
 {
     // "--boundary" at the beginning of a line.
     while (from < body.size()) {
@@ -120,8 +120,7 @@ std::string_view take_line(std::string_view& part) noexcept
 {
     const size_t end = part.find('\n');
     std::string_view line = part.substr(0, end);
-    part.remove_prefix(
-        end == std::string_view::npos ? part.size() : end + 1);
+    part.remove_prefix(end == std::string_view::npos ? part.size() : end + 1);
     if (!line.empty() && line.back() == '\r') {
         line.remove_suffix(1);
     }
@@ -165,8 +164,8 @@ std::string multipart_boundary(std::string_view content_type)
     return boundary;
 }
 
-FormField find_form_field(std::string_view body, std::string_view boundary,
-    std::string_view name)
+FormField find_form_field(
+    std::string_view body, std::string_view boundary, std::string_view name)
 {
     FormField field;
     if (boundary.empty()) {
@@ -179,10 +178,10 @@ FormField find_form_field(std::string_view body, std::string_view boundary,
             return field;
         }
         // An empty part may share its line end with the delimiter.
-        const size_t end = after->value_end < at->next ? at->next
-                                                       : after->value_end;
-        const auto value
-            = named_value(body.substr(at->next, end - at->next), name);
+        const size_t end =
+            after->value_end < at->next ? at->next : after->value_end;
+        const auto value =
+            named_value(body.substr(at->next, end - at->next), name);
         if (value && ++field.count == 1) {
             field.begin = static_cast<size_t>(value->data() - body.data());
             field.end = field.begin + value->size();
@@ -196,8 +195,8 @@ FormField find_form_field(std::string_view body, std::string_view boundary,
     return field;
 }
 
-std::string form_part(std::string_view boundary, std::string_view name,
-    std::string_view value)
+std::string form_part(
+    std::string_view boundary, std::string_view name, std::string_view value)
 {
     std::string part = "--";
     part += boundary;

@@ -14,17 +14,17 @@ namespace ai_proxy::wire {
 
 // Where a field stands in a form.
 struct FormField {
-    bool closed = false;   // the closing delimiter was found
-    size_t close = 0;      // offset of the closing delimiter's "--"
-    size_t count = 0;      // parts of that name
-    size_t begin = 0;      // value of the first one
+    bool closed = false; // the closing delimiter was found
+    size_t close = 0;    // offset of the closing delimiter's "--"
+    size_t count = 0;    // parts of that name
+    size_t begin = 0;    // value of the first one
     size_t end = 0;
 };
-[[nodiscard]] FormField find_form_field(std::string_view body,
-    std::string_view boundary, std::string_view name);
+[[nodiscard]] FormField find_form_field(
+    std::string_view body, std::string_view boundary, std::string_view name);
 
 // A whole part with a text value, to be inserted at FormField::close.
-[[nodiscard]] std::string form_part(std::string_view boundary,
-    std::string_view name, std::string_view value);
+[[nodiscard]] std::string form_part(
+    std::string_view boundary, std::string_view name, std::string_view value);
 
 } // namespace ai_proxy::wire

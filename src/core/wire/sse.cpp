@@ -21,11 +21,11 @@ size_t line_end(std::string_view text, size_t from) noexcept
     while (from < text.size()) {
         const size_t room = std::min(kWindow, text.size() - from);
         const char* begin = text.data() + from;
-        const auto* lf
-            = static_cast<const char*>(std::memchr(begin, '\n', room));
+        const auto* lf =
+            static_cast<const char*>(std::memchr(begin, '\n', room));
         const size_t span = lf == nullptr ? room : size_t(lf - begin);
-        if (const auto* cr
-            = static_cast<const char*>(std::memchr(begin, '\r', span))) {
+        if (const auto* cr =
+                static_cast<const char*>(std::memchr(begin, '\r', span))) {
             return size_t(cr - text.data());
         }
         if (lf != nullptr) {
@@ -136,8 +136,8 @@ void SseFramer::field(
         return;
     }
     const std::string_view name = line.substr(0, colon);
-    std::string_view value
-        = colon == npos ? std::string_view{} : line.substr(colon + 1);
+    std::string_view value =
+        colon == npos ? std::string_view{} : line.substr(colon + 1);
     value.remove_prefix(value.starts_with(' ') ? 1 : 0);
     if (name == "event") {
         event.event = value;

@@ -33,7 +33,8 @@ Result<void> SseFramer::feed(std::string_view bytes, F&& on_event)
     return {};
 }
 
-template <class F> Result<void> SseFramer::finish(F&& on_event)
+template <class F>
+Result<void> SseFramer::finish(F&& on_event)
 {
     if (!carry_.empty()) {
         on_event(parse(carry_));

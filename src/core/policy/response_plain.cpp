@@ -1,0 +1,82 @@
+#include "core/dialect/content_parts.h"
+#include "core/policy/response.h"
+#include "core/policy/response_conversion.h"
+#include "core/provider/registry.h"
+
+// The end of an answer that was gathered whole.
+namespace ai_proxy::policy {
+
+Response::State Response::finish_plain(std::string& out)
+{
+    if (gathered_.empty()) {
+        fail(truncated_answer());
+        return state_;
+    }
+    json::Parser parser;
+    const size_t length = gathered_.size();
+    gathered_.resize(length + json::kPadding, ' ');
+    auto parsed = parser.parse(gathered_.data(), length);
+    gathered_.resize(length);
+    if (!parsed) {
+        fail(make_error(ErrorCode::upstream_invalid,
+            "The provider's answer is not valid JSON."));
+        return state_;
+    }
+    if (mode_ == Mode::plain_convert) {
+        return finish_converted(
+            conversion_->decoder->body(*parsed, *conversion_), out);
+    }
+    return finish_relayed_plain(*parsed);
+}
+
+Response::State Response::finish_relayed_plain(json::Node body)
+{
+    const dialect::PlainFacts facts = dialect::read_plain(body);
+    usage_ = read_usage(context_.api, body);
+    finish_ = facts.finish;
+    if (facts.is_error) {
+        fail(dialect::read_openai_error(0, body, gathered_));
+        return state_;
+    }
+    if (is_chat_like(context_.api) && !body.is_object()) {
+        fail(make_error(ErrorCode::upstream_invalid,
+            "The provider's answer is not a JSON object."));
+        return state_;
+    }
+    if (context_.api == dialect::Api::chat_completions
+        && dialect::has_content_parts(body))
+    {
+        std::string flat;
+        dialect::write_flat(flat, body);
+        gathered_ = std::move(flat);
+    }
+    state_ = State::whole;
+    return state_;
+}
+
+Response::State Response::finish_error()
+{
+    json::Parser parser;
+    json::Node body;
+    if (encoded_) {
+        gathered_.clear();
+    }
+    auto parsed = parser.parse(std::string_view(gathered_));
+    if (parsed) {
+        body = *parsed;
+    }
+    const auto read = context_.provider != nullptr
+        ? provider::protocol(context_.provider->options).error
+        : dialect::read_openai_error;
+    Error error = read(status_, body, gathered_);
+    error.code = ErrorCode::upstream_status;
+    if (status_ >= 400 && status_ <= 599) {
+        error.status = static_cast<uint16_t>(status_);
+    } else {
+        error.status = 0; // a redirect is no status for the client
+    }
+    fail(std::move(error));
+    return state_;
+}
+
+} // namespace ai_proxy::policy

@@ -1,0 +1,582 @@
+#include "core/json/splice.h"
+
+#include "core/policy/exchange.h"
+
+#include "gateway_fixture.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace ai_proxy::policy {
+namespace {
+
+using dialect::Api;
+using dialect::BodyKind;
+using testing::body_text;
+using testing::ClientRequest;
+using testing::GatewayFixture;
+using testing::header_text;
+
+constexpr std::string_view kHello =
+    R"({"model":"gpt-4o","messages":[{"role":"user","content":"hi"}]})";
+
+class ExchangeTest : public ::testing::Test {
+protected:
+    // One openai provider, one route, unless a test adds more first.
+    Exchange& begin()
+    {
+        if (world.gateway.providers.empty()) {
+            world.provider("one", "openai");
+        }
+        if (world.gateway.routes.empty()) {
+            world.route("main", {0});
+        }
+        exchange.emplace(world.gateway, world.site(), request.head(), 100);
+        return *exchange;
+    }
+    Result<void> receive()
+    {
+        Exchange& made = begin();
+        return made.receive(request.padded(), request.body.size());
+    }
+    // The first target's try of a request that must be accepted.
+    Try& prepare(size_t target = 0)
+    {
+        const auto received = receive();
+        EXPECT_TRUE(received) << received.error().message;
+        return again(target);
+    }
+    Try& again(size_t target)
+    {
+        auto made =
+            exchange->make_try(exchange->route().targets[target], 0, 1, 2);
+        if (!made) {
+            ADD_FAILURE() << made.error().message;
+            std::abort();
+        }
+        attempt = std::move(*made);
+        return *attempt;
+    }
+    Error refused()
+    {
+        const auto received = receive();
+        if (received) {
+            ADD_FAILURE() << "was accepted";
+            return {};
+        }
+        return received.error();
+    }
+
+    GatewayFixture world;
+    ClientRequest request;
+    std::optional<Exchange> exchange;
+    std::unique_ptr<Try> attempt;
+};
+
+// ---- the kind of the body
+
+TEST_F(ExchangeTest, BodyKind)
+{
+    const struct {
+        const char *method, *path, *type;
+        BodyKind kind;
+    } rows[] = {
+        {"POST", "/v1/chat/completions", "application/json", BodyKind::json},
+        {"POST", "/x/v1/chat/completions", "", BodyKind::json},
+        {"POST", "/v1/chat/completions", "application/x-www-form-urlencoded",
+            BodyKind::json},
+        {"POST", "/v1/chat/completions", "multipart/form-data; boundary=x",
+            BodyKind::json},
+        {"POST", "/v1/embeddings", "application/json", BodyKind::json},
+        {"POST", "/v1/images/generations", "application/json", BodyKind::json},
+        {"POST", "/v1/images/edits", "multipart/form-data; boundary=x",
+            BodyKind::multipart},
+        {"POST", "/v1/audio/transcriptions", "Multipart/Form-Data; boundary=x",
+            BodyKind::multipart},
+        {"POST", "/v1/files", "multipart/form-data; boundary=x", BodyKind::raw},
+        {"POST", "/v1/anything", "application/json", BodyKind::raw},
+        {"GET", "/v1/models", "", BodyKind::none},
+        {"GET", "/v1/chat/completions", "", BodyKind::none},
+        {"DELETE", "/v1/files/f-1", "", BodyKind::none},
+    };
+    for (const auto& row : rows) {
+        request.method = row.method;
+        request.path = row.path;
+        request.content_type = row.type;
+        EXPECT_EQ(begin().body_kind(), row.kind)
+            << row.method << ' ' << row.path << ' ' << row.type;
+    }
+}
+
+// ---- refusals
+
+TEST_F(ExchangeTest, BadBodiesAreNamed)
+{
+    const struct {
+        const char* body;
+        ErrorCode code;
+        const char* part; // of the message
+    } rows[] = {
+        {"", ErrorCode::invalid_json, ""},
+        {"{\"model\":", ErrorCode::invalid_json, ""},
+        {"[1]", ErrorCode::invalid_request, "JSON object"},
+        {"\"text\"", ErrorCode::invalid_request, "JSON object"},
+        {R"({"model":"a","model":"b","messages":[]})", ErrorCode::invalid_json,
+            "model"},
+        {R"({"model":7,"messages":[{"role":"user","content":"a"}]})",
+            ErrorCode::invalid_request, "model"},
+        {R"({"model":"a"})", ErrorCode::invalid_request, "messages"},
+        {R"({"messages":[{"role":"user","content":"a"}]})",
+            ErrorCode::invalid_request, "you must provide a model parameter"},
+    };
+    for (const auto& row : rows) {
+        request.body = row.body;
+        const Error error = refused();
+        EXPECT_EQ(error.code, row.code) << row.body;
+        EXPECT_EQ(error.http_status(), 400) << row.body;
+        EXPECT_NE(error.message.find(row.part), std::string::npos)
+            << row.body << ": " << error.message;
+    }
+}
+
+TEST_F(ExchangeTest, ModelThatNoRouteServes)
+{
+    world.provider("one", "openai");
+    world.route("claudes", {0}, {"claude-*"});
+    request.body = kHello;
+    const Error error = refused();
+    EXPECT_EQ(error.code, ErrorCode::model_not_found);
+    EXPECT_EQ(error.param, "model");
+
+    const Reply reply = exchange->error_reply(error);
+    EXPECT_EQ(reply.status, 404);
+    EXPECT_EQ(reply.content_type, "application/json");
+    json::Parser parser;
+    const auto body = parser.parse(reply.body);
+    ASSERT_TRUE(body);
+    const json::Node shown = (*body)["error"];
+    EXPECT_EQ(shown["message"].string_or(),
+        "The model `gpt-4o` does not exist or is not served here");
+    EXPECT_EQ(shown["code"].string_or(), "model_not_found");
+    EXPECT_EQ(shown["param"].string_or(), "model");
+    EXPECT_EQ(shown["type"].string_or(), "invalid_request_error");
+    EXPECT_EQ(exchange->books().status, 404);
+    EXPECT_EQ(exchange->books().error, ErrorCode::model_not_found);
+}
+
+// ---- routes and models
+
+TEST_F(ExchangeTest, ModelGoesThroughTheMapsInOrder)
+{
+    world.provider("zero", "openai");
+    auto& one = world.provider("one", "openai");
+    ASSERT_TRUE(one.model_map.add("c", "d"));
+    world.route("other", {0}, {"x-*"});
+    auto& route = world.route("main", {1}, {"b"});
+    ASSERT_TRUE(route.model_map.add("b", "c"));
+    ASSERT_TRUE(world.site().model_map.add("a", "b"));
+    request.body = R"({"model":"a","messages":[{"role":"user","content":""}]})";
+
+    const Try& made = prepare();
+    EXPECT_EQ(body_text(made.outbound),
+        R"({"model":"d","messages":[{"role":"user","content":""}]})");
+    EXPECT_EQ(made.provider_index, 1);
+    EXPECT_EQ(exchange->books().request_model, "a");
+    EXPECT_EQ(exchange->books().model, "d");
+    EXPECT_EQ(exchange->books().route, 1);
+    EXPECT_EQ(exchange->books().provider, 1);
+}
+
+TEST_F(ExchangeTest, TargetsOwnModelWins)
+{
+    auto& one = world.provider("one", "openai");
+    ASSERT_TRUE(one.model_map.add("*", "mapped"));
+    world.route("main", {0}).targets[0].model = "fixed";
+    request.body = kHello;
+    prepare();
+    EXPECT_EQ(exchange->books().model, "fixed");
+}
+
+TEST_F(ExchangeTest, MissingModelIsFilledByADefault)
+{
+    auto& one = world.provider("one", "openai");
+    ASSERT_TRUE(one.model_map.add("*", "gpt-4o-mini"));
+    request.body = R"({"messages":[{"role":"user","content":"a"}]})";
+    const Try& made = prepare();
+    json::Parser parser;
+    const auto body = parser.parse(body_text(made.outbound));
+    ASSERT_TRUE(body);
+    EXPECT_EQ((*body)["model"].string_or(), "gpt-4o-mini");
+}
+
+TEST_F(ExchangeTest, WhatHasNoModelTakesTheFirstRoute)
+{
+    world.provider("zero", "openai");
+    world.provider("one", "openai");
+    world.route("picky", {1}, {"gpt-*"});
+    world.route("all", {0});
+    request.method = "GET";
+    request.path = "/prefix/v1/models";
+    request.query = "limit=3";
+    request.content_type = "";
+    const Try& made = prepare();
+    EXPECT_EQ(made.provider_index, 1);
+    EXPECT_EQ(made.outbound.method, "GET");
+    EXPECT_EQ(made.outbound.path, "/v1/models?limit=3");
+    EXPECT_EQ(body_text(made.outbound), "");
+    EXPECT_EQ(exchange->books().api, Api::models);
+}
+
+// ---- relayed chat
+
+TEST_F(ExchangeTest, RelayIsByteExact)
+{
+    request.body = "  { \"messages\" : [ {\"role\":\"user\","
+                   "\"content\":\"\\u00e9\"} ],\n\t\"temperature\":1.50e0,"
+                   "\"unknown\":{\"a\":[1 , 2]}, \"model\" : \"gpt-4o\" }\n";
+    const Try& made = prepare();
+    EXPECT_EQ(body_text(made.outbound), request.body);
+    EXPECT_EQ(made.outbound.body.size(), 1u);
+    EXPECT_EQ(made.outbound.method, "POST");
+    EXPECT_EQ(made.outbound.path, "/v1/chat/completions");
+    EXPECT_EQ(header_text(made.outbound, "content-type"), "application/json");
+    EXPECT_EQ(
+        header_text(made.outbound, "authorization"), "Bearer sk-test-key-1");
+}
+
+TEST_F(ExchangeTest, OnlyTheModelIsEdited)
+{
+    auto& one = world.provider("one", "openai");
+    ASSERT_TRUE(one.model_map.add("gpt-4o", "a \"quoted\" name"));
+    request.body = R"({ "n":1.0, "model" : "gpt-4o" , "messages":)"
+                   R"([{"role":"user","content":"hi"}] })";
+    const Try& made = prepare();
+    EXPECT_EQ(body_text(made.outbound),
+        R"({ "n":1.0, "model" : "a \"quoted\" name" , "messages":)"
+        R"([{"role":"user","content":"hi"}] })");
+}
+
+TEST_F(ExchangeTest, StreamAsksForUsage)
+{
+    const struct {
+        const char *sent, *upstream;
+    } rows[] = {
+        {R"("stream":true)",
+            R"("stream":true,"stream_options":{"include_usage":true})"},
+        {R"("stream":true,"stream_options":null)",
+            R"("stream":true,"stream_options":{"include_usage":true})"},
+        {R"("stream":true,"stream_options":{"include_usage": false, "x" : 1})",
+            R"("stream":true,"stream_options":{"include_usage": true, "x" : 1})"},
+        {R"("stream":true,"stream_options":{"include_obfuscation":false})",
+            R"("stream":true,"stream_options":{"include_obfuscation":false,)"
+            R"("include_usage":true})"},
+        {R"("stream":true,"stream_options":{ "include_usage" : true })",
+            R"("stream":true,"stream_options":{ "include_usage" : true })"},
+        {R"("stream":false)", R"("stream":false)"},
+    };
+    const std::string head = R"({"model":"m","messages":[{"role":"user",)"
+                             R"("content":"hi"}],)";
+    for (const auto& row : rows) {
+        request.body = head + row.sent + "}";
+        const Try& made = prepare();
+        EXPECT_EQ(body_text(made.outbound), head + row.upstream + "}");
+        const bool stream = request.body.find("\"stream\":true") != head.npos;
+        EXPECT_EQ(header_text(made.outbound, "accept"),
+            stream ? "text/event-stream" : "");
+        EXPECT_EQ(exchange->books().stream, stream);
+    }
+}
+
+TEST_F(ExchangeTest, UsageIsNotAskedForWhereItMustNot)
+{
+    auto& one = world.provider("one", "openai");
+    one.options.stream_options = false;
+    request.body = R"({"model":"m","messages":[{"role":"user","content":"h"}],)"
+                   R"("stream":true})";
+    EXPECT_EQ(body_text(prepare().outbound), request.body);
+}
+
+TEST_F(ExchangeTest, CompletionsAskForUsageEmbeddingsDoNot)
+{
+    request.path = "/v1/completions";
+    request.body = R"({"model":"m","prompt":"p","stream":true})";
+    EXPECT_EQ(body_text(prepare().outbound),
+        R"({"model":"m","prompt":"p","stream":true,)"
+        R"("stream_options":{"include_usage":true}})");
+    request.path = "/v1/embeddings";
+    request.body = R"({"model":"m","input":"p"})";
+    EXPECT_EQ(body_text(prepare().outbound), request.body);
+}
+
+TEST_F(ExchangeTest, TypeAdjustsTheBody)
+{
+    world.provider("one", "deepseek");
+    request.body = R"({"model":"deepseek-chat","messages":[{"role":)"
+                   R"("developer","content":"be brief"}]})";
+    EXPECT_EQ(body_text(prepare().outbound),
+        R"({"model":"deepseek-chat","messages":[{"role":)"
+        R"("system","content":"be brief"}]})");
+}
+
+// ---- headers of a relayed call
+
+TEST_F(ExchangeTest, ClientsHeadersGoOnButNotItsIdentity)
+{
+    request.authorization = "Bearer client-secret";
+    request.headers = {{"Host", "gateway"}, {"OpenAI-Beta", "x=1"},
+        {"Authorization", "Bearer client-secret"}, {"api-key", "client-secret"},
+        {"X-Api-Key", "client-secret"}, {"X-Goog-Api-Key", "client-secret"},
+        {"Cookie", "session=client-secret"}, {"Content-Length", "9"},
+        {"Connection", "close"}, {"Transfer-Encoding", "chunked"},
+        {"Accept-Encoding", "gzip"}, {"X-Forwarded-For", "10.0.0.1"},
+        {"Idempotency-Key", "k1"}, {"Content-Type", "text/plain"},
+        {"X-Bad", "a\r\nInjected: 1"}};
+    request.body = kHello;
+    const Try& made = prepare();
+    EXPECT_EQ(header_text(made.outbound, "openai-beta"), "x=1");
+    EXPECT_EQ(header_text(made.outbound, "idempotency-key"), "k1");
+    EXPECT_EQ(
+        header_text(made.outbound, "authorization"), "Bearer sk-test-key-1");
+    EXPECT_EQ(header_text(made.outbound, "content-type"), "application/json");
+    for (const char* name : {"host", "api-key", "x-api-key", "x-goog-api-key",
+             "cookie", "content-length", "connection", "transfer-encoding",
+             "accept-encoding", "x-forwarded-for", "x-bad"})
+    {
+        EXPECT_EQ(header_text(made.outbound, name), "") << name;
+    }
+    for (const auto& [name, value] : made.outbound.headers) {
+        EXPECT_EQ(value.find("client-secret"), std::string::npos) << name;
+    }
+}
+
+TEST_F(ExchangeTest, OperatorsHeadersReplace)
+{
+    auto& one = world.provider("one", "openai");
+    one.options.headers = {{"OpenAI-Organization", "org-ours"},
+        {"openai-beta", ""}, {"X-New", "1"}};
+    request.headers = {
+        {"openai-organization", "org-theirs"}, {"OpenAI-Beta", "x"}};
+    request.body = kHello;
+    const Try& made = prepare();
+    EXPECT_EQ(header_text(made.outbound, "openai-organization"), "org-ours");
+    EXPECT_EQ(header_text(made.outbound, "openai-beta"), "");
+    EXPECT_EQ(header_text(made.outbound, "x-new"), "1");
+}
+
+TEST_F(ExchangeTest, ClientsOwnKeyWhereTheOperatorHasNone)
+{
+    world.provider("one", "openai", {});
+    request.authorization = "Bearer client-own";
+    request.body = kHello;
+    EXPECT_EQ(
+        header_text(prepare().outbound, "authorization"), "Bearer client-own");
+}
+
+TEST_F(ExchangeTest, KeyOfThePool)
+{
+    world.provider("one", "openai", {"key-a", "key-b"});
+    request.body = kHello;
+    prepare();
+    auto second = exchange->make_try(exchange->route().targets[0], 1, 1, 2);
+    ASSERT_TRUE(second);
+    EXPECT_EQ(
+        header_text((*second)->outbound, "authorization"), "Bearer key-b");
+    EXPECT_EQ((*second)->key, 1u);
+}
+
+// ---- conversion
+
+TEST_F(ExchangeTest, OwnProtocolsGetAConvertedBody)
+{
+    auto& claude = world.provider("claude", "claude");
+    claude.endpoint.path = "/x";
+    ASSERT_TRUE(claude.model_map.add("*", "claude-sonnet-4-5"));
+    request.headers = {{"OpenAI-Beta", "x"}};
+    request.body = kHello;
+    const Try& made = prepare();
+    EXPECT_EQ(made.outbound.path, "/x/v1/messages");
+    EXPECT_EQ(header_text(made.outbound, "x-api-key"), "sk-test-key-1");
+    EXPECT_EQ(header_text(made.outbound, "openai-beta"), "");
+    json::Parser parser;
+    const auto body = parser.parse(body_text(made.outbound));
+    ASSERT_TRUE(body);
+    EXPECT_EQ((*body)["model"].string_or(), "claude-sonnet-4-5");
+    EXPECT_EQ((*body)["messages"].at(0)["role"].string_or(), "user");
+    EXPECT_TRUE((*body)["max_tokens"].exists());
+}
+
+TEST_F(ExchangeTest, EachTryIsMadeForItsOwnProvider)
+{
+    world.provider("claude", "claude", {"claude-key"});
+    auto& qwen = world.provider("qwen", "qwen", {"qwen-key"});
+    ASSERT_TRUE(qwen.model_map.add("gpt-4o", "qwen-max"));
+    world.route("main", {0, 1});
+    request.body = kHello;
+    prepare(0);
+    EXPECT_EQ(header_text(attempt->outbound, "x-api-key"), "claude-key");
+    const Try& second = again(1);
+    EXPECT_EQ(second.outbound.path, "/compatible-mode/v1/chat/completions");
+    EXPECT_EQ(body_text(second.outbound),
+        R"({"model":"qwen-max","messages":[{"role":"user","content":"hi"}]})");
+    EXPECT_EQ(header_text(second.outbound, "x-api-key"), "");
+    EXPECT_EQ(header_text(second.outbound, "authorization"), "Bearer qwen-key");
+}
+
+TEST_F(ExchangeTest, ApiThatAProviderDoesNotHave)
+{
+    world.provider("claude", "claude");
+    request.path = "/v1/embeddings";
+    request.body = R"({"model":"m","input":"x"})";
+    ASSERT_TRUE(receive());
+    const auto made = exchange->make_try(exchange->route().targets[0], 0, 1, 2);
+    ASSERT_FALSE(made);
+    EXPECT_EQ(made.error().code, ErrorCode::unsupported_api);
+    EXPECT_NE(made.error().message.find("claude"), std::string::npos);
+}
+
+// ---- other bodies
+
+TEST_F(ExchangeTest, FormModelIsRewritten)
+{
+    auto& one = world.provider("one", "openai");
+    ASSERT_TRUE(one.model_map.add("whisper-1", "whisper-large"));
+    request.path = "/v1/audio/transcriptions";
+    request.content_type = "multipart/form-data; boundary=XX";
+    const std::string before = "--XX\r\nContent-Disposition: form-data; "
+                               "name=\"file\"; filename=\"a\"\r\n\r\n"
+                               "\r\n--XXX\x01\r\n"
+                               "\r\n--XX\r\nContent-Disposition: form-data; "
+                               "name=\"model\"\r\n\r\n";
+    request.body = before + "whisper-1\r\n--XX--\r\n";
+    const Try& made = prepare();
+    EXPECT_EQ(body_text(made.outbound), before + "whisper-large\r\n--XX--\r\n");
+    EXPECT_EQ(header_text(made.outbound, "content-type"), request.content_type);
+    EXPECT_EQ(exchange->books().request_model, "whisper-1");
+}
+
+TEST_F(ExchangeTest, FormWithoutModelGetsTheDefault)
+{
+    auto& one = world.provider("one", "openai");
+    request.path = "/v1/images/edits";
+    request.content_type = "multipart/form-data; boundary=XX";
+    const std::string part = "--XX\r\nContent-Disposition: form-data; "
+                             "name=\"prompt\"\r\n\r\na cat\r\n";
+    request.body = part + "--XX--\r\n";
+    EXPECT_EQ(body_text(prepare().outbound), request.body);
+
+    ASSERT_TRUE(one.model_map.add("*", "gpt-image-1"));
+    EXPECT_EQ(body_text(prepare().outbound),
+        part
+            + "--XX\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\n"
+              "gpt-image-1\r\n--XX--\r\n");
+}
+
+TEST_F(ExchangeTest, BrokenFormsAreRefused)
+{
+    request.path = "/v1/audio/transcriptions";
+    request.content_type = "multipart/form-data";
+    request.body = "--XX--";
+    EXPECT_EQ(refused().code, ErrorCode::invalid_request);
+    request.content_type = "multipart/form-data; boundary=XX";
+    request.body = "--XX\r\n\r\ncut";
+    EXPECT_NE(refused().message.find("cut short"), std::string::npos);
+    const std::string model = "--XX\r\nContent-Disposition: form-data; "
+                              "name=\"model\"\r\n\r\na\r\n";
+    request.body = model + model + "--XX--";
+    EXPECT_EQ(refused().param, "model");
+}
+
+TEST_F(ExchangeTest, UnknownPathsAreRelayedAsTheyCame)
+{
+    request.method = "PUT";
+    request.path = "/v9/some%2Fthing";
+    request.query = "a=1&b=%20";
+    request.content_type = "application/octet-stream";
+    request.accept = "image/png";
+    request.body = std::string("\0{not json", 10);
+    const Try& made = prepare();
+    EXPECT_EQ(made.outbound.method, "PUT");
+    EXPECT_EQ(made.outbound.path, "/v9/some%2Fthing?a=1&b=%20");
+    EXPECT_EQ(body_text(made.outbound), request.body);
+    EXPECT_EQ(
+        header_text(made.outbound, "content-type"), "application/octet-stream");
+    EXPECT_EQ(header_text(made.outbound, "accept"), "image/png");
+    EXPECT_EQ(
+        header_text(made.outbound, "authorization"), "Bearer sk-test-key-1");
+}
+
+TEST_F(ExchangeTest, MockAndLocationProvidersHaveAPathToo)
+{
+    world.provider("mock", "mock", {});
+    auto& local = world.provider("local", "openai", {});
+    local.options.location = "/internal";
+    local.endpoint = {};
+    world.route("main", {0, 1});
+    request.path = "/prefix/v1/chat/completions";
+    request.body = kHello;
+    EXPECT_EQ(prepare(0).outbound.path, "/v1/chat/completions");
+    EXPECT_EQ(again(1).outbound.path, "/v1/chat/completions");
+}
+
+// ---- books
+
+TEST_F(ExchangeTest, RecordTakesWhatTheResponseSaw)
+{
+    request.body = kHello;
+    Try& made = prepare();
+    const Header header{"Content-Type", "application/json"};
+    made.response->head(200, {&header, 1});
+    std::string out;
+    made.response->feed(
+        R"({"id":"x","object":"chat.completion","created":1,"model":"m",)"
+        R"("choices":[{"index":0,"message":{"role":"assistant",)"
+        R"("content":"yo"},"finish_reason":"length"}],"usage":)"
+        R"({"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}})",
+        out, 500);
+    made.response->end(true, out, 600);
+    exchange->record(made, ErrorCode::none, 110, 610);
+
+    const Books& books = exchange->books();
+    ASSERT_EQ(books.tries.size(), 1u);
+    EXPECT_EQ(books.tries[0].status, 200);
+    EXPECT_EQ(books.tries[0].begin, 110);
+    EXPECT_EQ(books.tries[0].end, 610);
+    EXPECT_EQ(books.tries[0].code, ErrorCode::none);
+    EXPECT_EQ(books.usage_source, UsageSource::provider);
+    EXPECT_EQ(books.usage.prompt, 3);
+    EXPECT_EQ(books.usage.completion, 4);
+    EXPECT_EQ(books.finish, chat::Finish::length);
+}
+
+TEST_F(ExchangeTest, RecordWithoutAnAnswerInventsNothing)
+{
+    request.body = kHello;
+    const Try& made = prepare();
+    exchange->record(made, ErrorCode::upstream_connect, 1, 2);
+    const Books& books = exchange->books();
+    EXPECT_EQ(books.tries.at(0).status, 0);
+    EXPECT_EQ(books.tries.at(0).code, ErrorCode::upstream_connect);
+    EXPECT_EQ(books.usage_source, UsageSource::none);
+    EXPECT_FALSE(books.usage.known);
+    EXPECT_EQ(books.first_token, 0);
+}
+
+TEST_F(ExchangeTest, ReleasedBodyLeavesBooksAndErrors)
+{
+    request.body = kHello;
+    prepare();
+    exchange->release_body();
+    EXPECT_EQ(exchange->books().request_model, "gpt-4o");
+    const std::string event = exchange->error_event(
+        make_error(ErrorCode::upstream_truncated, "cut short"));
+    EXPECT_EQ(event.find("data: {\"error\":"), 0u);
+    EXPECT_NE(event.find("cut short"), std::string::npos);
+    EXPECT_EQ(event.substr(event.size() - 2), "\n\n");
+    EXPECT_EQ(exchange->books().error, ErrorCode::upstream_truncated);
+}
+
+} // namespace
+} // namespace ai_proxy::policy
