@@ -27,6 +27,7 @@ sub config {
     my ($which) = @_;
     return (
         workers => 2,
+        daemon => 1,
         http => zone()
             . provider(openai => openai => $up->url('openai'))
             . provider(claude => claude => $up->url('claude'))
@@ -116,7 +117,7 @@ select undef, undef, undef, 0.3;
 is(Client::text($gw->client->post("/which$chat", chat_body())), 'new',
     'the new binary serves');
 check_all('binary upgrade', @clients);
-ok($gw->until(sub { waitpid($old, POSIX::WNOHANG()) != 0 }, 20),
+ok($gw->until(sub { !Gateway::alive($old) }, 20),
     'the old master leaves when its last stream is over');
 delete $gw->{pid};
 is(Client::text($gw->client->post("/which$chat", chat_body())), 'new',

@@ -36,7 +36,9 @@ my $http = zone()
         'api_token sk-secret-2;', 'api_token sk-secret-3;')
     . provider(header => openai => $up->url('ok'),
         'set_header X-Own sk-secret-header;')
-    . provider(client => openai => $up->url('ok'), 'api_token none;')
+    . provider(anonymous => openai => $up->url('ok'), 'api_token none;')
+    . 'ai_proxy_provider client { type openai; base_url ' . $up->url('ok')
+    . "; }\n"
     . join('', map { provider($_ => openai => $up->url($_)) }
         qw(stream broken cut garbage))
     . provider(untrusted => claude => $up->tls_url('ok'))
@@ -78,6 +80,8 @@ for (1 .. 40) {
 is(join(' ', sort keys %seen), join(' ', map { "Bearer sk-secret-$_" } 1 .. 3),
     'all keys of a pool are used');
 
+chat('anonymous');
+is(key(), undef, 'no key is sent when none is wanted');
 chat('client');
 is(key() // '', 'Bearer sk-client-key',
     "without a key of ours the client's goes on");

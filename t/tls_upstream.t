@@ -35,7 +35,7 @@ my $gw = Gateway->start(
             "ssl_trusted_certificate $ca;")
         . provider(plain_port => openai =>
             "https://localhost:$up->{port}/x-good",
-            "ssl_trusted_certificate $ca;")
+            "ssl_trusted_certificate $ca;", 'timeout connect=500ms;')
         . "log_format e '\$ai_proxy_error';\n",
     access_log => '',
     server => 'access_log %%DIR%%/logs/access.log e;' . join '', map {
@@ -53,15 +53,16 @@ is(Upstream::header($seen, 'Host'), "localhost:$up->{tls_port}",
     'and so is Host');
 
 my $count = 1;
-for my $case (['untrusted', 'an unknown CA'], ['wrong', 'a wrong name'],
-    ['plain_port', 'no TLS at all'])
+for my $case (['untrusted', 502, 'upstream_tls', 'an unknown CA'],
+    ['wrong', 502, 'upstream_tls', 'a wrong name'],
+    ['plain_port', 504, 'timeout_connect', 'no handshake'])
 {
     my $reply = chat($case->[0]);
-    check_error($reply, 502, undef, $case->[1]);
+    check_error($reply, $case->[1], undef, $case->[3]);
     is(scalar(my @r = $up->requests($case->[0])), 0,
         'nothing was sent to it');
     my @lines = $gw->log_lines('access.log', ++$count);
-    is($lines[-1], 'upstream_tls', 'in the log');
+    is($lines[-1], $case->[2], 'in the log');
 }
 
 is(Client::text(chat('named')), 'named', 'ssl_name says whom to expect');

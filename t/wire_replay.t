@@ -80,7 +80,8 @@ for my $name (sort keys %case) {
     my @events = Client::events($first);
     my $done = grep { !ref && $_ eq '[DONE]' } @events;
     my $errors = grep { ref && $_->{error} } @events;
-    $errors = 1 if $first->{status} != 200 && Client::json($first)->{error};
+    $errors = 1 if $first->{status} != 200
+        && (Client::json($first) // {})->{error};
     push @wrong, "$done times [DONE] and $errors errors"
         unless $done + $errors == 1;
     if ($done) {
@@ -107,7 +108,7 @@ sub said {
             $text .= $value->{content_block}{text} // ''
                 if $value->{type} eq 'content_block_start';
         } elsif ($folder eq 'gemini') {
-            for my $candidate (@{ $value->{candidates} // [] }[0]) {
+            for my $candidate (grep { defined } $value->{candidates}[0]) {
                 $text .= $_->{text} // '' for grep { !$_->{thought} }
                     @{ $candidate->{content}{parts} // [] };
             }

@@ -327,6 +327,14 @@ bool take_framing(Run& run, ngx_http_upstream_t* u, std::string_view name,
     return true;
 }
 
+// Responses that end with their header (RFC 9112 6.3).
+bool bodyless(const Run& run)
+{
+    return run.status.code == NGX_HTTP_NO_CONTENT
+        || run.status.code == NGX_HTTP_NOT_MODIFIED
+        || run.attempt->outbound.method == "HEAD";
+}
+
 ngx_int_t header_done(ngx_http_request_t* sr, Run& run)
 {
     ngx_http_upstream_t* u = sr->upstream;
@@ -350,7 +358,7 @@ ngx_int_t header_done(ngx_http_request_t* sr, Run& run)
     run.header_seen = true;
     policy::Response& response = *run.attempt->response;
     response.head(static_cast<int>(run.status.code), headers);
-    if (u->headers_in.content_length_n >= 0) {
+    if (u->headers_in.content_length_n >= 0 && !bodyless(run)) {
         response.expect(static_cast<uint64_t>(u->headers_in.content_length_n));
     }
     run.fields.clear();
@@ -439,9 +447,7 @@ ngx_int_t input_filter_init(void* data) noexcept
         u->peer.connection->recv = ssl_recv;
     }
 #endif
-    if (run->status.code == NGX_HTTP_NO_CONTENT
-        || run->status.code == NGX_HTTP_NOT_MODIFIED
-        || run->attempt->outbound.method == "HEAD") {
+    if (bodyless(*run)) {
         u->length = 0;
     } else if (run->chunked) {
         u->length = 1;

@@ -162,6 +162,9 @@ bool fill(ngx_conf_t* cf, MainConf& mc, const config::Provider& provider,
 #if (NGX_HTTP_SSL)
     if (provider.endpoint.tls) {
         if (!make_ssl(cf, options, conf)) {
+            log_at(cf->log, position,
+                "ai_proxy_provider \"" + options.name
+                    + "\": cannot set up TLS");
             return false;
         }
         u.ssl_name.value = copy(cf->pool, options.ssl_name.empty()

@@ -157,19 +157,24 @@ sub check {
 sub start {
     my $class = shift;
     my $self = ref $class ? $class : $class->new(@_);
-    $self->{pid} = $self->spawn('-g', 'daemon off;');
+    # A binary upgrade needs a daemon: nginx refuses it to a child that runs in
+    # the foreground.  Its process id comes from its own pid file.
+    my $daemon = $self->{args}{daemon};
+    $self->{pid} = $self->spawn('-g', $daemon ? 'daemon on;' : 'daemon off;');
     my $until = Client::now() + ($ENV{AI_PROXY_ASAN} ? 40 : 15);
     while (Client::now() < $until) {
-        my $gone = waitpid($self->{pid}, WNOHANG) == $self->{pid};
-        if ($gone) {
+        if ($self->{pid} && waitpid($self->{pid}, WNOHANG) == $self->{pid}) {
             delete $self->{pid};
-            $self->show_logs;
-            die "nginx did not start\n";
+            if (!$daemon || $? != 0) {
+                $self->show_logs;
+                die "nginx did not start\n";
+            }
         }
         last if -s "$self->{dir}/nginx.pid" && IO::Socket::INET->new(
             PeerAddr => '127.0.0.1', PeerPort => $self->{port});
         select undef, undef, undef, 0.02;
     }
+    $self->{pid} //= $self->master;
     return $self;
 }
 
@@ -194,6 +199,12 @@ sub start_fails {
 }
 
 sub client { my ($self, %a) = @_; return Client->new(port => $self->{port}, %a) }
+sub alive {
+    my ($pid) = @_;
+    return kill(0, $pid)
+        && slurp("/proc/$pid/stat") !~ /^\d+ \(.*\) Z/;
+}
+
 sub url { my ($self, $p) = @_; return "http://127.0.0.1:$self->{port}" . ($p // '') }
 
 # Process ids of the running master and of its workers.
@@ -219,14 +230,16 @@ sub signal {
     return $self;
 }
 
-# Reloads and waits until new workers have replaced the old in accepting.
+# Reloads and waits until new workers run and no old one accepts any more.
 sub reload {
     my ($self) = @_;
     my %old = map { $_ => 1 } $self->workers;
     $self->signal('HUP');
-    my $ok = $self->until(sub { grep { !$old{$_} } $self->workers });
-    select undef, undef, undef, 0.2;
-    return $ok;
+    return $self->until(sub {
+        my $log = $self->error_log;
+        (grep { !$old{$_} } $self->workers)
+            && !grep { $log !~ /\b$_#$_: gracefully shutting down/ } keys %old;
+    });
 }
 
 sub until {
@@ -281,7 +294,8 @@ sub stop {
         my $gone = 0;
         while (Client::now() < $until) {
             $gone = waitpid($pid, WNOHANG);
-            last if $gone == $pid || ($gone < 0 && !kill 0, $pid);
+            last if $gone == $pid || ($gone < 0 && !alive($pid));
+            $gone = 0 if $gone < 0;
             select undef, undef, undef, 0.02;
         }
         if ($gone == 0) {

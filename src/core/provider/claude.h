@@ -21,6 +21,29 @@ struct ClaudeVersion {
 [[nodiscard]] std::optional<ClaudeVersion> claude_version(
     std::string_view model) noexcept;
 
+// From here on thinking has no budget and sampling parameters are refused.
+inline constexpr ClaudeVersion kClaudeAdaptiveOnly{4, 7};
+
+// How much to think, and the room for it.
+struct ClaudeThinking {
+    enum class Mode : uint8_t { unset, disabled, budget, adaptive, given };
+    Mode mode = Mode::unset;
+    int64_t budget = 0;
+    int64_t max_tokens = 0;
+    std::string_view effort;
+    json::Node given;
+
+    [[nodiscard]] bool on() const noexcept
+    {
+        return mode == Mode::budget || mode == Mode::adaptive
+            || (mode == Mode::given && given["type"].string_or() != "disabled");
+    }
+};
+
+[[nodiscard]] ClaudeThinking plan_claude_thinking(
+    const chat::Request& request, std::string_view model);
+void write_claude_thinking(json::Writer& w, const ClaudeThinking& thinking);
+
 // What the body must say outside of messages because of what they hold.
 struct ClaudeNeeds {
     bool files_beta = false; // a document is named by file_id

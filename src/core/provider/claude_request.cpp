@@ -9,15 +9,10 @@ namespace ai_proxy::provider {
 namespace {
 
 constexpr std::string_view kDefaultVersion = "2023-06-01";
-constexpr int64_t kDefaultMaxTokens = 4096;
-constexpr int64_t kLeastBudget = 1024;
-constexpr int64_t kAdaptiveRoom = 16384; // thinking counts as output
 constexpr std::string_view kFilesBeta = "files-api-2025-04-14";
 constexpr std::string_view kCodeBeta =
     "oauth-2025-04-20,interleaved-thinking-2025-05-14,claude-code-20250219";
 
-// From here on thinking has no budget and sampling parameters are refused.
-constexpr ClaudeVersion kAdaptiveOnly{4, 7};
 // From here on tools may be strict.
 constexpr ClaudeVersion kStrictTools{4, 5};
 
@@ -25,157 +20,10 @@ constexpr ClaudeVersion kStrictTools{4, 5};
 constexpr std::array<std::string_view, 4> kOwnMembers{
     "container", "context_management", "inference_geo", "mcp_servers"};
 
-struct Thinking {
-    enum class Mode : uint8_t { unset, disabled, budget, adaptive, given };
-    Mode mode = Mode::unset;
-    int64_t budget = 0;
-    int64_t max_tokens = kDefaultMaxTokens;
-    std::string_view effort;
-    json::Node given;
-
-    [[nodiscard]] bool on() const noexcept
-    {
-        return mode == Mode::budget || mode == Mode::adaptive
-            || (mode == Mode::given && given["type"].string_or() != "disabled");
-    }
-};
-
-using Mode = Thinking::Mode;
-
-bool is_signed(const chat::Part& part) noexcept
-{
-    return part.kind == chat::PartKind::redacted
-        || (part.kind == chat::PartKind::thinking && !part.signature.empty());
-}
-
-// Does the last turn answer tool calls whose thinking the client did not give
-// back?  (OpenAI's clients know nothing of it.)
-bool lost_thinking(const chat::Request& request) noexcept
-{
-    bool answers = false;
-    for (size_t i = request.messages.size(); i-- > 0;) {
-        const chat::Message& message = request.messages[i];
-        if (message.role == chat::Role::assistant) {
-            return answers
-                && std::none_of(
-                    message.parts.begin(), message.parts.end(), is_signed);
-        }
-        answers = answers || message.role == chat::Role::tool;
-    }
-    return false;
-}
-
-// The API refuses thinking beside a forced tool, and thinking with a budget
-// in the middle of a tool loop that did not begin with it.
-bool excludes_thinking(const chat::Request& request, bool adaptive) noexcept
-{
-    return request.tool_choice == chat::ToolChoice::required
-        || request.tool_choice == chat::ToolChoice::named
-        || (!adaptive && lost_thinking(request));
-}
-
-std::string_view effort_for(const chat::Request& request, int64_t budget)
-{
-    const std::string_view asked = request.reasoning_effort;
-    if (!request.reasoning_max_tokens
-        && (asked == "low" || asked == "medium" || asked == "high"
-            || asked == "xhigh" || asked == "max"))
-    {
-        return asked;
-    }
-    if (budget < 4096) {
-        return "low";
-    }
-    return budget < 16384 ? "medium" : "high";
-}
-
-// The budget must stay below max_tokens.  max_tokens is the client's bound on
-// everything generated, thinking included, so the budget gives way; only a
-// bound too small for any thinking is raised.
-void fit_budget(Thinking& thinking, bool bounded)
-{
-    thinking.budget = std::max(thinking.budget, kLeastBudget);
-    if (!bounded) {
-        thinking.max_tokens += thinking.budget;
-        return;
-    }
-    thinking.budget = std::min(
-        thinking.budget, std::max(thinking.max_tokens - 1, kLeastBudget));
-    if (thinking.max_tokens <= thinking.budget) {
-        thinking.max_tokens += thinking.budget;
-    }
-}
-
-Thinking plan_thinking(const chat::Request& request, std::string_view model)
-{
-    Thinking plan;
-    const bool bounded = request.max_tokens && *request.max_tokens > 0;
-    if (bounded) {
-        plan.max_tokens = *request.max_tokens;
-    }
-    const auto version = claude_version(model);
-    const bool adaptive = version && *version >= kAdaptiveOnly;
-    const json::Node given = request.raw["thinking"];
-    if (given["type"].is_string()) {
-        plan.mode = Mode::given;
-        plan.given = given;
-        const int64_t budget = given["budget_tokens"].integer().value_or(0);
-        if (budget >= plan.max_tokens && budget <= INT32_MAX) {
-            plan.max_tokens += budget;
-        }
-        return plan;
-    }
-    const auto budget = thinking_budget(request);
-    if (!budget) {
-        return plan;
-    }
-    if (*budget == 0) {
-        plan.mode = adaptive ? Mode::disabled : Mode::unset;
-        return plan;
-    }
-    if (excludes_thinking(request, adaptive)) {
-        return plan;
-    }
-    if (adaptive) {
-        plan.mode = Mode::adaptive;
-        plan.effort = effort_for(request, *budget);
-        plan.max_tokens += bounded ? 0 : kAdaptiveRoom;
-        return plan;
-    }
-    plan.mode = Mode::budget;
-    plan.budget = std::min<int64_t>(*budget, INT32_MAX);
-    fit_budget(plan, bounded);
-    return plan;
-}
-
-void write_thinking(json::Writer& w, const Thinking& thinking)
-{
-    switch (thinking.mode) {
-    case Mode::unset:
-        return;
-    case Mode::given:
-        w.field("thinking", thinking.given);
-        return;
-    case Mode::disabled:
-        w.key("thinking").begin_object().field("type", "disabled");
-        break;
-    case Mode::budget:
-        w.key("thinking").begin_object().field("type", "enabled");
-        w.field("budget_tokens", thinking.budget);
-        break;
-    case Mode::adaptive:
-        // Without display these models hide their thinking's text.
-        w.key("thinking").begin_object().field("type", "adaptive");
-        w.field("display", "summarized");
-        break;
-    }
-    w.end_object();
-}
-
 // json_object has no counterpart: OpenAI itself demands that the prompt asks
 // for JSON, which is all there is to it here.
-void write_output_config(
-    json::Writer& w, const chat::Request& request, const Thinking& thinking)
+void write_output_config(json::Writer& w, const chat::Request& request,
+    const ClaudeThinking& thinking)
 {
     const bool schema = request.format == chat::Format::json_schema
         && request.schema.is_object();
@@ -201,7 +49,7 @@ void write_sampling(json::Writer& w, const chat::Request& request,
     std::string_view model, bool thinks)
 {
     const auto version = claude_version(model);
-    if (version && *version >= kAdaptiveOnly) {
+    if (version && *version >= kClaudeAdaptiveOnly) {
         return;
     }
     const bool temperature = request.temperature && !thinks;
@@ -356,7 +204,8 @@ Result<void> encode(
     const chat::Request& request, const EncodeContext& context, Outbound& out)
 {
     const Options& options = context.options;
-    const Thinking thinking = plan_thinking(request, context.model);
+    const ClaudeThinking thinking =
+        plan_claude_thinking(request, context.model);
     std::string body;
     json::Writer w(body);
     w.begin_object();
@@ -367,7 +216,7 @@ Result<void> encode(
     if (!needs) {
         return needs.error();
     }
-    write_thinking(w, thinking);
+    write_claude_thinking(w, thinking);
     write_output_config(w, request, thinking);
     write_sampling(w, request, context.model, thinking.on());
     write_tools(w, request, context.model);
@@ -383,44 +232,6 @@ Result<void> encode(
 }
 
 } // namespace
-
-std::optional<ClaudeVersion> claude_version(std::string_view model) noexcept
-{
-    const size_t name = model.find("claude");
-    if (name == std::string_view::npos) {
-        return std::nullopt;
-    }
-    const auto digit = [](char c) { return c >= '0' && c <= '9'; };
-    std::array<int, 2> numbers{0, 0};
-    size_t found = 0;
-    size_t i = name + 6;
-    while (i < model.size() && found < 2) {
-        const size_t begin = i;
-        while (i < model.size() && digit(model[i])) {
-            i++;
-        }
-        if (i == begin) {
-            // A word between the numbers ends them: "4-opus-1" is 4.0.
-            if (found > 0 && model[i] != '-' && model[i] != '.') {
-                break;
-            }
-            i++;
-            continue;
-        }
-        if (i - begin > 2) {
-            break; // a date
-        }
-        int number = 0;
-        for (size_t k = begin; k < i; k++) {
-            number = number * 10 + (model[k] - '0');
-        }
-        numbers[found++] = number;
-    }
-    if (found == 0) {
-        return std::nullopt;
-    }
-    return ClaudeVersion{numbers[0], numbers[1]};
-}
 
 const Protocol kClaude{"claude", encode, make_claude_decoder, claude_error};
 
