@@ -7,8 +7,8 @@ usage: http.py [--quick] [--json FILE] [--only NAME,...]
   NGINX            the binary (default /usr/sbin/nginx)
 
 Three processes on this machine: wrk, the gateway (one worker, so that a
-figure is a core's) and a provider: a second nginx that answers from memory.
-The targets are measured in turn, round by round, and each figure is the
+figure is a core's) and a provider: a second nginx that answers from memory,
+or paced_provider, which sends streams event by event.  The targets are measured in turn, round by round, and each figure is the
 median over rounds of a target's ratio to proxy_pass in the same round."""
 
 import argparse
@@ -26,8 +26,8 @@ import tempfile
 import time
 
 NGINX = os.environ.get("NGINX", "/usr/sbin/nginx")
-TICK = os.sysconf("SC_CLK_TCK")
 EVENTS = 200
+PACE_US = 10_000
 IDLE = 1000
 MANY = 10_000
 
@@ -118,6 +118,7 @@ class Nginx:
                        ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         user = "user root;\n" if os.geteuid() == 0 else ""
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        text = text.replace("%%CONNECTIONS%%", str(min(limit, 50_000)))
         with open(conf, "w", encoding="utf-8") as f:
             f.write(user + f"worker_rlimit_nofile {limit};\n"
                     f"pid {self.folder}/pid;\n"
@@ -149,10 +150,9 @@ class Nginx:
         """Seconds that the workers have computed so far."""
         total = 0
         for worker in self.workers():
-            with open(f"/proc/{worker}/stat", encoding="ascii") as f:
-                fields = f.read().rsplit(")", 1)[1].split()
-            total += int(fields[11]) + int(fields[12])
-        return total / TICK
+            with open(f"/proc/{worker}/schedstat", encoding="ascii") as f:
+                total += int(f.read().split()[0])
+        return total / 1e9
 
     def memory(self):
         """Resident KB of the workers."""
@@ -199,7 +199,7 @@ def provider_config(folder, ports):
                    "limit_rate_after 400; limit_rate 600;")
     return f"""
 worker_processes 1;
-events {{ worker_connections 30000; }}
+events {{ worker_connections %%CONNECTIONS%%; }}
 http {{
 %%HTTP%%
 types {{ }}
@@ -214,18 +214,22 @@ listen 127.0.0.1:{ports['provider']} backlog=4096;
 
 
 def gateway_config(ports, workers, module):
-    provider = f"127.0.0.1:{ports['provider']}"
-    http = f"upstream provider {{ server {provider}; keepalive 256; }}\n" \
+    paced = f"127.0.0.1:{ports['paced']}"
+    http = f"upstream provider {{ server 127.0.0.1:{ports['provider']};" \
+        " keepalive 256; }\n" \
+        f"upstream paced {{ server {paced}; keepalive 256; }}\n" \
         "ai_proxy_zone ai 4m;\n"
     server = ""
     for name, kind in (("answer", "openai"), ("claude", "claude"),
                        ("stream", "openai"), ("claude-stream", "claude"),
                        ("idle", "openai"), ("claude-idle", "claude"),
-                       ("slow", "openai")):
+                       ("slow", "openai"), ("paced-stream", "openai"),
+                       ("paced-claude-stream", "claude")):
+        upstream = "paced" if name.startswith("paced") else "provider"
         http += f"""ai_proxy_provider {name} {{
     type {kind};
     api_token bench-key;
-    base_url http://{provider}/{name};
+    base_url http://127.0.0.1:{ports[upstream]}/{name};
     model_map gpt-4o vendor-model;
     keepalive 256;
 }}
@@ -238,7 +242,7 @@ def gateway_config(ports, workers, module):
         server += f"""
 location = /ai/{name}/v1/chat/completions {{ ai_proxy_pass {name}; }}
 location = /stock/{name} {{
-    proxy_pass http://provider/{name}/v1/{path};
+    proxy_pass http://{upstream}/{name}/v1/{path};
     proxy_http_version 1.1;
     proxy_set_header Connection "";
     proxy_set_header Authorization "Bearer bench-key";
@@ -248,7 +252,7 @@ location = /stock/{name} {{
     return f"""
 load_module {module};
 worker_processes {workers};
-events {{ worker_connections 50000; }}
+events {{ worker_connections %%CONNECTIONS%%; }}
 http {{
 %%HTTP%%
 {http}
@@ -265,7 +269,9 @@ listen 127.0.0.1:{ports['gateway']} backlog=4096;
 class Bench:
     def __init__(self, folder, quick):
         self.folder, self.quick = folder, quick
-        self.ports = {"provider": free_port(), "gateway": free_port()}
+        self.ports = {"provider": free_port(), "gateway": free_port(),
+                      "paced": free_port()}
+        self.paced = None
         self.seconds = 1 if quick else 3
         self.rounds = 3 if quick else 9
         self.rows = []
@@ -287,6 +293,10 @@ class Bench:
     def stop(self):
         self.gateway.stop()
         self.provider.stop()
+        if self.paced:
+            self.paced.terminate()
+            self.paced.wait()
+            self.paced = None
 
     def url(self, path):
         return f"http://127.0.0.1:{self.ports['gateway']}{path}"
@@ -306,7 +316,7 @@ class Bench:
         cpu = self.gateway.cpu()
         text = subprocess.run(command, stdout=subprocess.PIPE, text=True,
                               check=True).stdout
-        cpu = self.gateway.cpu() - cpu
+        cpu = self.last_cpu = self.gateway.cpu() - cpu
         if re.search(r"Non-2xx|Socket errors: (?!connect 0, read 0, write 0, "
                      r"timeout 0)", text):
             raise SystemExit(f"{path}:\n{text}")
@@ -371,13 +381,58 @@ class Bench:
         self.check(claude, STREAM, "[DONE]")
         rounds = self.compare([base, ours, claude_base, claude], "stream",
                               connections=8)
-        self.ratio("events/s per core, relay", rounds, ours, base, 0.90,
-                   "cpu", EVENTS)
-        self.ratio("events/s per core, converting", rounds, claude,
-                   claude_base, 0.85, "cpu", EVENTS)
-        self.ratio("events/s, relay", rounds, ours, base, None, scale=EVENTS)
-        self.ratio("events/s, converting", rounds, claude, claude_base, None,
+        self.ratio("events/s per core, relay, all in a burst", rounds, ours,
+                   base, None, "cpu", EVENTS)
+        self.ratio("events/s per core, converting, burst", rounds, claude,
+                   claude_base, None, "cpu", EVENTS)
+        self.ratio("events/s, relay, burst", rounds, ours, base, None,
                    scale=EVENTS)
+        self.ratio("events/s, converting, burst", rounds, claude, claude_base,
+                   None, scale=EVENTS)
+
+    def paced_streams(self):
+        """CPU per event when each comes in a read of its own."""
+        self.start_paced()
+        pairs = [("/stock/paced-stream", "/ai/paced-stream" + CHAT, 0.90,
+                  "relay"),
+                 ("/stock/paced-claude-stream",
+                  "/ai/paced-claude-stream" + CHAT, 0.85, "converting")]
+        for base, ours, least, name in pairs:
+            self.check(ours, STREAM, "[DONE]")
+            found = {base: [], ours: []}
+            for _ in range(self.rounds):
+                for path in found:
+                    before = self.events()
+                    self.wrk(path, "stream", connections=64,
+                             seconds=2 * self.seconds)
+                    found[path].append(self.last_cpu
+                                       / (self.events() - before) * 1e6)
+            ratios = [a / b for a, b in zip(found[base], found[ours])]
+            value = round(statistics.median(ratios), 3)
+            self.row(f"events/s per core, {name}, one per read", value, "x",
+                     f">= {least}", value >= least,
+                     f"{statistics.median(found[ours]):.2f} us CPU an event "
+                     f"against {statistics.median(found[base]):.2f}")
+
+    def events(self):
+        return int(get(self.ports["paced"], "/count"))
+
+    def start_paced(self):
+        program = os.path.join(self.folder, "paced_provider")
+        source = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                              "paced_provider.cpp")
+        subprocess.run(["g++", "-std=c++20", "-O2", "-o", program, source],
+                       check=True)
+        scripts = []
+        for name, text in (("paced-stream", openai_stream(EVENTS)),
+                           ("paced-claude-stream", claude_stream(EVENTS))):
+            path = os.path.join(self.folder, name)
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(text)
+            scripts.append(f"{name}={path}")
+        self.paced = subprocess.Popen(
+            [program, str(self.ports["paced"]), str(PACE_US), *scripts])
+        time.sleep(0.3)
 
     def latency(self):
         direct = f"http://127.0.0.1:{self.ports['provider']}"
@@ -456,7 +511,7 @@ class Bench:
 
 
 CHAT = "/v1/chat/completions"
-BARS = ("plain", "streams", "latency", "first_token", "idle_memory",
+BARS = ("plain", "paced_streams", "streams", "latency", "first_token", "idle_memory",
         "many_streams")
 
 
@@ -482,6 +537,12 @@ def post(port, path, body):
             data += more
     text = data.decode(errors="replace")
     return int(text.split(" ", 2)[1]) if text else 0, text
+
+
+def get(port, path):
+    with socket.create_connection(("127.0.0.1", port), 10) as s:
+        s.sendall(f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
+        return s.recv(65536).decode().split("\r\n\r\n", 1)[1]
 
 
 def first_event(port, path):

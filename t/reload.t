@@ -128,5 +128,8 @@ is(Client::text($gw->client->post("/which$chat", chat_body())), 'new',
 @clients = streams(10);
 kill 'QUIT', $new;
 check_all('graceful stop', @clients);
+@clients = ();
+ok($gw->until(sub { !Gateway::alive($new) }, 20),
+    'the master leaves when the last stream is over');
 
 done($gw, $up);

@@ -27,11 +27,11 @@ TOGETHER_API_KEY together-ai together/*
 demo=$build/demo
 demo_port=${AI_PROXY_DEMO_PORT:-8080}
 
-# True when $demo/nginx.pid is the id of a running nginx.
+# True when $demo/logs/nginx.pid is the id of a running nginx.
 demo_runs()
 {
-    [ -s "$demo/nginx.pid" ] || return 1
-    pid=$(cat "$demo/nginx.pid")
+    [ -s "$demo/logs/nginx.pid" ] || return 1
+    pid=$(cat "$demo/logs/nginx.pid")
     grep -q nginx "/proc/$pid/comm" 2>/dev/null
 }
 
@@ -93,8 +93,14 @@ demo_configure()
         done
     } >"$demo/http.conf"
 
+    # The example's resolver, or those of this machine.
+    resolvers=$(awk '$1 == "nameserver" {
+        print ($2 ~ /:/) ? "[" $2 "]" : $2
+    }' /etc/resolv.conf 2>/dev/null | tr '\n' ' ')
+
     sed -e "s|^load_module .*|load_module $module;\ninclude $demo/env.conf;|" \
         -e "s|^http {|http {\n    include $demo/http.conf;|" \
+        -e "s|resolver 127\.0\.0\.53 1\.1\.1\.1|resolver ${resolvers:-127.0.0.53}|" \
         -e "s|listen *127\.0\.0\.1:8080|listen 127.0.0.1:$demo_port|" \
         -e "s|ai_proxy_pass *mock;|ai_proxy_pass ${pass}mock;|" \
         "$root/conf-examples/quickstart/nginx.conf" >"$demo/nginx.conf"
@@ -124,11 +130,11 @@ demo_up()
 
     address=http://127.0.0.1:$demo_port/v1/chat/completions
     say "a plain chat request"
-    demo_ask '{"model":"mock","messages":[{"role":"user","content":"Hello!"}]}'
+    demo_ask '{"model":"mock","messages":[{"role":"user","content":"Good morning, how are you?"}]}'
     say "the same as a stream"
-    demo_ask '{"model":"mock","stream":true,"messages":[{"role":"user","content":"Hello!"}]}'
+    demo_ask '{"model":"mock","stream":true,"messages":[{"role":"user","content":"Good morning, how are you?"}]}'
 
-    say "nginx is running (pid $(cat "$demo/nginx.pid"))"
+    say "nginx is running (pid $(cat "$demo/logs/nginx.pid"))"
     providers=$(sed -n 's/^ai_proxy_provider \([^ ]*\) {$/\1/p' \
         "$demo/providers.conf" | tr '\n' ' ')
     cat <<END

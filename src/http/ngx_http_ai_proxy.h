@@ -24,8 +24,8 @@
 #include <string>
 #include <vector>
 
-extern "C" __attribute__((visibility("default"))) ngx_module_t
-    ngx_http_ai_proxy_module;
+extern "C" __attribute__((visibility("default")))
+ngx_module_t ngx_http_ai_proxy_module;
 
 namespace ai_proxy::http {
 
@@ -65,7 +65,7 @@ struct Configuration {
     std::vector<Position> provider_positions;
     std::vector<std::string> provider_certificates;
     std::vector<RouteBlock> route_blocks;
-    std::vector<Upstream> upstreams; // by provider index
+    std::vector<Upstream> upstreams;       // by provider index
     std::vector<std::string> label_models; // bounded label set, sorted
 };
 
@@ -78,7 +78,7 @@ struct MainConf {
 // Lines of a location, inherited as lists: a level's own lines replace those
 // of the level above.
 struct LocConf {
-    std::vector<Line>* pass;       // never inherited
+    std::vector<Line>* pass; // never inherited
     std::vector<Line>* model_maps;
     std::vector<Line>* fallbacks;
     config::Site* site;
@@ -131,7 +131,7 @@ struct Run {
 
     bool header_seen = false;
     bool chunked = false;
-    bool framed = false;      // the end of the body can be told from the bytes
+    bool framed = false; // the end of the body can be told from the bytes
     bool keepalive = true;
     bool settled = false;     // the outcome was taken
     bool whole_drain = false; // the answer is whole, the connection not yet
@@ -192,13 +192,13 @@ struct Ctx {
     async::Scope scope;
     std::optional<async::Root<policy::Outcome>> root;
     std::vector<std::unique_ptr<Run>> runs;
-    Run* run = nullptr;       // the one that is on
+    Run* run = nullptr; // the one that is on
     async::SleepOp* sleeping = nullptr;
-    ngx_event_t timer{};      // of the sleep
-    ngx_event_t wake{};       // posted when an operation has ended
+    ngx_event_t timer{}; // of the sleep
+    ngx_event_t wake{};  // posted when an operation has ended
     bool attempt_ended = false;
     bool sleep_ended = false;
-    std::string reply;        // bytes of a plain answer, until they are sent
+    std::string reply; // bytes of a plain answer, until they are sent
     metrics::Series* active = nullptr; // whose gauge of streams it holds
 };
 
@@ -224,8 +224,7 @@ void log_at(ngx_log_t* log, const Position& position, std::string_view text);
 
 // request (ngx_http_ai_proxy_handler.cpp)
 ngx_int_t content_handler(ngx_http_request_t* r) noexcept;
-ngx_int_t request_body_filter(
-    ngx_http_request_t* r, ngx_chain_t* in) noexcept;
+ngx_int_t request_body_filter(ngx_http_request_t* r, ngx_chain_t* in) noexcept;
 extern ngx_http_request_body_filter_pt next_request_body_filter;
 void drive(Ctx& ctx);
 void post_wake(Ctx& ctx) noexcept;
@@ -264,8 +263,7 @@ extern ngx_http_output_body_filter_pt next_body_filter;
 
 // error pages of nginx (ngx_http_ai_proxy_error_page.cpp)
 ngx_int_t replace_error_page(ngx_http_request_t* r) noexcept;
-ngx_int_t replace_error_body(
-    ngx_http_request_t* r, ngx_chain_t* in) noexcept;
+ngx_int_t replace_error_body(ngx_http_request_t* r, ngx_chain_t* in) noexcept;
 
 // variables (ngx_http_ai_proxy_variables.cpp)
 ngx_int_t add_variables(ngx_conf_t* cf) noexcept;

@@ -15,13 +15,12 @@ metrics::Series* series_of(
     const Configuration& c = *mc->configuration;
     const policy::Books& books = ctx.exchange->books();
     metrics::Labels labels;
-    labels.route = books.route >= 0
-        ? std::string_view(
-              c.gateway.routes[static_cast<size_t>(books.route)]->name)
-        : std::string_view("none");
+    labels.route = books.route >= 0 ? std::string_view(
+                       c.gateway.routes[static_cast<size_t>(books.route)]->name)
+                                    : std::string_view("none");
     labels.provider = provider >= 0
         ? std::string_view(
-              c.gateway.providers[static_cast<size_t>(provider)]->options.name)
+            c.gateway.providers[static_cast<size_t>(provider)]->options.name)
         : std::string_view("none");
     labels.model = label_model(c, model);
     return ngx_http_ai_proxy_series(&mc->zone, labels);
@@ -35,9 +34,8 @@ std::string_view label_model(
     if (model.empty()) {
         return "none";
     }
-    auto found = std::lower_bound(c.label_models.begin(),
-        c.label_models.end(), model,
-        [](const std::string& a, std::string_view b) { return a < b; });
+    auto found = std::lower_bound(c.label_models.begin(), c.label_models.end(),
+        model, [](const std::string& a, std::string_view b) { return a < b; });
     return found != c.label_models.end() && *found == model
         ? std::string_view(*found)
         : std::string_view("other");
@@ -68,8 +66,7 @@ void account(Ctx& ctx) noexcept
             metrics::account_try(*series, record);
         }
     }
-    if (metrics::Series* series =
-            series_of(ctx, books.provider, books.model)) {
+    if (metrics::Series* series = series_of(ctx, books.provider, books.model)) {
         metrics::account(*series, books);
     }
 }

@@ -19,8 +19,7 @@ Position position_of(const ngx_conf_t* cf)
 
 char* fail(ngx_conf_t* cf, std::string_view text)
 {
-    ngx_conf_log_error(
-        NGX_LOG_EMERG, cf, 0, "%*s", text.size(), text.data());
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%*s", text.size(), text.data());
     return static_cast<char*>(NGX_CONF_ERROR);
 }
 
@@ -36,8 +35,8 @@ config::Words words_of(const ngx_conf_t* cf)
 
 Result<std::string> read_file(std::string path)
 {
-    ngx_fd_t fd = ngx_open_file(
-        path.c_str(), NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+    ngx_fd_t fd =
+        ngx_open_file(path.c_str(), NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
     if (fd == NGX_INVALID_FILE) {
         return make_error(ErrorCode::internal,
             "cannot open secret file \"" + path + "\": " + strerror(ngx_errno));
@@ -99,8 +98,7 @@ struct ProviderParser {
     std::string name;
 };
 
-char* provider_line(
-    ngx_conf_t* cf, ngx_command_t*, void* data) noexcept
+char* provider_line(ngx_conf_t* cf, ngx_command_t*, void* data) noexcept
 {
     return guard(cf->log, static_cast<char*>(NGX_CONF_ERROR), [&]() -> char* {
         auto* parser = static_cast<ProviderParser*>(data);
@@ -307,15 +305,15 @@ bool make_implicit_route(ngx_conf_t* cf, Configuration& c, LocConf& lc,
     int provider, const Position& position)
 {
     auto route = std::make_unique<route::Route>();
-    route->name = c.gateway.providers[static_cast<size_t>(provider)]
-                      ->options.name;
+    route->name =
+        c.gateway.providers[static_cast<size_t>(provider)]->options.name;
     route::Target target;
     target.provider = static_cast<uint16_t>(provider);
     route->targets.push_back(std::move(target));
     if (lc.fallbacks != nullptr) {
         for (const Line& line : *lc.fallbacks) {
-            auto fallback = config::parse_target(
-                views(line.words), 0, c.gateway, true);
+            auto fallback =
+                config::parse_target(views(line.words), 0, c.gateway, true);
             if (!fallback.ok()) {
                 log_at(cf->log, line.position,
                     "ai_proxy_fallback: " + fallback.error().message);
@@ -324,7 +322,7 @@ bool make_implicit_route(ngx_conf_t* cf, Configuration& c, LocConf& lc,
             route->fallbacks.push_back(std::move(*fallback));
         }
     }
-    (void) position;
+    (void)position;
     lc.site->routes.push_back(route.get());
     c.gateway.routes.push_back(std::move(route));
     return true;
@@ -340,13 +338,15 @@ bool compile_site(ngx_conf_t* cf, Configuration& c, LocConf& lc)
     c.gateway.sites.push_back(std::make_unique<config::Site>());
     lc.site = c.gateway.sites.back().get();
     if (lc.model_maps != nullptr
-        && !add_model_maps(cf, *lc.model_maps, lc.site->model_map)) {
+        && !add_model_maps(cf, *lc.model_maps, lc.site->model_map))
+    {
         return false;
     }
     const Line& line = lc.pass->front();
     for (const std::string& name : line.words) {
         if (route::Route* route = c.gateway.find_route(name);
-            route != nullptr && route_block_exists(c, name)) {
+            route != nullptr && route_block_exists(c, name))
+        {
             lc.site->routes.push_back(route);
             continue;
         }

@@ -41,8 +41,8 @@ Error describe_status(ngx_http_request_t* r)
             error.message = "the server cannot answer this request now";
         } else {
             error.code = ErrorCode::invalid_request;
-            error.message = "the request was refused with status "
-                + std::to_string(status);
+            error.message =
+                "the request was refused with status " + std::to_string(status);
         }
     }
     return error;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <stdexcept>
 
 // The way of a request: content handler, body, pipeline, books.
 
@@ -19,7 +20,7 @@ void BodyBuffer::reserve(size_t length)
     if (grown == nullptr) {
         throw std::bad_alloc();
     }
-    (void) data_.release();
+    (void)data_.release();
     data_.reset(grown);
     capacity_ = capacity;
 }
@@ -52,7 +53,8 @@ policy::ClientHead client_head(ngx_http_request_t* r, Ctx& ctx)
         head.authorization = view(r->headers_in.authorization->value);
     }
     for (ngx_list_part_t* part = &r->headers_in.headers.part; part != nullptr;
-         part = part->next) {
+         part = part->next)
+    {
         auto* h = static_cast<ngx_table_elt_t*>(part->elts);
         for (ngx_uint_t i = 0; i < part->nelts; i++) {
             ctx.headers.push_back({view(h[i].key), view(h[i].value)});
@@ -63,6 +65,13 @@ policy::ClientHead client_head(ngx_http_request_t* r, Ctx& ctx)
     }
     head.headers = ctx.headers;
     return head;
+}
+
+// Scratch of the worker, for the turn of one event.
+json::Parser& parser()
+{
+    static json::Parser shared;
+    return shared;
 }
 
 void finalize_with(Ctx& ctx, const Error& error)
@@ -87,7 +96,7 @@ void start_pipeline(Ctx& ctx)
         return;
     }
     ctx.root.emplace(policy::serve(ctx.scope, *ctx.exchange));
-    (void) ctx.root->start();
+    (void)ctx.root->start();
     drive(ctx);
 }
 
@@ -120,7 +129,7 @@ void take_read_body(Ctx& ctx)
                 sizeof(chunk), static_cast<size_t>(b->file_last - at));
             ssize_t n = ngx_read_file(b->file, chunk, want, at);
             if (n <= 0) {
-                throw std::bad_alloc();
+                throw std::runtime_error("cannot read the request body");
             }
             ctx.body.append(chunk, static_cast<size_t>(n));
             at += n;
@@ -182,8 +191,8 @@ void timer_handler(ngx_event_t* ev) noexcept
 } // namespace
 
 Ctx::Ctx(ngx_http_request_t* request)
-    : r(request), io(*this), frames(*std::pmr::new_delete_resource()),
-      scope{frames, io}
+    : r(request), io(*this),
+      frames(*std::pmr::new_delete_resource()), scope{frames, io}
 {
     timer.handler = timer_handler;
     timer.data = this;
@@ -301,7 +310,7 @@ void NgxIo::cancel(async::Op& op) noexcept
 int64_t NgxIo::now() noexcept
 {
     struct timespec ts;
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
     return static_cast<int64_t>(ts.tv_sec) * 1'000'000 + ts.tv_nsec / 1000;
 }
 
@@ -343,7 +352,8 @@ ngx_int_t content_handler(ngx_http_request_t* r) noexcept
             slot->ctx = ctx;
 
             ctx->exchange.emplace(main_conf(r)->configuration->gateway,
-                *loc_conf(r)->site, client_head(r, *ctx), ctx->io.now());
+                *loc_conf(r)->site, client_head(r, *ctx), ctx->io.now(),
+                &parser());
 
             if (ctx->exchange->body_kind() == dialect::BodyKind::none) {
                 ngx_int_t rc = ngx_http_discard_request_body(r);

@@ -10,11 +10,11 @@ ngx_http_output_body_filter_pt next_body_filter;
 
 namespace {
 
-ngx_table_elt_t* push(ngx_http_request_t* sr, std::string_view name,
-    std::string_view value)
+ngx_table_elt_t* push(
+    ngx_http_request_t* sr, std::string_view name, std::string_view value)
 {
-    auto* h = static_cast<ngx_table_elt_t*>(
-        ngx_list_push(&sr->headers_in.headers));
+    auto* h =
+        static_cast<ngx_table_elt_t*>(ngx_list_push(&sr->headers_in.headers));
     if (h == nullptr) {
         throw std::bad_alloc();
     }
@@ -22,7 +22,8 @@ ngx_table_elt_t* push(ngx_http_request_t* sr, std::string_view name,
     h->value = copy(sr->pool, value);
     h->lowcase_key = static_cast<u_char*>(ngx_pnalloc(sr->pool, name.size()));
     if (h->key.data == nullptr || h->value.data == nullptr
-        || h->lowcase_key == nullptr) {
+        || h->lowcase_key == nullptr)
+    {
         throw std::bad_alloc();
     }
     h->hash = ngx_hash_strlow(h->lowcase_key, h->key.data, h->key.len);
@@ -42,7 +43,8 @@ void set_headers(ngx_http_request_t* sr, const Run& run, size_t length)
     sr->headers_in = fresh;
     if (ngx_list_init(
             &sr->headers_in.headers, sr->pool, 16, sizeof(ngx_table_elt_t))
-        != NGX_OK) {
+        != NGX_OK)
+    {
         throw std::bad_alloc();
     }
     for (const auto& [name, value] : run.attempt->outbound.headers) {
@@ -122,7 +124,8 @@ void set_method(ngx_http_request_t* sr, const Run& run)
 void collect_headers(ngx_http_request_t* sr, std::vector<Header>& out)
 {
     for (ngx_list_part_t* part = &sr->headers_out.headers.part; part != nullptr;
-         part = part->next) {
+         part = part->next)
+    {
         auto* h = static_cast<ngx_table_elt_t*>(part->elts);
         for (ngx_uint_t i = 0; i < part->nelts; i++) {
             if (h[i].hash != 0) {
@@ -148,8 +151,7 @@ ngx_int_t consume(ngx_http_request_t* sr, Run& run)
                 return NGX_ERROR;
             }
             ngx_chain_t* none = nullptr;
-            ngx_chain_update_chains(
-                sr->pool, &run.free, &run.busy, &none, tag);
+            ngx_chain_update_chains(sr->pool, &run.free, &run.busy, &none, tag);
         }
         if (run.busy != nullptr) {
             sr->buffered |= NGX_HTTP_COPY_BUFFERED;
@@ -174,7 +176,7 @@ ngx_int_t consume(ngx_http_request_t* sr, Run& run)
                 run.framed = true;
                 policy::Response& response = *run.attempt->response;
                 if (response.state() == State::more) {
-                    (void) response.end(true, out, ctx.io.now());
+                    (void)response.end(true, out, ctx.io.now());
                 }
             }
         }
@@ -234,7 +236,7 @@ ErrorCode location_outcome(Run& run, ngx_int_t rc)
                                                : ErrorCode::upstream_connect;
     }
     if (response.state() == State::more) {
-        (void) response.end(false, run.tail, run.ctx->io.now());
+        (void)response.end(false, run.tail, run.ctx->io.now());
     }
     if (response.state() == State::failed) {
         return run.deadline_hit ? ErrorCode::timeout_total

@@ -114,11 +114,10 @@ void step(Run& run)
         && run.script->delay_ms() == 0 && out.size() < kBatch);
 
     if (!more && response.state() == State::more) {
-        (void) response.end(!run.script->cut(), out, ctx.io.now());
+        (void)response.end(!run.script->cut(), out, ctx.io.now());
     }
-    ErrorCode code = response.state() == State::failed
-        ? response.error().code
-        : ErrorCode::none;
+    ErrorCode code = response.state() == State::failed ? response.error().code
+                                                       : ErrorCode::none;
     bool over = !more || response.state() != State::more;
 
     if (!out.empty() && response.streaming()) {

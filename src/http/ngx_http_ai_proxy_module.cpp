@@ -11,8 +11,8 @@ namespace {
 void* create_main_conf(ngx_conf_t* cf) noexcept
 {
     return guard(cf->log, static_cast<void*>(nullptr), [cf]() -> void* {
-        auto* mc = static_cast<MainConf*>(
-            ngx_pcalloc(cf->pool, sizeof(MainConf)));
+        auto* mc =
+            static_cast<MainConf*>(ngx_pcalloc(cf->pool, sizeof(MainConf)));
         if (mc != nullptr) {
             mc->configuration = pool_new<Configuration>(cf->pool);
         }
@@ -25,7 +25,8 @@ char* init_main_conf(ngx_conf_t* cf, void* conf) noexcept
     return guard(cf->log, static_cast<char*>(NGX_CONF_ERROR), [&]() -> char* {
         auto* mc = static_cast<MainConf*>(conf);
         if (ngx_http_ai_proxy_zone_check(cf, &mc->zone) != NGX_OK
-            || !compile_routes(cf, *mc->configuration)) {
+            || !compile_routes(cf, *mc->configuration))
+        {
             return static_cast<char*>(NGX_CONF_ERROR);
         }
         return NGX_CONF_OK;

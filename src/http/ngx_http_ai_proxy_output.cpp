@@ -12,8 +12,8 @@ constexpr size_t kOutputBuffer = 4096;
 ngx_int_t push_header(
     ngx_http_request_t* r, std::string_view name, std::string_view value)
 {
-    auto* h = static_cast<ngx_table_elt_t*>(
-        ngx_list_push(&r->headers_out.headers));
+    auto* h =
+        static_cast<ngx_table_elt_t*>(ngx_list_push(&r->headers_out.headers));
     if (h == nullptr) {
         return NGX_ERROR;
     }
@@ -77,8 +77,8 @@ void send_reply(Ctx& ctx, policy::Reply reply)
         return;
     }
 
-    ngx_buf_t* b = static_cast<ngx_buf_t*>(
-        ngx_pcalloc(r->pool, sizeof(ngx_buf_t)));
+    ngx_buf_t* b =
+        static_cast<ngx_buf_t*>(ngx_pcalloc(r->pool, sizeof(ngx_buf_t)));
     if (b == nullptr) {
         ngx_http_finalize_request(r, NGX_ERROR);
         return;
@@ -99,13 +99,13 @@ ngx_int_t commit_stream(Ctx& ctx, const policy::Response& response)
     ngx_http_request_t* r = ctx.r;
     // The error that came in the same read as the first output does not change
     // what the stream began with.
-    int status = response.status() < NGX_HTTP_SPECIAL_RESPONSE
-            && response.status() != 0
+    int status =
+        response.status() < NGX_HTTP_SPECIAL_RESPONSE && response.status() != 0
         ? response.status()
         : response.client_status();
-    if (set_headers(r, status, response.content_type(),
-            response.headers())
-        != NGX_OK) {
+    if (set_headers(r, status, response.content_type(), response.headers())
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
     if (auto length = response.content_length()) {
@@ -114,7 +114,8 @@ ngx_int_t commit_stream(Ctx& ctx, const policy::Response& response)
     if (ctx.exchange->books().stream) {
         // A proxy in front of us must not hold events back.
         if (push_header(r, "Cache-Control", "no-cache") != NGX_OK
-            || push_header(r, "X-Accel-Buffering", "no") != NGX_OK) {
+            || push_header(r, "X-Accel-Buffering", "no") != NGX_OK)
+        {
             return NGX_ERROR;
         }
     }
@@ -187,8 +188,8 @@ void send_outcome(Ctx& ctx, policy::Outcome outcome)
         }
     }
     if (!ctx.reply.empty()) {
-        ngx_buf_t* b = static_cast<ngx_buf_t*>(
-            ngx_pcalloc(r->pool, sizeof(ngx_buf_t)));
+        ngx_buf_t* b =
+            static_cast<ngx_buf_t*>(ngx_pcalloc(r->pool, sizeof(ngx_buf_t)));
         if (b == nullptr) {
             ngx_http_finalize_request(r, NGX_ERROR);
             return;

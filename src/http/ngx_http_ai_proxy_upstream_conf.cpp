@@ -6,8 +6,8 @@ namespace ai_proxy::http {
 
 namespace {
 
-constexpr size_t kBuffer = 8192;      // header of a response, then reads
-constexpr ngx_msec_t kDrain = 1000;   // wait for the end of a whole answer
+constexpr size_t kBuffer = 8192;    // header of a response, then reads
+constexpr ngx_msec_t kDrain = 1000; // wait for the end of a whole answer
 
 ngx_msec_t or_forever(uint64_t ms)
 {
@@ -21,10 +21,8 @@ ngx_int_t hide_headers(ngx_conf_t* cf, ngx_http_upstream_conf_t* conf)
     static ngx_str_t none[] = {{0, nullptr}};
     ngx_http_upstream_conf_t previous;
     ngx_memzero(&previous, sizeof(previous));
-    previous.hide_headers =
-        static_cast<ngx_array_t*>(NGX_CONF_UNSET_PTR);
-    previous.pass_headers =
-        static_cast<ngx_array_t*>(NGX_CONF_UNSET_PTR);
+    previous.hide_headers = static_cast<ngx_array_t*>(NGX_CONF_UNSET_PTR);
+    previous.pass_headers = static_cast<ngx_array_t*>(NGX_CONF_UNSET_PTR);
     conf->hide_headers = previous.hide_headers;
     conf->pass_headers = previous.pass_headers;
     ngx_hash_init_t hash;
@@ -39,17 +37,34 @@ ngx_int_t hide_headers(ngx_conf_t* cf, ngx_http_upstream_conf_t* conf)
 
 #if (NGX_HTTP_SSL)
 
+// OpenSSL's words for a missing file name no line of the configuration.
+bool readable(ngx_conf_t* cf, const std::string& path, std::string& why)
+{
+    ngx_str_t name = copy(cf->pool, path);
+    if (name.data == nullptr
+        || ngx_conf_full_name(cf->cycle, &name, 1) != NGX_OK) {
+        return false;
+    }
+    ngx_fd_t fd = ngx_open_file(name.data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+    if (fd == NGX_INVALID_FILE) {
+        why = "cannot open \"ssl_trusted_certificate\" \"";
+        why.append(view(name)).append("\": ").append(strerror(ngx_errno));
+        return false;
+    }
+    ngx_close_file(fd);
+    return true;
+}
+
 bool make_ssl(ngx_conf_t* cf, const provider::Options& options,
     ngx_http_upstream_conf_t& conf)
 {
-    auto* ssl = static_cast<ngx_ssl_t*>(
-        ngx_pcalloc(cf->pool, sizeof(ngx_ssl_t)));
+    auto* ssl =
+        static_cast<ngx_ssl_t*>(ngx_pcalloc(cf->pool, sizeof(ngx_ssl_t)));
     if (ssl == nullptr) {
         return false;
     }
     ssl->log = cf->log;
-    if (ngx_ssl_create(ssl,
-            NGX_SSL_TLSv1_2 | NGX_SSL_TLSv1_3, nullptr)
+    if (ngx_ssl_create(ssl, NGX_SSL_TLSv1_2 | NGX_SSL_TLSv1_3, nullptr)
         != NGX_OK) {
         return false;
     }
@@ -68,15 +83,16 @@ bool make_ssl(ngx_conf_t* cf, const provider::Options& options,
                   "checked");
     } else if (options.ssl_trusted_certificate.empty()) {
         if (SSL_CTX_set_default_verify_paths(ssl->ctx) != 1) {
-            ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0, const_cast<char*>(
-                "SSL_CTX_set_default_verify_paths() failed"));
+            ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,
+                const_cast<char*>("SSL_CTX_set_default_verify_paths() failed"));
             return false;
         }
         SSL_CTX_set_verify_depth(ssl->ctx, 10);
     } else {
         ngx_str_t file = copy(cf->pool, options.ssl_trusted_certificate);
         if (file.data == nullptr
-            || ngx_ssl_trusted_certificate(cf, ssl, &file, 10) != NGX_OK) {
+            || ngx_ssl_trusted_certificate(cf, ssl, &file, 10) != NGX_OK)
+        {
             return false;
         }
     }
@@ -103,7 +119,8 @@ ngx_http_upstream_srv_conf_t* find_block(ngx_conf_t* cf, std::string_view host)
         // Only a block has servers; an implicit one is an address.
         if (uscf[i]->servers != nullptr && uscf[i]->port == 0
             && (uscf[i]->flags & NGX_HTTP_UPSTREAM_CREATE) != 0
-            && iequals(view(uscf[i]->host), host)) {
+            && iequals(view(uscf[i]->host), host))
+        {
             return uscf[i];
         }
     }
@@ -156,20 +173,24 @@ bool fill(ngx_conf_t* cf, MainConf& mc, const config::Provider& provider,
     conf.socket_keepalive = 1;
     ngx_ai_no_limit_rate(&conf);
     if (hide_headers(cf, &conf) != NGX_OK
-        || !set_peers(cf, mc, provider, position, conf)) {
+        || !set_peers(cf, mc, provider, position, conf))
+    {
         return false;
     }
 #if (NGX_HTTP_SSL)
     if (provider.endpoint.tls) {
-        if (!make_ssl(cf, options, conf)) {
+        std::string why = "cannot set up TLS";
+        if ((!options.ssl_trusted_certificate.empty()
+                && !readable(cf, options.ssl_trusted_certificate, why))
+            || !make_ssl(cf, options, conf))
+        {
             log_at(cf->log, position,
-                "ai_proxy_provider \"" + options.name
-                    + "\": cannot set up TLS");
+                "ai_proxy_provider \"" + options.name + "\": " + why);
             return false;
         }
-        u.ssl_name.value = copy(cf->pool, options.ssl_name.empty()
-                ? provider.endpoint.host
-                : options.ssl_name);
+        u.ssl_name.value = copy(cf->pool,
+            options.ssl_name.empty() ? provider.endpoint.host
+                                     : options.ssl_name);
         if (u.ssl_name.value.data == nullptr) {
             return false;
         }
@@ -207,8 +228,7 @@ bool make_upstreams(ngx_conf_t* cf, MainConf& mc)
             continue;
         }
         if (!provider.options.location.empty()) {
-            u.location =
-                to_ngx(std::string_view(provider.options.location));
+            u.location = to_ngx(std::string_view(provider.options.location));
             continue;
         }
         if (!fill(cf, mc, provider, c.provider_positions[i], u)) {

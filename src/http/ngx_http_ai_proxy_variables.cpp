@@ -41,9 +41,9 @@ Micros overhead(const Ctx& ctx)
 std::string_view provider_name(const Ctx& ctx, int index)
 {
     const auto& providers = ctx.exchange->gateway().providers;
-    return index < 0 ? std::string_view()
-                     : std::string_view(
-                           providers[static_cast<size_t>(index)]->options.name);
+    return index < 0
+        ? std::string_view()
+        : std::string_view(providers[static_cast<size_t>(index)]->options.name);
 }
 
 std::string text_api(const Ctx& ctx)
@@ -95,7 +95,7 @@ std::string text_tries(const Ctx& ctx)
     return out;
 }
 
-template <int64_t chat::Usage::* Field>
+template <int64_t chat::Usage::*Field>
 std::string text_tokens(const Ctx& ctx)
 {
     const Books& books = ctx.exchange->books();

@@ -24,8 +24,7 @@ namespace ai_proxy {
 // Borrows: s must outlive the ngx_str_t.
 [[nodiscard]] inline ngx_str_t to_ngx(std::string_view s) noexcept
 {
-    return {s.size(),
-        reinterpret_cast<u_char*>(const_cast<char*>(s.data()))};
+    return {s.size(), reinterpret_cast<u_char*>(const_cast<char*>(s.data()))};
 }
 ngx_str_t to_ngx(const char*) = delete;
 
@@ -43,7 +42,8 @@ ngx_str_t to_ngx(const char*) = delete;
 }
 
 // Makes a T that lives as long as the pool.  Throws std::bad_alloc.
-template <class T, class... Args> T* pool_new(ngx_pool_t* pool, Args&&... args)
+template <class T, class... Args>
+T* pool_new(ngx_pool_t* pool, Args&&... args)
 {
     static_assert(alignof(T) <= 16);
     ngx_pool_cleanup_t* cleanup = ngx_pool_cleanup_add(pool, 0);
@@ -53,9 +53,7 @@ template <class T, class... Args> T* pool_new(ngx_pool_t* pool, Args&&... args)
     }
     T* object = new (memory) T(std::forward<Args>(args)...);
     cleanup->data = object;
-    cleanup->handler = [](void* data) noexcept {
-        static_cast<T*>(data)->~T();
-    };
+    cleanup->handler = [](void* data) noexcept { static_cast<T*>(data)->~T(); };
     return object;
 }
 

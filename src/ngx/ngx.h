@@ -17,7 +17,7 @@ inline void ngx_ai_table_elt_end(ngx_table_elt_t* h) noexcept
 #if nginx_version >= 1023000
     h->next = nullptr;
 #else
-    (void) h;
+    (void)h;
 #endif
 }
 

@@ -208,7 +208,7 @@ sub alive {
 sub url { my ($self, $p) = @_; return "http://127.0.0.1:$self->{port}" . ($p // '') }
 
 # Process ids of the running master and of its workers.
-sub master { my ($self) = @_; return int slurp("$self->{dir}/nginx.pid") || 0 }
+sub master { my ($self) = @_; return int(slurp("$self->{dir}/nginx.pid") || 0) }
 
 sub workers {
     my ($self, $master) = @_;
@@ -304,8 +304,9 @@ sub stop {
             waitpid $pid, 0;
         }
     }
-    return if $self->{quiet};
+    return if $self->{quiet} || ${^GLOBAL_PHASE} eq 'DESTRUCT';
     $self->verify;
+    $self->show_logs unless Test::More->builder->is_passing;
 }
 
 sub verify {
@@ -335,10 +336,8 @@ sub DESTROY {
     return unless $self->{owner} == $$;
     local ($?, $@);
     $self->stop;
-    my $failed = !Test::More->builder->is_passing;
-    $self->show_logs if $failed && !$self->{quiet};
     if ($ENV{AI_PROXY_TEST_KEEP}) {
-        diag("kept $self->{dir}");
+        print STDERR "# kept $self->{dir}\n";
     } else {
         File::Path::remove_tree($self->{dir});
     }

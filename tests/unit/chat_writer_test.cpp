@@ -140,6 +140,15 @@ TEST(ChatStreamWriter, TextStream)
     EXPECT_EQ(s.chunks[3]["usage"]["total_tokens"].integer(), 5);
 }
 
+TEST(ChatStreamWriter, NothingFollowsTheEnd)
+{
+    const std::vector<Event> whole = {event(EventKind::text, "a"),
+        finished(chat::Finish::stop), event(EventKind::end)};
+    std::vector<Event> more = whole;
+    more.insert(more.end(), whole.begin(), whole.end());
+    EXPECT_EQ(stream(more, true), stream(whole, true));
+}
+
 TEST(ChatStreamWriter, UsageOnlyWhenAskedFor)
 {
     const std::vector<Event> events = {event(EventKind::text, "a"), used(1, 1),

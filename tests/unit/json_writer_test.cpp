@@ -66,6 +66,8 @@ TEST(JsonString, ReplacesInvalidBytes)
     EXPECT_EQ(spelled("\xF4\x90\x80\x80"), "\"" + bad + bad + bad + bad + "\"");
     EXPECT_EQ(spelled("\xF0\x9F\x98\xF0\x9F\x98\x80"),
         "\"" + bad + "\xF0\x9F\x98\x80\"");
+    EXPECT_EQ(spelled("\xED\x80\xBF\xF4\x80\xBF\xBF\xFF"),
+        "\"\xED\x80\xBF\xF4\x80\xBF\xBF" + bad + "\"");
     EXPECT_EQ(spelled("\xC3\xA9\x80\n"), "\"\xC3\xA9" + bad + "\\n\"");
 }
 

@@ -529,7 +529,7 @@ struct WholeWorld {
         const auto fail = [](Try& t) {
             return plain(t, 500, error_body("no"));
         };
-        kitchen.script = {fail, fail, fail, fail,
+        kitchen.script = {fail, fail, fail, fail, fail, fail,
             [](Try& t) { return plain(t, 200, kAnswer); }};
         exchange = &kitchen.open(io);
     }
@@ -538,7 +538,7 @@ struct WholeWorld {
     {
         EXPECT_EQ(outcome.reply.status, 200);
         EXPECT_EQ(outcome.reply.body, kAnswer);
-        EXPECT_EQ(exchange->books().tries.size(), 5u);
+        EXPECT_EQ(exchange->books().tries.size(), 7u);
         EXPECT_TRUE(kitchen.script.empty());
     }
     Kitchen kitchen;

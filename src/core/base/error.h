@@ -37,9 +37,9 @@ inline constexpr size_t kErrorCodes = size_t(ErrorCode::internal) + 1;
 
 struct ErrorRow {
     ErrorCode code;
-    std::string_view name;   // closed vocabulary: [a-z_]+, never changes
-    uint16_t status;         // HTTP status the client sees
-    std::string_view type;   // OpenAI's error.type
+    std::string_view name; // closed vocabulary: [a-z_]+, never changes
+    uint16_t status;       // HTTP status the client sees
+    std::string_view type; // OpenAI's error.type
 };
 
 // The row of a code; total, never fails.
@@ -50,8 +50,8 @@ struct ErrorRow {
 struct Error {
     ErrorCode code = ErrorCode::internal;
     std::string message;
-    std::string param;      // JSON path of the offending request field, or ""
-    std::string type;       // provider's own error type, or ""
+    std::string param; // JSON path of the offending request field, or ""
+    std::string type;  // provider's own error type, or ""
     std::string provider_code; // provider's own error code, or ""
     uint16_t status = 0;
 

@@ -22,7 +22,8 @@ struct Header {
     std::string_view text, std::string_view prefix) noexcept;
 [[nodiscard]] std::string_view trim(std::string_view text) noexcept;
 // Unsigned decimal, whole string; nullopt on anything else or overflow.
-[[nodiscard]] std::optional<uint64_t> parse_uint(std::string_view text) noexcept;
+[[nodiscard]] std::optional<uint64_t> parse_uint(
+    std::string_view text) noexcept;
 // "250ms", "5s", "2m", "1h", "1d", bare number = seconds; result in ms.
 [[nodiscard]] std::optional<uint64_t> parse_duration_ms(
     std::string_view text) noexcept;

@@ -15,13 +15,13 @@ enum class Role : uint8_t { system, developer, user, assistant, tool };
 
 enum class PartKind : uint8_t {
     text,
-    image_url,   // url
-    image_data,  // media_type + data (base64)
-    audio,       // media_type ("wav", "mp3" kept in format) + data
-    file,        // file_id, or media_type + data, or url
-    refusal,     // text
-    thinking,    // text + signature (replayed reasoning)
-    redacted,    // data (opaque reasoning)
+    image_url,  // url
+    image_data, // media_type + data (base64)
+    audio,      // media_type ("wav", "mp3" kept in format) + data
+    file,       // file_id, or media_type + data, or url
+    refusal,    // text
+    thinking,   // text + signature (replayed reasoning)
+    redacted,   // data (opaque reasoning)
 };
 
 struct Part {
@@ -49,12 +49,12 @@ struct ToolCall {
 
 struct Message {
     Role role = Role::user;
-    bool plain = false;            // content was a string (one text part)
-    std::vector<Part> parts;       // reasoning parts first
+    bool plain = false;      // content was a string (one text part)
+    std::vector<Part> parts; // reasoning parts first
     std::vector<ToolCall> tool_calls;
     std::string_view tool_call_id; // role tool
     std::string_view name;
-    std::string_view reasoning;    // reasoning_content replayed by the client
+    std::string_view reasoning; // reasoning_content replayed by the client
     json::Node raw;
 };
 

@@ -28,9 +28,9 @@ enum class Api : uint8_t {
     file_content,
     models,
     model,
-    fine_tuning,  // jobs and everything below them
+    fine_tuning, // jobs and everything below them
     responses,
-    response,     // /v1/responses/{id}...
+    response, // /v1/responses/{id}...
     videos,
     video,
     moderations,

@@ -172,9 +172,6 @@ void ChatStreamWriter::finish(const chat::Event& event)
 
 void ChatStreamWriter::end()
 {
-    if (ended_) {
-        return;
-    }
     ended_ = true;
     if (show_usage_ && usage_.known) {
         if (head_.empty()) {
@@ -190,6 +187,9 @@ void ChatStreamWriter::end()
 
 void ChatStreamWriter::on(const chat::Event& event)
 {
+    if (ended_) {
+        return; // nothing may follow the mark of the end
+    }
     switch (event.kind) {
     case chat::EventKind::begin:
         begin(event);

@@ -1,6 +1,7 @@
 #include "core/json/reader.h"
 
 #include "core/json/fault.h"
+#include "core/json/wide_numbers.h"
 
 #include <algorithm>
 #include <new>
@@ -269,7 +270,16 @@ Node::Members Node::members() const noexcept
 Result<Node> Parser::parse(const char* text, size_t length)
 {
     simdjson::dom::element root;
+    generation_++;
     auto code = parse(text, length, kMaxDepth, root);
+    if (code == simdjson::NUMBER_ERROR) {
+        // Valid JSON all the same: the tree gets the nearest double.
+        copy_.reserve(length + kPadding);
+        copy_.assign(text, length);
+        if (narrow_numbers(copy_)) {
+            code = parse(copy_.data(), length, kMaxDepth, root);
+        }
+    }
     // simdjson counts a container with content one deeper than an empty one.
     if (code == simdjson::DEPTH_ERROR
         && !nests_deeper({text, length}, kMaxDepth)) {

@@ -25,7 +25,9 @@ inline constexpr size_t kMaxDepth = 128;
 class Node {
 public:
     Node() = default;
-    explicit Node(simdjson::dom::element e) noexcept : element_(e), has_(true) {}
+    explicit Node(simdjson::dom::element e) noexcept : element_(e), has_(true)
+    {
+    }
 
     [[nodiscard]] bool exists() const noexcept { return has_; }
     [[nodiscard]] bool is_null() const noexcept;
@@ -77,7 +79,11 @@ public:
         Iterator() = default;
         explicit Iterator(simdjson::dom::array::iterator it) : it_(it) {}
         Node operator*() const noexcept { return Node(*it_); }
-        Iterator& operator++() noexcept { ++it_; return *this; }
+        Iterator& operator++() noexcept
+        {
+            ++it_;
+            return *this;
+        }
         bool operator!=(const Iterator& o) const noexcept
         {
             return it_ != o.it_;
@@ -104,7 +110,11 @@ public:
         {
             return {it_.key(), Node(it_.value())};
         }
-        Iterator& operator++() noexcept { ++it_; return *this; }
+        Iterator& operator++() noexcept
+        {
+            ++it_;
+            return *this;
+        }
         bool operator!=(const Iterator& o) const noexcept
         {
             return it_ != o.it_;
@@ -131,7 +141,12 @@ public:
     // The same for a text without padding: copies it first.
     Result<Node> parse(std::string_view text);
 
+    // Changes with every parse(): tells an owner of Nodes whether they are
+    // still its own when the parser is shared.
+    [[nodiscard]] uint64_t generation() const noexcept { return generation_; }
+
 private:
+    uint64_t generation_ = 0;
     simdjson::error_code parse(const char* text, size_t length, size_t depth,
         simdjson::dom::element& root);
 

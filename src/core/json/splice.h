@@ -37,9 +37,9 @@ public:
 
 private:
     struct Slot {
-        std::string_view key;    // undecoded, without quotes
+        std::string_view key; // undecoded, without quotes
         size_t key_begin = 0, value_begin = 0, value_end = 0; // key: its quote
-        std::string new_key;     // quoted, when renamed or added
+        std::string new_key; // quoted, when renamed or added
         std::string new_value;
         bool replaced = false, removed = false, added = false;
     };

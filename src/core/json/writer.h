@@ -31,7 +31,7 @@ public:
     Writer& number(double number); // shortest form that reads back equal
     Writer& boolean(bool value);
     Writer& null();
-    Writer& value(Node node);        // compact copy of a parsed value
+    Writer& value(Node node);           // compact copy of a parsed value
     Writer& raw(std::string_view json); // trusted JSON text
 
     // key + value in one call
@@ -43,9 +43,18 @@ public:
     {
         return key(name).string(text);
     }
-    Writer& field(std::string_view name, int64_t n) { return key(name).integer(n); }
-    Writer& field(std::string_view name, double n) { return key(name).number(n); }
-    Writer& field(std::string_view name, bool b) { return key(name).boolean(b); }
+    Writer& field(std::string_view name, int64_t n)
+    {
+        return key(name).integer(n);
+    }
+    Writer& field(std::string_view name, double n)
+    {
+        return key(name).number(n);
+    }
+    Writer& field(std::string_view name, bool b)
+    {
+        return key(name).boolean(b);
+    }
     Writer& field(std::string_view name, Node n) { return key(name).value(n); }
 
 private:

@@ -21,7 +21,7 @@ enum class UsageSource : uint8_t { none, provider, estimated };
 struct TryRecord {
     uint16_t provider = 0; // index into Gateway::providers
     uint32_t key = 0;
-    int status = 0;        // of the provider, 0: none came
+    int status = 0; // of the provider, 0: none came
     ErrorCode code = ErrorCode::none;
     Micros begin = 0, end = 0;
     std::string model; // sent upstream
@@ -41,10 +41,10 @@ struct Books {
     UsageSource usage_source = UsageSource::none;
     chat::Finish finish = chat::Finish::none;
     ErrorCode error = ErrorCode::none;
-    int status = 0;            // sent to the client
-    Micros begin = 0;          // request seen by the content handler
-    Micros first_token = 0;    // 0: none
-    Micros end = 0;            // books closed
+    int status = 0;         // sent to the client
+    Micros begin = 0;       // request seen by the content handler
+    Micros first_token = 0; // 0: none
+    Micros end = 0;         // books closed
     bool closed = false;
 };
 

@@ -112,8 +112,8 @@ int index_of(const List& list, const void* item) noexcept
 } // namespace
 
 Exchange::Exchange(const config::Gateway& gateway, const config::Site& site,
-    const ClientHead& head, Micros now)
-    : gateway_(gateway), site_(site), head_(head)
+    const ClientHead& head, Micros now, json::Parser* parser)
+    : gateway_(gateway), site_(site), head_(head), shared_(parser)
 {
     books_.api = dialect::recognise(head_.path);
     books_.begin = now;
@@ -155,14 +155,35 @@ Result<void> Exchange::receive(const char* body, size_t length)
     return choose_route(books_.request_model);
 }
 
+Result<json::Node> Exchange::document(bool keep)
+{
+    // What a shared parser once needed it keeps: big bodies get their own.
+    constexpr size_t kShared = 256 * 1024;
+    const bool apart = keep || shared_ == nullptr || body_length_ > kShared;
+    if (own_
+        || (!apart && generation_ != 0 && generation_ == shared_->generation()))
+    {
+        return document_;
+    }
+    if (apart) {
+        own_ = std::make_unique<json::Parser>();
+    }
+    auto parsed = (apart ? own_.get() : shared_)->parse(body_, body_length_);
+    if (!parsed) {
+        own_.reset();
+        return parsed;
+    }
+    generation_ = apart ? 0 : shared_->generation();
+    document_ = *parsed;
+    return document_;
+}
+
 Result<void> Exchange::read_json()
 {
-    parser_ = std::make_unique<json::Parser>();
-    auto document = parser_->parse(body_, body_length_);
-    if (!document) {
-        return std::move(document).error();
+    auto parsed = document(false);
+    if (!parsed) {
+        return std::move(parsed).error();
     }
-    document_ = *document;
     if (!document_.is_object()) {
         return make_error(ErrorCode::invalid_request,
             "the request body must be a JSON object");
@@ -299,7 +320,8 @@ void Exchange::release_body() noexcept
     request_.reset();
     document_ = {};
     envelope_.model = {};
-    parser_.reset();
+    own_.reset();
+    generation_ = 0;
     body_ = nullptr;
     body_length_ = 0;
 }

@@ -55,8 +55,9 @@ struct Try {
 // each try sends, and the books.  No I/O: time and randomness are arguments.
 class Exchange {
 public:
+    // parser: scratch of the worker that several requests share, or nullptr.
     Exchange(const config::Gateway& gateway, const config::Site& site,
-        const ClientHead& head, Micros now);
+        const ClientHead& head, Micros now, json::Parser* parser = nullptr);
     ~Exchange();
 
     // How the body must be handled, known from the head alone.
@@ -97,6 +98,9 @@ private:
     [[nodiscard]] bool is_chat() const noexcept;
     // May the request name a model, and is it rewritten?
     [[nodiscard]] bool has_model() const noexcept;
+    // The parsed body; parsed again when another request has used the shared
+    // parser since.  keep: Nodes of it will outlive this event.
+    [[nodiscard]] Result<json::Node> document(bool keep);
     [[nodiscard]] Result<void> read_json();
     [[nodiscard]] Result<void> read_form();
     [[nodiscard]] Result<void> choose_route(std::string_view model);
@@ -123,8 +127,10 @@ private:
     std::string_view path_; // canonical
     const char* body_ = nullptr;
     size_t body_length_ = 0;
-    std::unique_ptr<json::Parser> parser_;
+    json::Parser* shared_;
+    std::unique_ptr<json::Parser> own_;
     json::Node document_;
+    uint64_t generation_ = 0; // of the shared parser, when it was ours
     dialect::Envelope envelope_;
     std::string boundary_;                 // of a multipart body
     wire::FormField form_;                 // where its model stands

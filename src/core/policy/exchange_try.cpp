@@ -167,6 +167,7 @@ ResponseContext Exchange::response_context(
     response.fallback_id = answer_id(books_.api, context.random);
     response.now_seconds = context.now_seconds;
     response.random = context.random;
+    response.parser = shared_;
     return response;
 }
 
@@ -174,7 +175,11 @@ Result<void> Exchange::encode_chat(
     const provider::EncodeContext& context, Try& attempt)
 {
     if (!request_) {
-        auto request = dialect::read_chat(document_);
+        auto body = document(true);
+        if (!body) {
+            return std::move(body).error();
+        }
+        auto request = dialect::read_chat(*body);
         if (!request) {
             return std::move(request).error();
         }
@@ -220,7 +225,7 @@ Result<void> Exchange::relay_json(
     if (!splice) {
         return std::move(splice).error();
     }
-    if (!context.model.empty() && context.model != envelope_.model) {
+    if (!context.model.empty() && context.model != books_.request_model) {
         splice->set("model", quoted(context.model));
     }
     const provider::Type& type = *context.options.type;
@@ -231,7 +236,11 @@ Result<void> Exchange::relay_json(
         ask_for_usage(*splice);
     }
     if (is_adjusted(books_.api) && type.adjust != nullptr) {
-        if (auto done = type.adjust(*splice, document_, context); !done) {
+        auto body = document(false);
+        if (!body) {
+            return std::move(body).error();
+        }
+        if (auto done = type.adjust(*splice, *body, context); !done) {
             return done;
         }
     }

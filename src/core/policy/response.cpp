@@ -94,6 +94,19 @@ Response::Response(ResponseContext context) : context_(std::move(context))
 
 Response::~Response() = default;
 
+// A parser keeps what its largest document needed: a big one is parsed apart.
+json::Parser& Response::parser()
+{
+    constexpr size_t kShared = 256 * 1024;
+    if (context_.parser != nullptr && gathered_.size() <= kShared) {
+        return *context_.parser;
+    }
+    if (!own_parser_) {
+        own_parser_ = std::make_unique<json::Parser>();
+    }
+    return *own_parser_;
+}
+
 void Response::fail(Error error)
 {
     if (state_ != State::more) {

@@ -31,6 +31,8 @@ struct ResponseContext {
     std::string fallback_id; // "chatcmpl-..."
     int64_t now_seconds = 0;
     uint64_t random = 0;
+    // Scratch of the worker, used within one call at a time; nullptr: own.
+    json::Parser* parser = nullptr;
 };
 
 // Turns one provider response (any pieces of bytes, no transfer coding) into
@@ -128,7 +130,10 @@ private:
     State finish_converted(Result<void> result, std::string& out);
     State finish_error();
 
+    [[nodiscard]] json::Parser& parser();
+
     ResponseContext context_;
+    std::unique_ptr<json::Parser> own_parser_;
     Mode mode_ = Mode::plain;
     State state_ = State::more;
     bool encoded_ = false; // it has a content coding we did not ask for

@@ -12,10 +12,9 @@ Response::State Response::finish_plain(std::string& out)
         fail(truncated_answer());
         return state_;
     }
-    json::Parser parser;
     const size_t length = gathered_.size();
     gathered_.resize(length + json::kPadding, ' ');
-    auto parsed = parser.parse(gathered_.data(), length);
+    auto parsed = parser().parse(gathered_.data(), length);
     gathered_.resize(length);
     if (!parsed) {
         fail(make_error(ErrorCode::upstream_invalid,
@@ -56,12 +55,11 @@ Response::State Response::finish_relayed_plain(json::Node body)
 
 Response::State Response::finish_error()
 {
-    json::Parser parser;
     json::Node body;
     if (encoded_) {
         gathered_.clear();
     }
-    auto parsed = parser.parse(std::string_view(gathered_));
+    auto parsed = parser().parse(std::string_view(gathered_));
     if (parsed) {
         body = *parsed;
     }

@@ -122,14 +122,14 @@ void Response::watch_event(const wire::SseEvent& event, json::Parser& parser,
 Response::State Response::sse(
     std::string_view bytes, std::string& out, Micros now, bool at_end)
 {
-    json::Parser parser;
+    json::Parser& scratch = parser();
     const auto on_event = [&](const wire::SseEvent& event) {
         if (mode_ == Mode::sse_relay) {
-            relay_event(event, parser, out, now);
+            relay_event(event, scratch, out, now);
         } else if (mode_ == Mode::sse_watch) {
-            watch_event(event, parser, out, now);
+            watch_event(event, scratch, out, now);
         } else {
-            convert_event(event, parser, out, now);
+            convert_event(event, scratch, out, now);
         }
         return state_ == State::more;
     };

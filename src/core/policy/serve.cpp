@@ -208,7 +208,10 @@ void Journey::break_off(const async::TryEnd& end)
 {
     const Response& response = *attempt_->response;
     Books& books = exchange_.books();
-    books.status = response.client_status();
+    // What the client saw; the failed codec would tell another one.
+    if (books.status == 0) {
+        books.status = response.status();
+    }
     books.error = end.code;
     over_ = true;
     outcome_.streamed = true;

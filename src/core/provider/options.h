@@ -15,9 +15,9 @@ struct Type; // registry.h
 // Where a provider lives.
 struct Endpoint {
     bool tls = true;
-    std::string host;    // name or address, without brackets
+    std::string host; // name or address, without brackets
     uint16_t port = 443;
-    std::string path;    // prefix, no trailing slash; "" for none
+    std::string path; // prefix, no trailing slash; "" for none
     // Value of the Host header (port only when not the scheme's default).
     [[nodiscard]] std::string authority() const;
 };
@@ -31,11 +31,11 @@ struct Timeouts { // milliseconds, 0 = off
 
 // mock: what the built-in provider answers.
 struct MockOptions {
-    std::string reply;           // canned text; empty: echo the last user text
-    uint64_t tokens = 0;         // n > 0: n words of filler instead
-    uint64_t rate = 0;           // events per second; 0: all at once
-    uint64_t delay_ms = 0;       // before the first byte
-    uint16_t status = 200;       // anything else answers an error
+    std::string reply;     // canned text; empty: echo the last user text
+    uint64_t tokens = 0;   // n > 0: n words of filler instead
+    uint64_t rate = 0;     // events per second; 0: all at once
+    uint64_t delay_ms = 0; // before the first byte
+    uint16_t status = 200; // anything else answers an error
     std::optional<uint64_t> cut_after; // close after n events, no terminator
 };
 
@@ -45,23 +45,23 @@ struct Options {
     std::string name;
     const Type* type = nullptr;
     std::vector<Secret> api_tokens;
-    bool anonymous = false;      // api_token none: calls carry no credential
+    bool anonymous = false; // api_token none: calls carry no credential
     std::optional<Endpoint> base_url;
-    std::string location;        // internal location that is the provider
+    std::string location; // internal location that is the provider
     Timeouts timeouts;
     bool ssl_verify = true;
-    std::string ssl_name;        // "" = host
+    std::string ssl_name;                // "" = host
     std::string ssl_trusted_certificate; // "" = system store
-    uint32_t keepalive = 64;     // idle connections kept per worker
-    std::vector<std::string> models; // names known to exist here (labels)
+    uint32_t keepalive = 64;             // idle connections kept per worker
+    std::vector<std::string> models;     // names known to exist here (labels)
 
-    bool stream_options = true;  // may send stream_options.include_usage
+    bool stream_options = true; // may send stream_options.include_usage
     std::vector<std::pair<std::string, std::string>> headers; // set_header
 
     std::string azure_service_url;
-    std::string claude_version;  // anthropic-version
+    std::string claude_version; // anthropic-version
     bool claude_code_mode = false;
-    std::string api_version;     // gemini path version
+    std::string api_version; // gemini path version
     std::vector<std::pair<std::string, std::string>> gemini_safety_setting;
     std::optional<int64_t> gemini_thinking_budget;
     bool qwen_enable_compatible = true;

@@ -20,9 +20,9 @@ namespace ai_proxy::provider {
 // client's body or into owned.
 struct Outbound {
     std::string method = "POST";
-    std::string path;                // with prefix and query, begins with '/'
+    std::string path; // with prefix and query, begins with '/'
     std::vector<std::pair<std::string, std::string>> headers; // no Host, no
-                                     // Content-Length; credentials included
+        // Content-Length; credentials included
     std::vector<std::string_view> body;
     std::vector<std::unique_ptr<std::string>> owned;
 
@@ -34,9 +34,9 @@ struct Outbound {
 // What a codec may know of the call besides the request.
 struct EncodeContext {
     const Options& options;
-    std::string_view model;   // the name to send
+    std::string_view model; // the name to send
     int64_t now_seconds = 0;
-    uint64_t random = 0;      // for ids
+    uint64_t random = 0; // for ids
 };
 
 // Decodes the answer of one try into canonical events.  All state of a
@@ -46,10 +46,11 @@ class Decoder {
 public:
     virtual ~Decoder() = default;
     // A whole plain body; ends with an end event.
-    [[nodiscard]] virtual Result<void> body(json::Node body, chat::Sink& sink) = 0;
+    [[nodiscard]] virtual Result<void> body(
+        json::Node body, chat::Sink& sink) = 0;
     // One stream event that has data; the parser is scratch.
-    [[nodiscard]] virtual Result<void> event(
-        const wire::SseEvent& event, json::Parser& parser, chat::Sink& sink) = 0;
+    [[nodiscard]] virtual Result<void> event(const wire::SseEvent& event,
+        json::Parser& parser, chat::Sink& sink) = 0;
     // The stream ended cleanly.  Emits end if the answer is whole and it was
     // not emitted before; Error upstream_truncated when it is not whole.
     [[nodiscard]] virtual Result<void> finish(chat::Sink& sink) = 0;

@@ -29,10 +29,10 @@ struct ApiPath {
 };
 
 struct Type {
-    std::string_view name;          // value of the directive "type"
-    std::string_view title;         // for the documentation
-    const Protocol* protocol;       // how it speaks chat
-    std::string_view host;          // default host; "" = must be configured
+    std::string_view name;    // value of the directive "type"
+    std::string_view title;   // for the documentation
+    const Protocol* protocol; // how it speaks chat
+    std::string_view host;    // default host; "" = must be configured
     bool tls;
     Credential credential;
     std::span<const ApiPath> paths; // APIs it has; others are unsupported,
@@ -43,8 +43,8 @@ struct Type {
     bool mock;                      // answers without network
     // Rewrites of an OpenAI chat body (zhipuai's thinking, openrouter's
     // reasoning.max_tokens, mistral's random_seed, ...); nullptr = none.
-    Result<void> (*adjust)(json::Splice& body, json::Node parsed,
-        const EncodeContext& context);
+    Result<void> (*adjust)(
+        json::Splice& body, json::Node parsed, const EncodeContext& context);
 };
 
 [[nodiscard]] std::span<const Type> types() noexcept;

@@ -32,7 +32,7 @@ private:
 struct Target {
     uint16_t provider = 0; // index into Gateway::providers
     uint32_t weight = 1;
-    std::string model;     // fixed name, "" = the provider's own map
+    std::string model;      // fixed name, "" = the provider's own map
     On on = On::standard(); // fallbacks: what leads here
 };
 
@@ -46,7 +46,7 @@ struct Route {
     std::vector<Target> targets;
     std::vector<Target> fallbacks;
     Balance balance = Balance::weighted;
-    uint32_t retries = 0;        // further tries on the same provider
+    uint32_t retries = 0; // further tries on the same provider
     uint64_t backoff_min_ms = 200, backoff_max_ms = 5000;
 
     [[nodiscard]] bool matches(std::string_view model) const noexcept;

@@ -19,8 +19,17 @@ public:
 
 private:
     enum class Step : uint8_t {
-        size, extension, size_lf, data, data_cr, data_lf,
-        trailer_start, trailer, trailer_lf, last_lf, done
+        size,
+        extension,
+        size_lf,
+        data,
+        data_cr,
+        data_lf,
+        trailer_start,
+        trailer,
+        trailer_lf,
+        last_lf,
+        done
     };
     bool line_byte(char c) noexcept;
     bool size_byte(char c) noexcept;
@@ -28,7 +37,7 @@ private:
 
     Step step_ = Step::size;
     uint64_t left_ = 0;
-    uint32_t line_ = 0;   // bytes of the current size/extension/trailer line
+    uint32_t line_ = 0; // bytes of the current size/extension/trailer line
     bool digits_ = false;
 };
 

@@ -34,18 +34,20 @@ public:
 
     // Calls on_event(const SseEvent&) for each event completed by bytes, in
     // order; on_event returns false to stop (the rest of bytes is dropped).
-    template <class F> Result<void> feed(std::string_view bytes, F&& on_event);
+    template <class F>
+    Result<void> feed(std::string_view bytes, F&& on_event);
     // End of input: delivers a last event that lacks its blank line.
-    template <class F> Result<void> finish(F&& on_event);
+    template <class F>
+    Result<void> finish(F&& on_event);
 
     [[nodiscard]] size_t buffered() const noexcept { return carry_.size(); }
 
 private:
     // What stands before the next byte.
     enum class Prior : uint8_t {
-        start,    // nothing of this event
-        inside,   // part of a line
-        lf,       // the end of a line ...
+        start,  // nothing of this event
+        inside, // part of a line
+        lf,     // the end of a line ...
         crlf,
         cr,       // ... whose LF may follow
         blank_cr, // a CR on a blank line whose LF must be waited for
