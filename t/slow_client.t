@@ -66,7 +66,7 @@ for my $name (qw(flood secure)) {
     my $begin = Client::now();
     is(Client::text($gw->client->post('/plain/v1/chat/completions',
         chat_body())), 'hi', 'others are served meanwhile');
-    cmp_ok(Client::now() - $begin, '<', 0.5, 'at once');
+    cmp_ok(Client::now() - $begin, '<', 2, 'at once');
     my $grown = $gw->worker_memory - $before;
     cmp_ok($grown, '<', $ENV{AI_PROXY_ASAN} ? 20_000 : 1500,
         "memory stays bounded ($grown KB)");

@@ -18,7 +18,7 @@ sub now { return Time::HiRes::clock_gettime(Time::HiRes::CLOCK_MONOTONIC()) }
 # port; timeout: seconds for a whole answer; receive_buffer: bytes.
 sub new {
     my ($class, %args) = @_;
-    return bless { timeout => 20, host => '127.0.0.1', %args }, $class;
+    return bless { timeout => 60, host => '127.0.0.1', %args }, $class;
 }
 
 sub connect {

@@ -77,6 +77,10 @@ sub configure {
     # sanitizer's report needs the master's rights.
     $main .= 'user ' . ($ENV{AI_PROXY_ASAN} ? 'root' : 'nobody nogroup')
         . ";\n" if $> == 0;
+    # A binary upgrade starts the next master with what nginx was told to keep.
+    $main .= join '', map { "env ${_}_OPTIONS;\n" } qw(ASAN UBSAN LSAN)
+        if $ENV{AI_PROXY_ASAN};
+    $main .= "env LD_PRELOAD;\n" if $ENV{AI_PROXY_ASAN};
     $main .= 'worker_processes ' . ($args{workers} // 1) . ";\n";
     $main .= $args{main} // '';
     my $level = $args{log_level} // 'info';
@@ -170,7 +174,7 @@ sub start {
                 die "nginx did not start\n";
             }
         }
-        last if -s "$self->{dir}/nginx.pid" && IO::Socket::INET->new(
+        last if $self->master && $self->workers && IO::Socket::INET->new(
             PeerAddr => '127.0.0.1', PeerPort => $self->{port});
         select undef, undef, undef, 0.02;
     }
@@ -213,8 +217,9 @@ sub master { my ($self) = @_; return int(slurp("$self->{dir}/nginx.pid") || 0) }
 sub workers {
     my ($self, $master) = @_;
     $master //= $self->master;
-    return sort { $a <=> $b } split ' ',
+    my @found = sort { $a <=> $b } split ' ',
         slurp("/proc/$master/task/$master/children");
+    return @found;
 }
 
 # Resident memory of the first worker in KB.
@@ -261,7 +266,7 @@ sub log_lines {
     $self->until(sub {
         @lines = split /\n/, slurp("$self->{dir}/logs/$name");
         @lines >= ($count // 1);
-    }, $seconds // 5);
+    }, $seconds // 15);
     return @lines;
 }
 

@@ -135,7 +135,7 @@ sub header {
 # Waits until the last request of the behaviour came to the outcome.
 sub wait_outcome {
     my ($self, $name, $outcome, $seconds) = @_;
-    my $until = Client::now() + ($seconds // 5);
+    my $until = Client::now() + ($seconds // 15);
     my $last;
     do {
         $last = $self->last_request($name);

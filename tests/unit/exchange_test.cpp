@@ -437,6 +437,45 @@ TEST_F(ExchangeTest, ApiThatAProviderDoesNotHave)
     EXPECT_NE(made.error().message.find("claude"), std::string::npos);
 }
 
+// Requests of one worker share a parser; each sees its own body only.
+TEST_F(ExchangeTest, SharedParserIsUsedByAnotherRequestMeanwhile)
+{
+    world.provider("relayed", "deepseek");
+    world.provider("converted", "claude");
+    world.route("main", {0, 1});
+    json::Parser shared;
+    const auto body_of = [](std::string_view text) {
+        return R"({"model":"m","messages":[{"role":"developer","content":")"
+            + std::string(text) + R"("},{"role":"user","content":"u"}]})";
+    };
+    ClientRequest requests[2];
+    std::vector<std::unique_ptr<Exchange>> exchanges;
+    for (ClientRequest& one : requests) {
+        one.body = body_of(exchanges.empty() ? "first" : "second");
+        exchanges.push_back(std::make_unique<Exchange>(
+            world.gateway, world.site(), one.head(), 1, &shared));
+        ASSERT_TRUE(exchanges.back()->receive(one.padded(), one.body.size()));
+    }
+    std::unique_ptr<Try> kept[2][2];
+    for (size_t target = 0; target < 2; ++target) {
+        for (size_t i = 0; i < 2; ++i) {
+            const auto& targets = exchanges[i]->route().targets;
+            auto made = exchanges[i]->make_try(targets[target], 0, 1, 2);
+            ASSERT_TRUE(made) << made.error().message;
+            kept[i][target] = std::move(*made);
+        }
+    }
+    for (size_t i = 0; i < 2; ++i) {
+        const std::string relayed = body_text(kept[i][0]->outbound);
+        std::string expected = body_of(i == 0 ? "first" : "second");
+        expected.replace(expected.find("developer"), 9, "system");
+        EXPECT_EQ(relayed, expected);
+        const std::string converted = body_text(kept[i][1]->outbound);
+        EXPECT_EQ(converted.find("first") != std::string::npos, i == 0);
+        EXPECT_EQ(converted.find("second") != std::string::npos, i == 1);
+    }
+}
+
 // ---- other bodies
 
 TEST_F(ExchangeTest, FormModelIsRewritten)

@@ -20,6 +20,8 @@ import re
 import sys
 import tempfile
 
+sys.dont_write_bytecode = True
+
 import back
 import client
 import outbound

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Load on the gateway, as ratios to stock proxy_pass in the same run.
 
-usage: http.py [--quick] [--json FILE] [--only NAME,...]
+usage: http_load.py [--quick] [--json FILE] [--only NAME,...]
 
   AI_PROXY_MODULE  the module (a release build)
   NGINX            the binary (default /usr/sbin/nginx)
@@ -341,9 +341,7 @@ class Bench:
     def row(self, name, value, unit, target, met, note):
         self.rows.append({"bar": name, "value": value, "unit": unit,
                           "target": target, "met": met, "note": note})
-        print(f"{'met ' if met else 'MISS' if met is not None else '    '} "
-              f"{name:46} {value:>10} {unit:6} {target:>10}   {note}",
-              flush=True)
+        show(self.rows[-1])
 
     def ratio(self, name, rounds, path, base, least, key="rate", scale=1,
               note=""):
@@ -513,6 +511,12 @@ class Bench:
 CHAT = "/v1/chat/completions"
 BARS = ("plain", "paced_streams", "streams", "latency", "first_token", "idle_memory",
         "many_streams")
+
+
+def show(row):
+    met = {True: "met ", False: "MISS", None: "    "}[row["met"]]
+    print(f"{met} {row['bar']:46} {row['value']:>10} {row['unit']:5} "
+          f"{row['target']:>8}  {row['note']}", flush=True)
 
 
 def micros(text):
