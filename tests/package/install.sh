@@ -11,7 +11,7 @@ module=/usr/lib/nginx/modules/ngx_http_ai_proxy_module.so
 passed=0
 failed=0
 
-deb=$(find "$1" -maxdepth 1 -name "${package}_*.deb" | head -n 1)
+deb=$(find "$(cd "$1" && pwd)" -maxdepth 1 -name "${package}_*.deb" | head -n 1)
 work=$(mktemp -d)
 installed=
 
@@ -42,8 +42,9 @@ test_that()
         passed=$((passed + 1))
     else
         echo "not ok - $title"
-        sed 's/^/    /' "$work/out"
+        sed 's/^/    /' "$work/out" | tail -n 40
         failed=$((failed + 1))
+        return 1
     fi
 }
 
@@ -180,6 +181,12 @@ log_is_quiet()
     ! grep -e '\[alert\]' -e '\[emerg\]' -e '\[crit\]' "$work/error.log"
 }
 
+give_up()
+{
+    echo "$passed passed, $failed failed"
+    exit 1
+}
+
 if [ -z "$deb" ]; then
     echo "no $package in $1"
     echo "0 passed, 1 failed"
@@ -199,7 +206,7 @@ test_that "the package ships the module, its load line and docs" ships_only
 
 installed=yes
 test_that "installs" as_root env DEBIAN_FRONTEND=noninteractive \
-    apt-get -qq -y -o Dpkg::Use-Pty=0 install "$deb"
+    apt-get -qq -y -o Dpkg::Use-Pty=0 install "$deb" || give_up
 test_that "is enabled by the installation" test -L "$link"
 test_that "the module is hardened" is_hardened
 test_that "the module exports what nginx looks up" exports_little
@@ -207,7 +214,7 @@ test_that "the module exports what nginx looks up" exports_little
 write_conf
 test_that "nginx accepts a configuration that uses it" \
     nginx -t -c "$work/nginx.conf"
-test_that "nginx starts" nginx -c "$work/nginx.conf"
+test_that "nginx starts" nginx -c "$work/nginx.conf" || give_up
 test_that "answers a chat" chats
 test_that "answers a streamed chat" streams
 test_that "reloads" reloads
