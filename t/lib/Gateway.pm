@@ -150,6 +150,8 @@ sub spawn {
 sub check {
     my ($self) = @_;
     unlink "$self->{dir}/logs/stderr";
+    # A check ends without giving back what it read.
+    local $ENV{AI_PROXY_ASAN_OPTIONS} = 'detect_leaks=0:';
     my $pid = $self->spawn('-t');
     waitpid $pid, 0;
     my $status = $?;
