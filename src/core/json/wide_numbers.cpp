@@ -80,7 +80,9 @@ void write_nearest(char* place, std::string_view token) noexcept
         const auto written =
             std::to_chars(shortened, shortened + sizeof(shortened), number,
                 std::chars_format::scientific, precision);
-        const auto size = static_cast<size_t>(written.ptr - shortened);
+        // 1e+308 is longer than 1e308.
+        const auto size = static_cast<size_t>(
+            std::remove(shortened, written.ptr, '+') - shortened);
         if (size <= token.size()) {
             std::fill_n(
                 std::copy_n(shortened, size, place), token.size() - size, ' ');
