@@ -82,6 +82,7 @@ sub configure {
         if $ENV{AI_PROXY_ASAN};
     $main .= "env LD_PRELOAD;\n" if $ENV{AI_PROXY_ASAN};
     $main .= 'worker_processes ' . ($args{workers} // 1) . ";\n";
+    $main .= "worker_shutdown_timeout 40s;\n" if $ENV{AI_PROXY_ASAN};
     $main .= $args{main} // '';
     my $level = $args{log_level} // 'info';
     my $http = $args{http} // '';
@@ -296,7 +297,9 @@ sub stop {
     my ($self, %how) = @_;
     return if $self->{stopped}++;
     for my $pid (grep { $_ } delete @$self{qw(pid upgraded)}) {
-        kill $how{signal} // 'TERM', $pid;
+        # On TERM the master kills workers after a second, in the middle of a
+        # sanitizer's last report.
+        kill $how{signal} // ($ENV{AI_PROXY_ASAN} ? 'QUIT' : 'TERM'), $pid;
         my $until = Client::now() + ($ENV{AI_PROXY_ASAN} ? 60 : 15);
         my $gone = 0;
         while (Client::now() < $until) {
