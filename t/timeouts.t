@@ -45,7 +45,7 @@ my $http = zone()
     . provider(slow => openai => $up->url('slow'),
         'timeout total=700ms idle=5s;')
     . provider(steady => openai => $up->url('steady'),
-        'timeout first_byte=400ms idle=400ms total=20s;')
+        'timeout first_byte=2s idle=900ms total=20s;')
     . "log_format e '\$ai_proxy_provider \$status \$ai_proxy_error';\n";
 my @names = $http =~ /ai_proxy_provider (\w+) \{/g;
 my $gw = Gateway->start(http => $http, access_log => '',
