@@ -100,7 +100,7 @@ $reply = $gw->client->post('/routes/v1/chat/completions',
 ok($reply->{status} == 400 || $reply->{status} == 404,
     'no model and no route for none');
 
-my @lines = $gw->log_lines('access.log', 18);
+my @lines = $gw->log_lines('access.log', 17);
 is((grep { /^your-x / } @lines)[0], 'your-x long a a',
     'the log has the name asked for and the name sent');
 is((grep { /^alias / } @lines)[0], 'alias claude-new r2 b',

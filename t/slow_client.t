@@ -33,6 +33,8 @@ my $up = Upstream->start(
 $up->behave(claude => { events => [map { "raw:$_" } @claude[0, 1],
     ($claude_word) x 5000, @claude[3 .. 5]] });
 my $ca = $up->ca;
+# What AddressSanitizer keeps of freed memory is not the worker's.
+local $ENV{AI_PROXY_ASAN_OPTIONS} = 'quarantine_size_mb=1:';
 my $gw = Gateway->start(
     http => zone()
         . provider(flood => openai => $up->url('flood'))

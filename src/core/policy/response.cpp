@@ -98,7 +98,8 @@ Response::~Response() = default;
 json::Parser& Response::parser()
 {
     constexpr size_t kShared = 256 * 1024;
-    if (context_.parser != nullptr && gathered_.size() <= kShared) {
+    const size_t pending = gathered_.size() + framer_.buffered();
+    if (context_.parser != nullptr && pending <= kShared) {
         return *context_.parser;
     }
     if (!own_parser_) {
