@@ -172,8 +172,8 @@ part_style()
     need $style_packages
     check "formatted by clang-format" \
         clang-format-14 --dry-run -Werror $(cxx_files)
-    check "scripts pass shellcheck" shellcheck -x run .ci/run tools/*.sh \
-        debian/tests/chat tests/package/*.sh
+    check "scripts pass shellcheck" shellcheck -x run .ci/run tests/parts.sh \
+        conf-examples/quickstart/demo.sh debian/tests/chat tests/package/*.sh
     check "source text: ASCII, line counts, no machine paths" \
         python3 tests/style/source_text.py
     check "layers: includes point down" python3 tests/style/layers.py
