@@ -50,6 +50,13 @@ bool matters(std::string_view data)
     {
         return true;
     }
+    // What has no choices may be an error in a vendor's own shape.
+    const size_t choices = find(data, R"("choices")");
+    if (choices == std::string_view::npos
+        || !value_at(data, choices + 9).starts_with('['))
+    {
+        return true;
+    }
     const size_t content = find(data, R"("content")");
     return content != std::string_view::npos
         && value_at(data, content + 9).starts_with('[');

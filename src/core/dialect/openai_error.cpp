@@ -2,6 +2,7 @@
 
 #include "core/base/text.h"
 #include "core/dialect/chat_relay.h"
+#include "core/dialect/error_codes.h"
 #include "core/json/writer.h"
 
 #include <initializer_list>
@@ -134,12 +135,74 @@ uint16_t own_status(json::Node error, json::Node body)
     return 0;
 }
 
+// A code at the top level that means failure: not 0, not "ok".
+bool is_failure(json::Node code)
+{
+    if (const auto number = code.integer()) {
+        return *number != 0 && *number != 200;
+    }
+    const std::string_view text = code.string_or();
+    return !text.empty() && text != "0" && text != "200" && text != "OK"
+        && !iequals(text, "success");
+}
+
+// {"code","message"} or {"code","msg"} where an answer should be.
+bool is_bare_code(json::Node body)
+{
+    for (const std::string_view answer : {"choices", "output", "data", "result",
+             "results", "object", "embeddings", "id"})
+    {
+        if (body[answer].has_value()) {
+            return false;
+        }
+    }
+    return is_failure(body["code"])
+        && !(body["message"].string_or().empty()
+            && body["msg"].string_or().empty());
+}
+
+// Whose codes an error under 200 has.
+CodeFamily family_of(json::Node body)
+{
+    if (body["base_resp"].is_object()) {
+        return CodeFamily::minimax;
+    }
+    if (body["error_code"].exists()) {
+        return CodeFamily::baidu;
+    }
+    if (body["Response"].is_object() || body["ErrorMsg"].is_object()) {
+        return CodeFamily::tencent;
+    }
+    if (body["sid"].exists() || body["header"]["sid"].exists()) {
+        return CodeFamily::spark;
+    }
+    if (body["msg"].exists()) {
+        return CodeFamily::coze;
+    }
+    return body["request_id"].exists() && !body["error"].exists()
+        ? CodeFamily::dashscope
+        : CodeFamily::words;
+}
+
+uint16_t status_in_table(json::Node body, const Error& error)
+{
+    const CodeFamily family = family_of(body);
+    for (const std::string_view word :
+        {std::string_view(error.provider_code), std::string_view(error.type)})
+    {
+        if (const uint16_t status = status_of_code(family, word)) {
+            return status;
+        }
+    }
+    return 0;
+}
+
 // The error object, wherever it is.
 json::Node find_error(json::Node body)
 {
     for (const json::Node place :
         {body["error"], body["x_groq"]["error"], body["response"]["error"],
-            body["Response"]["Error"], body["errors"].at(0)})
+            body["Response"]["Error"], body["ErrorMsg"], body["errors"].at(0)})
     {
         if (truthy(place)) {
             return place;
@@ -188,8 +251,8 @@ std::string from_text(int status, std::string_view text)
 
 void read_object(Error& out, json::Node error)
 {
-    out.message =
-        first_text(error, {"message", "detail", "msg", "Message", "error"});
+    out.message = first_text(
+        error, {"message", "detail", "msg", "Message", "Msg", "error"});
     out.type = first_scalar(error, {"type", "error_type"});
     out.param = scalar(error["param"]);
     out.provider_code = first_scalar(error, {"code", "Code"});
@@ -204,7 +267,7 @@ void read_top(Error& out, json::Node body)
     const json::Node base = body["base_resp"];
     if (out.message.empty()) {
         out.message = first_text(
-            body, {"message", "detail", "error_msg", "msg", "error"});
+            body, {"message", "error_msg", "msg", "detail", "error"});
     }
     if (out.message.empty()) {
         out.message = message_text(base["status_msg"]);
@@ -239,8 +302,13 @@ bool reports_error(json::Node body)
             return true;
         }
     }
+    const json::Node tencent = body["Response"];
     return body["base_resp"]["status_code"].integer().value_or(0) != 0
-        || body["error_code"].integer().value_or(0) != 0;
+        || is_failure(body["error_code"]) || truthy(tencent["Error"])
+        || truthy(body["ErrorMsg"])
+        || (body["success"].boolean() == false && truthy(body["errors"].at(0)))
+        || (body["sid"].exists() && is_failure(body["code"]))
+        || is_bare_code(body);
 }
 
 Error read_openai_error(int status, json::Node body, std::string_view text)
@@ -262,8 +330,14 @@ Error read_openai_error(int status, json::Node body, std::string_view text)
         out.message =
             body.is_object() ? status_message(status) : from_text(status, text);
     }
-    out.status =
-        status >= 300 ? static_cast<uint16_t>(status) : own_status(error, body);
+    if (status >= 300) {
+        out.status = static_cast<uint16_t>(status);
+        return out;
+    }
+    out.status = own_status(error, body);
+    if (out.status == 0) {
+        out.status = status_in_table(body, out);
+    }
     return out;
 }
 

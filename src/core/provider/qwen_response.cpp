@@ -1,11 +1,11 @@
 #include "core/provider/qwen.h"
 
+#include "core/dialect/error_codes.h"
 #include "core/provider/growing_text.h"
 #include "core/provider/vendor.h"
 #include "core/usage/reading.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 namespace ai_proxy::provider {
@@ -13,25 +13,6 @@ namespace {
 
 using chat::EventKind;
 using json::Node;
-
-struct CodeStatus {
-    std::string_view prefix; // of the error code
-    uint16_t status;
-};
-constexpr std::array<CodeStatus, 12> kCodeStatus{{
-    {"InvalidApiKey", 401},
-    {"Throttling", 429},
-    {"LimitRequests", 429},
-    {"Arrearage", 403},
-    {"AccessDenied", 403},
-    {"Model.AccessDenied", 403},
-    {"ModelNotFound", 404},
-    {"RequestTimeOut", 504},
-    {"InternalError", 500},
-    {"SystemError", 500},
-    {"ModelServingError", 503},
-    {"ModelUnavailable", 503},
-}};
 
 // {"code","message","request_id"}; an answer may carry an empty code.
 bool is_error(Node body) noexcept
@@ -49,11 +30,10 @@ Error reported_error(Node body, int status)
         out.status = uint16_t(status);
         return out;
     }
-    out.status = 400; // InvalidParameter, DataInspectionFailed, ...
-    for (const CodeStatus& row : kCodeStatus) {
-        if (out.provider_code.starts_with(row.prefix)) {
-            out.status = row.status;
-        }
+    out.status = dialect::status_of_code(
+        dialect::CodeFamily::dashscope, out.provider_code);
+    if (out.status == 0) {
+        out.status = 400; // most of the others are about the request
     }
     return out;
 }
