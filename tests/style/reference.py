@@ -7,6 +7,10 @@ import pathlib
 import re
 import sys
 
+sys.dont_write_bytecode = True
+
+import provider_table
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 
@@ -127,6 +131,7 @@ def main():
     found += compare("variable", variables(), first_column("Variables"))
     found += compare("metric", metrics(), first_column("Metrics"))
     found += compare("error", errors(), first_column("Errors"))
+    found += provider_table.faults()
     found += shape_faults()
     print("\n".join(found))
     return bool(found)

@@ -76,6 +76,23 @@ TEST(RelayPath, OfEachTypesChat)
         {"together-ai", "/v1/chat/completions"},
         {"vllm", "/v1/chat/completions"},
         {"qwen", "/compatible-mode/v1/chat/completions"},
+        {"baidu", "/v2/chat/completions"},
+        {"github", "/inference/chat/completions"},
+        {"fireworks", "/inference/v1/chat/completions"},
+        {"longcat", "/openai/v1/chat/completions"},
+        {"stepfun", "/v1/chat/completions"},
+        {"yi", "/v1/chat/completions"},
+        {"baichuan", "/v1/chat/completions"},
+        {"ai360", "/v1/chat/completions"},
+        {"spark", "/v1/chat/completions"},
+        {"minimax", "/v1/chat/completions"},
+        {"hunyuan", "/v1/chat/completions"},
+        {"coze", "/v1/chat/completions"},
+        {"huggingface", "/v1/chat/completions"},
+        {"perplexity", "/chat/completions"},
+        {"cerebras", "/v1/chat/completions"},
+        {"ai21", "/studio/v1/chat/completions"},
+        {"vercel-gateway", "/v1/chat/completions"},
     };
     for (auto [type, path] : kExpected) {
         EXPECT_EQ(path_of(path_options(type)), path) << type;
@@ -87,6 +104,49 @@ TEST(RelayPath, OfEachTypesChat)
         std::string base = "http://h" + std::string(path.substr(0, cut));
         EXPECT_EQ(path_of(path_options(type, base)), path) << type;
     }
+}
+
+TEST(RelayPath, CloudflareNamesTheAccountInThePath)
+{
+    const std::string_view kPath =
+        "/client/v4/accounts/0a1b/ai/v1/chat/completions";
+    Options options = path_options("cloudflare");
+    options.cloudflare_account_id = "0a1b";
+    EXPECT_EQ(path_of(options), kPath);
+    EXPECT_EQ(path_of(options, {Api::embeddings, "/v1/embeddings"}),
+        "/client/v4/accounts/0a1b/ai/v1/embeddings");
+    // A base URL that has the account needs no option.
+    EXPECT_EQ(path_of(path_options("cloudflare",
+                  "https://api.cloudflare.com/client/v4/accounts/0a1b/ai/v1")),
+        kPath);
+    EXPECT_EQ(path_of(path_options("cloudflare",
+                  "https://gateway.ai.cloudflare.com/v1/0a1b/g/workers-ai")),
+        "/v1/0a1b/g/workers-ai/v1/chat/completions");
+    options = path_options("cloudflare");
+    options.api_tokens.emplace_back("tok");
+    auto checked = provider::check(options);
+    ASSERT_FALSE(checked);
+    EXPECT_EQ(checked.error().message, "no \"cloudflare_account_id\"");
+}
+
+TEST(RelayPath, OtherApisStandBehindTheSameSurface)
+{
+    EXPECT_EQ(path_of(path_options("fireworks"), {Api::rerank, "/v1/rerank"}),
+        "/inference/v1/rerank");
+    EXPECT_EQ(path_of(path_options("fireworks", "http://h/inference/v1"),
+                  {Api::messages, "/v1/messages"}),
+        "/inference/v1/messages");
+    EXPECT_EQ(path_of(path_options("baidu", "http://h/v2"),
+                  {Api::embeddings, "/v1/embeddings"}),
+        "/v2/embeddings");
+    EXPECT_EQ(path_of(path_options("longcat", "http://h/openai"),
+                  {Api::messages, "/v1/messages"}),
+        "/anthropic/v1/messages");
+    EXPECT_EQ(path_of(path_options("snowflake", "https://a.example"),
+                  {Api::messages, "/v1/messages"}),
+        "/api/v2/cortex/v1/messages");
+    EXPECT_EQ(
+        path_of(path_options("coze"), {Api::unknown, "/v3/chat"}), "/v3/chat");
 }
 
 TEST(RelayPath, TheSurfaceOfTheBaseUrlDoesNotLeakIntoOtherSurfaces)

@@ -64,7 +64,11 @@ TEST(ProviderTypes, AreKnownByName)
     const std::set<std::string_view> kExpected = {"openai", "azure", "deepseek",
         "moonshot", "doubao", "zhipuai", "groq", "grok", "openrouter",
         "mistral", "together-ai", "ollama", "vllm", "generic", "claude",
-        "gemini", "qwen", "mock"};
+        "gemini", "qwen", "mock", "baidu", "github", "fireworks", "longcat",
+        "stepfun", "yi", "baichuan", "ai360", "cloudflare", "spark", "minimax",
+        "hunyuan", "coze", "huggingface", "perplexity", "cerebras", "ai21",
+        "avian", "crusoe", "writer", "snowflake", "vercel-gateway", "voyage",
+        "lmstudio", "llama-cpp", "gpustack", "cohere"};
     EXPECT_EQ(names, kExpected);
     EXPECT_EQ(provider::find_type("OpenAI"), nullptr);
     EXPECT_EQ(provider::find_type(""), nullptr);
@@ -79,7 +83,9 @@ TEST(ProviderTypes, EachHasEveryApiOnce)
                 << type.name << " " << row.path;
             EXPECT_TRUE(row.path.starts_with('/')) << row.path;
         }
-        EXPECT_TRUE(provider::supports(typed(type.name), Api::chat_completions))
+        // Voyage has no chat.
+        EXPECT_EQ(provider::supports(typed(type.name), Api::chat_completions),
+            type.name != "voyage")
             << type.name;
     }
 }
@@ -112,7 +118,8 @@ TEST(ProviderTypes, QwenDependsOnItsMode)
     EXPECT_FALSE(provider::relays(qwen));
     EXPECT_EQ(&provider::protocol(qwen), &provider::kQwen);
     EXPECT_TRUE(provider::supports(qwen, Api::chat_completions));
-    EXPECT_FALSE(provider::supports(qwen, Api::embeddings));
+    EXPECT_TRUE(provider::supports(qwen, Api::embeddings));
+    EXPECT_FALSE(provider::supports(qwen, Api::completions));
 
     EXPECT_FALSE(provider::relays(typed("claude")));
     EXPECT_EQ(&provider::protocol(typed("claude")), &provider::kClaude);

@@ -5,6 +5,8 @@ documents; what OpenAI's dialect cannot say is left out and named."""
 import json
 import re
 
+import back_own
+
 
 class CannotSay(Exception):
     """The request uses what OpenAI's chat has no words for."""
@@ -16,7 +18,8 @@ def request(exchange, family):
     if family == "openai":
         return json.loads(json.dumps(body)), {}
     return {"anthropic": anthropic, "gemini": gemini,
-            "dashscope": dashscope}[family](body, exchange)
+            "dashscope": dashscope,
+            **back_own.FAMILIES}[family](body, exchange)
 
 
 # -- Anthropic ---------------------------------------------------------------

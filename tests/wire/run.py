@@ -27,6 +27,7 @@ import client
 import outbound
 import scope
 import vendor
+import vendor_own
 from answer import Malformed, differences, parse_sse, usage_differences
 from driver import DriverFailed, ask
 
@@ -306,6 +307,8 @@ def says_finish(block, family):
     if event[1] == "[DONE]":
         return True
     data = json.loads(event[1])
+    if family in vendor_own.READERS:
+        return vendor_own.READERS[family].says_finish(data)
     if family == "anthropic":
         return data["type"] == "message_delta"
     if family == "gemini":
@@ -363,6 +366,9 @@ def check_converted(exchange, answer, family, show):
     output = answer.get("output") or ""
     got = client.read_stream(output, show) if stream \
         else client.read_plain(output)
+    if said.error is not None and scope.status_in_200(exchange):
+        yield from check_in_200(exchange, answer, said.error["message"])
+        return
     if said.error is not None:
         yield from check_state(answer, "failed")
         words = said.error.get("message", "")
@@ -393,7 +399,23 @@ def check_converted(exchange, answer, family, show):
         yield f"finish {finish} became {answer.get('finish')}"
 
 
+def check_in_200(exchange, answer, message):
+    """An error under 200 is one: with its words and the status it means."""
+    yield from check_state(answer, "failed")
+    error = answer.get("error") or {}
+    if message.strip() not in (error.get("message") or ""):
+        yield f"message {message!r} became {error.get('message')!r}"
+    if error.get("status") != scope.status_in_200(exchange):
+        yield (f"status {error.get('status')}, not "
+               f"{scope.status_in_200(exchange)}")
+
+
 def check_relayed_plain(exchange, answer, api):
+    wrong = vendor_own.error_in_200(exchange["response"].get("body") or {}) \
+        if isinstance(exchange["response"].get("body"), dict) else None
+    if wrong:
+        yield from check_in_200(exchange, answer, wrong)
+        return
     yield from check_state(answer, "whole")
     body = exchange["response"].get("body")
     if body is None:

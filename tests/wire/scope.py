@@ -18,9 +18,21 @@ PROVIDERS = {
     "together": ("together-ai", {"api_token": "k"}),
     "ollama-compat": ("ollama", {"ollama_server_host": "localhost",
                                  "ollama_server_port": "11434"}),
-    "llama-cpp": ("vllm", {"base_url": "http://localhost:8000"}),
-    "lmstudio": ("vllm", {"base_url": "http://localhost:1234"}),
-    "gpustack": ("vllm", {"base_url": "http://localhost:80"}),
+    "llama-cpp": ("llama-cpp", {"base_url": "http://localhost:8000"}),
+    "lmstudio": ("lmstudio", {"base_url": "http://localhost:1234"}),
+    "gpustack": ("gpustack", {"base_url": "http://localhost:80"}),
+    "minimax": ("minimax", {"api_token": "k"}),
+    "huggingface": ("huggingface", {"api_token": "k"}),
+    "perplexity": ("perplexity", {"api_token": "k"}),
+    "cerebras": ("cerebras", {"api_token": "k"}),
+    "ai21": ("ai21", {"api_token": "k"}),
+    "avian": ("avian", {"api_token": "k"}),
+    "crusoe": ("crusoe", {"api_token": "k"}),
+    "snowflake": ("snowflake", {"api_token": "k",
+                                "base_url": "https://a.example"}),
+    "vercel-gateway": ("vercel-gateway", {"api_token": "k"}),
+    "voyage": ("voyage", {"api_token": "k"}),
+    "cohere": ("cohere", {"api_token": "k"}),
     "anthropic": ("claude", {"api_token": "k"}),
     "azure-anthropic": ("claude", {"api_token": "k",
                                    "base_url": "https://r.example/anthropic"}),
@@ -32,11 +44,12 @@ PROVIDERS = {
 
 # Types whose chat is converted; all others are relayed.
 CONVERTED = {"anthropic": "anthropic", "azure-anthropic": "anthropic",
-             "gemini": "gemini", "dashscope": "dashscope"}
+             "gemini": "gemini", "dashscope": "dashscope",
+             "cohere": "cohere"}
 
 # The api of a recording in a folder that is converted, when it is the chat.
 CONVERTED_CHAT = {"anthropic": "messages", "azure-anthropic": "messages",
-                  "gemini": "chat", "dashscope": "chat"}
+                  "gemini": "chat", "dashscope": "chat", "cohere": "chat"}
 
 RELAYED_APIS = {
     "chat": "chat", "completions": "completions", "embeddings": "embeddings",
@@ -64,6 +77,25 @@ def decide(exchange):
     if api not in RELAYED_APIS:
         return None, None, f"{api} is not relayed"
     return RELAYED_APIS[api], "relay", None
+
+
+# The status that an error under 200 means, by its code in the vendor's
+# documents.
+STATUS_OF_CODE = {
+    1002: 429, 1004: 401,                       # MiniMax
+    17: 429, 110: 401,                          # Baidu
+    "InvalidParameter": 400,                    # Tencent
+}
+
+
+def status_in_200(exchange):
+    body = exchange["response"].get("body")
+    if not isinstance(body, dict):
+        return None
+    code = (body.get("base_resp") or {}).get("status_code") \
+        or body.get("error_code") \
+        or ((body.get("Response") or {}).get("Error") or {}).get("Code")
+    return STATUS_OF_CODE[code] if code else None
 
 
 def provider(exchange):

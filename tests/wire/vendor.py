@@ -26,8 +26,14 @@ FINISH_OPENAI = {"stop", "length", "tool_calls", "content_filter",
 def read(exchange, family):
     """The Answer of a recorded exchange."""
     response = exchange["response"]
+    import vendor_own
     reader = {"openai": OpenAI, "anthropic": Anthropic, "gemini": Gemini,
-              "dashscope": DashScope}[family]()
+              "dashscope": DashScope, **vendor_own.READERS}[family]()
+    wrong = vendor_own.error_in_200(response.get("body") or {}) \
+        if isinstance(response.get("body"), dict) else None
+    if wrong:
+        reader.fail(wrong)
+        return reader.answer
     if response["status"] >= 300:
         reader.answer.error = {"status": response["status"],
                                "body": response.get("body",

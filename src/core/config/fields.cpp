@@ -311,6 +311,18 @@ Result<void> set_reasoning_mode(FieldContext& c, const Words& w)
         w[1], w[0], "passthrough, ignore or concat is expected");
 }
 
+// Part of a path: no separators, nothing to encode.
+Result<void> set_account(FieldContext& c, const Words& w)
+{
+    for (char ch : w[1]) {
+        char l = lower(ch);
+        if ((l < 'a' || l > 'z') && (ch < '0' || ch > '9') && ch != '_'
+            && ch != '-')
+            return invalid_value(w[1], w[0], "letters and digits are expected");
+    }
+    return store_text(c.provider.options.cloudflare_account_id, w[1], w[0]);
+}
+
 Result<void> set_ollama_port(FieldContext& c, const Words& w)
 {
     auto n = number(w[1], w[0], 1, 65535);
@@ -429,6 +441,8 @@ constexpr Field kFields[] = {
         1, 1, false, set_flag<&Options::zhipu_code_plan_mode>},
     {"doubao_domain", "doubaoDomain", "HOST", "doubao", 1, 1, false,
         set_text<&Options::doubao_domain>},
+    {"cloudflare_account_id", "cloudflareAccountId", "ID", "cloudflare",
+        1, 1, false, set_account},
     {"generic_host", "genericHost", "HOST", "generic", 1, 1, false,
         set_text<&Options::generic_host>},
 

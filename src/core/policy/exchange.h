@@ -47,6 +47,8 @@ struct Try {
     uint16_t provider_index = 0;
     uint32_t key = 0;
     const config::Provider* provider = nullptr;
+    const provider::Translation* translation = nullptr;
+    bool base64 = false;         // the client asked for vectors in base64
     provider::Outbound outbound; // views into the Exchange's body
     std::unique_ptr<Response> response;
 };
@@ -109,6 +111,8 @@ private:
         const route::Route& route) const;
 
     [[nodiscard]] Result<void> encode_chat(
+        const provider::EncodeContext& context, Try& attempt);
+    [[nodiscard]] Result<void> encode_translated(
         const provider::EncodeContext& context, Try& attempt);
     [[nodiscard]] Result<void> encode_relay(
         const provider::EncodeContext& context, Try& attempt);

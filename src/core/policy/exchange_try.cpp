@@ -138,8 +138,13 @@ Result<std::unique_ptr<Try>> Exchange::make_try(const route::Target& target,
     const provider::EncodeContext context{
         provider.options, model, now_seconds, random};
     const bool convert = is_chat() && !provider::relays(provider.options);
-    auto encoded = convert ? encode_chat(context, *attempt)
-                           : encode_relay(context, *attempt);
+    attempt->translation = kind_ == BodyKind::json
+        ? provider::translation(provider.options, books_.api)
+        : nullptr;
+    auto encoded = attempt->translation != nullptr
+        ? encode_translated(context, *attempt)
+        : convert ? encode_chat(context, *attempt)
+                  : encode_relay(context, *attempt);
     if (!encoded) {
         return std::move(encoded).error();
     }
@@ -160,6 +165,8 @@ ResponseContext Exchange::response_context(
     response.provider = attempt.provider;
     response.api = books_.api;
     response.convert = is_chat() && !provider::relays(context.options);
+    response.translation = attempt.translation;
+    response.base64 = attempt.base64;
     response.stream = envelope_.stream;
     response.show_usage = envelope_.include_usage;
     response.no_body = head_.method == "HEAD";
@@ -190,6 +197,23 @@ Result<void> Exchange::encode_chat(
     if (auto encoded = protocol.encode(*request_, context, out); !encoded) {
         return encoded;
     }
+    out.path = provider::join_path(attempt.provider->endpoint.path, out.path);
+    return {};
+}
+
+Result<void> Exchange::encode_translated(
+    const provider::EncodeContext& context, Try& attempt)
+{
+    auto body = document(false);
+    if (!body) {
+        return std::move(body).error();
+    }
+    provider::Outbound& out = attempt.outbound;
+    const provider::Translation& words = *attempt.translation;
+    if (auto encoded = words.encode(*body, context, out); !encoded) {
+        return encoded;
+    }
+    attempt.base64 = (*body)["encoding_format"].string_or() == "base64";
     out.path = provider::join_path(attempt.provider->endpoint.path, out.path);
     return {};
 }

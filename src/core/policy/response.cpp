@@ -145,6 +145,9 @@ Response::Mode Response::choose_mode() const
     if (context_.no_body || status_ == 204 || status_ == 205) {
         return Mode::passthrough;
     }
+    if (context_.translation != nullptr) {
+        return Mode::plain;
+    }
     const Api api = context_.api;
     const std::string_view media = media_type(content_type_);
     const bool unnamed = media.empty() && context_.stream;

@@ -23,7 +23,10 @@ namespace ai_proxy::policy {
 struct ResponseContext {
     const config::Provider* provider = nullptr;
     dialect::Api api = dialect::Api::unknown;
-    bool convert = false;    // canonical conversion, else relay
+    bool convert = false; // canonical conversion, else relay
+    // An API that the provider answers in its own words.
+    const provider::Translation* translation = nullptr;
+    bool base64 = false;     // vectors were asked for so
     bool stream = false;     // the client asked for a stream
     bool show_usage = false; // the client asked for the usage chunk
     bool no_body = false;    // HEAD: the answer is its header
@@ -127,6 +130,7 @@ private:
     State finish_sse(std::string& out, Micros now);
     State finish_plain(std::string& out);
     State finish_relayed_plain(json::Node body);
+    State finish_translated(json::Node body);
     State finish_converted(Result<void> result, std::string& out);
     State finish_error();
 

@@ -1,4 +1,5 @@
 #include "core/dialect/content_parts.h"
+#include "core/dialect/openai_error.h"
 #include "core/policy/response.h"
 #include "core/policy/response_conversion.h"
 #include "core/provider/registry.h"
@@ -25,7 +26,26 @@ Response::State Response::finish_plain(std::string& out)
         return finish_converted(
             conversion_->decoder->body(*parsed, *conversion_), out);
     }
-    return finish_relayed_plain(*parsed);
+    return context_.translation != nullptr ? finish_translated(*parsed)
+                                           : finish_relayed_plain(*parsed);
+}
+
+Response::State Response::finish_translated(json::Node body)
+{
+    const provider::EncodeContext call{context_.provider->options,
+        context_.model, context_.now_seconds, context_.random};
+    std::string answer;
+    Result<void> done = dialect::reports_error(body)
+        ? Result<void>(dialect::read_openai_error(0, body, gathered_))
+        : context_.translation->answer(
+            body, call, context_.base64, answer, usage_);
+    if (!done) {
+        fail(std::move(done).error());
+        return state_;
+    }
+    gathered_ = std::move(answer);
+    state_ = State::whole;
+    return state_;
 }
 
 Response::State Response::finish_relayed_plain(json::Node body)

@@ -43,6 +43,16 @@ Result<void> check_token(const Options& options)
         + "\" needs one (\"api_token none\" sends none)");
 }
 
+Result<void> check_account(const Options& options)
+{
+    const bool asked =
+        options.type->surface.find("{account}") != std::string_view::npos;
+    if (!asked || !options.cloudflare_account_id.empty() || options.base_url
+        || !options.location.empty())
+        return {};
+    return fault("no \"cloudflare_account_id\"");
+}
+
 Result<void> check_azure(const Options& options)
 {
     if (options.azure_service_url.empty()) {
@@ -100,6 +110,8 @@ Result<void> check(const Options& options)
     if (options.type->name == "azure")
         if (auto done = check_azure(options); !done)
             return done;
+    if (auto done = check_account(options); !done)
+        return done;
     if (auto done = check_token(options); !done)
         return done;
     if (!options.location.empty())

@@ -77,6 +77,7 @@ struct Options {
     bool zhipu_code_plan_mode = false;
     std::string doubao_domain;
     std::string generic_host;
+    std::string cloudflare_account_id;
     MockOptions mock;
 };
 

@@ -121,10 +121,18 @@ Result<std::string> encode_model(std::string_view model)
     return percent_encode(model);
 }
 
+std::string surface_of(const Options& options)
+{
+    std::string text(surface(options));
+    replace(text, "{account}", options.cloudflare_account_id);
+    return text;
+}
+
 Result<std::string> fill(const Options& options, Api api, std::string_view path,
     std::string_view client_path, std::string_view model)
 {
-    std::string text(path);
+    std::string text = surface_of(options);
+    text += path;
     if (text.find("{id}") != std::string::npos) {
         std::string_view head = collection(api);
         if (!client_path.starts_with(head))
@@ -158,15 +166,24 @@ Result<std::string> fill(const Options& options, Api api, std::string_view path,
 // A base URL that is the type's own ("/compatible-mode/v1" of qwen) must not
 // drag its surface into the paths of the others ("/apps/anthropic/v1").
 std::string_view without_surface(
-    const Options& options, std::string_view prefix) noexcept
+    const Options& options, std::string_view prefix)
 {
-    std::string_view chat = api_path(options, Api::chat_completions);
-    size_t end = behind_version(chat);
-    if (end == std::string_view::npos)
+    if (prefix.empty())
         return prefix;
-    std::string_view surface = chat.substr(0, end);
-    if (prefix.ends_with(surface))
-        prefix.remove_suffix(surface.size());
+    const std::string own = surface_of(options);
+    std::string chat = own;
+    chat += api_path(options, Api::chat_completions);
+    const size_t end = behind_version(chat);
+    if (end != std::string::npos && prefix.ends_with(chat.substr(0, end)))
+        prefix.remove_suffix(end);
+    else if (prefix.ends_with(own) && !own.empty())
+        prefix.remove_suffix(own.size());
+    else if (end != std::string::npos) {
+        // The same without the version ("/openai").
+        const size_t version = chat.rfind('/', end - 1);
+        if (version != 0 && prefix.ends_with(chat.substr(0, version)))
+            prefix.remove_suffix(version);
+    }
     return prefix;
 }
 

@@ -68,11 +68,25 @@ struct Protocol {
     Error (*error)(int status, json::Node body, std::string_view text);
 };
 
+// How a vendor serves an API of one question and one plain answer (embeddings,
+// rerank) in words of its own.
+struct Translation {
+    dialect::Api api;
+    // Only when the provider as configured speaks its own protocol.
+    bool native_only;
+    Result<void> (*encode)(
+        json::Node request, const EncodeContext& context, Outbound& out);
+    // The answer in the client's dialect.  base64: it asked for vectors so.
+    Result<void> (*answer)(json::Node body, const EncodeContext& context,
+        bool base64, std::string& out, chat::Usage& usage);
+};
+
 // The protocols; openai's encode is not used (relay splices instead), its
 // decoder is.
 extern const Protocol kOpenai;
 extern const Protocol kClaude;
 extern const Protocol kGemini;
 extern const Protocol kQwen; // DashScope native
+extern const Protocol kCohere;
 
 } // namespace ai_proxy::provider

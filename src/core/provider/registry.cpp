@@ -1,6 +1,8 @@
 #include "core/provider/registry.h"
 
 #include "core/provider/adjust.h"
+#include "core/provider/compatible_paths.h"
+#include "core/provider/embeddings.h"
 #include "core/provider/surface.h"
 
 #include <algorithm>
@@ -214,6 +216,15 @@ constexpr ApiPath kQwenPaths[] = {
     {Api::messages,         "/apps/anthropic/v1/messages"},
 };
 
+constexpr Translation kQwenTranslations[] = {
+    {Api::embeddings, true, encode_qwen_embeddings, answer_qwen_embeddings},
+};
+
+constexpr Translation kCohereTranslations[] = {
+    {Api::embeddings, false,
+        encode_cohere_embeddings, answer_cohere_embeddings},
+};
+
 constexpr ApiPath kQwenNativePaths[] = {
     {Api::chat_completions,
         "/api/v1/services/aigc/text-generation/generation"},
@@ -221,7 +232,8 @@ constexpr ApiPath kQwenNativePaths[] = {
 };
 
 // name, title, protocol, host, tls, credential, paths,
-// relays_unknown, relay, stream_options, developer_role, mock, adjust
+// relays_unknown, relay, stream_options, developer_role, mock, adjust,
+// surface, translations
 constexpr Type kTypes[] = {
     {"openai", "OpenAI", &kOpenai, "api.openai.com", true,
         Credential::bearer_or_client, kOpenaiPaths,
@@ -263,6 +275,90 @@ constexpr Type kTypes[] = {
     {"vllm", "vLLM", &kOpenai, "vllm-service.cluster.local", false,
         Credential::bearer_optional, kVllmPaths,
         true, true, true, false, false, adjust_relayed},
+    {"baidu", "Baidu Qianfan", &kOpenai, "qianfan.baidubce.com", true,
+        Credential::bearer, kBaiduPaths,
+        true, true, true, false, false, adjust_relayed,
+        "/v2"},
+    {"github", "GitHub Models", &kOpenai, "models.github.ai", true,
+        Credential::bearer, kBarePaths,
+        true, true, true, false, false, adjust_relayed,
+        "/inference"},
+    {"fireworks", "Fireworks AI", &kOpenai, "api.fireworks.ai", true,
+        Credential::bearer, kFireworksPaths,
+        true, true, true, false, false, adjust_relayed,
+        "/inference"},
+    {"longcat", "LongCat", &kOpenai, "api.longcat.chat", true,
+        Credential::bearer, kLongcatPaths,
+        true, true, true, false, false, adjust_relayed},
+    {"stepfun", "StepFun", &kOpenai, "api.stepfun.com", true,
+        Credential::bearer, kStepfunPaths,
+        true, true, true, false, false, adjust_relayed},
+    {"yi", "Yi (01.AI)", &kOpenai, "api.lingyiwanwu.com", true,
+        Credential::bearer, kModelPaths,
+        true, true, true, false, false, adjust_relayed},
+    {"baichuan", "Baichuan", &kOpenai, "api.baichuan-ai.com", true,
+        Credential::bearer, kChatPaths,
+        true, true, true, false, false, adjust_relayed},
+    {"ai360", "360 AI", &kOpenai, "api.360.cn", true,
+        Credential::raw_authorization, kChatPaths,
+        true, true, true, false, false, adjust_relayed},
+    {"cloudflare", "Cloudflare Workers AI", &kOpenai, "api.cloudflare.com", true,
+        Credential::bearer, kCloudflarePaths,
+        true, true, true, false, false, adjust_relayed,
+        "/client/v4/accounts/{account}/ai"},
+    {"spark", "Spark (iFlytek)", &kOpenai, "spark-api-open.xf-yun.com", true,
+        Credential::bearer, kSparkPaths,
+        true, true, true, false, false, adjust_relayed},
+    {"minimax", "MiniMax", &kOpenai, "api.minimaxi.com", true,
+        Credential::bearer, kMinimaxPaths,
+        true, true, true, false, false, adjust_relayed},
+    {"hunyuan", "Hunyuan (Tencent)", &kOpenai, "api.hunyuan.cloud.tencent.com", true,
+        Credential::bearer, kChatPaths,
+        true, true, true, false, false, adjust_relayed},
+    {"coze", "Coze", &kOpenai, "api.coze.cn", true,
+        Credential::bearer, {},
+        true, true, false, false, false, nullptr},
+    {"huggingface", "Hugging Face, or a TGI server by base_url", &kOpenai, "router.huggingface.co", true,
+        Credential::bearer, kServerPaths,
+        true, true, true, false, false, adjust_relayed},
+    {"perplexity", "Perplexity", &kOpenai, "api.perplexity.ai", true,
+        Credential::bearer, kPerplexityPaths,
+        true, true, false, false, false, adjust_relayed},
+    {"cerebras", "Cerebras", &kOpenai, "api.cerebras.ai", true,
+        Credential::bearer, kTextPaths,
+        true, true, true, false, false, adjust_relayed},
+    {"ai21", "AI21 Labs", &kOpenai, "api.ai21.com", true,
+        Credential::bearer, kModelPaths,
+        true, true, false, false, false, adjust_relayed,
+        "/studio"},
+    {"avian", "Avian", &kOpenai, "api.avian.io", true,
+        Credential::bearer, kTextPaths,
+        true, true, true, false, false, adjust_relayed},
+    {"crusoe", "Crusoe", &kOpenai, "api.inference.crusoecloud.com", true,
+        Credential::bearer, kTextPaths,
+        true, true, true, false, false, adjust_relayed},
+    {"writer", "Writer", &kOpenai, "api.writer.com", true,
+        Credential::bearer, kWriterPaths,
+        true, true, true, false, false, adjust_relayed},
+    {"snowflake", "Snowflake Cortex", &kOpenai, "", true,
+        Credential::bearer, kSnowflakePaths,
+        true, true, true, false, false, adjust_relayed,
+        "/api/v2/cortex"},
+    {"vercel-gateway", "Vercel AI Gateway", &kOpenai, "ai-gateway.vercel.sh", true,
+        Credential::bearer, kServerPaths,
+        true, true, true, false, false, adjust_relayed},
+    {"voyage", "Voyage AI", &kOpenai, "api.voyageai.com", true,
+        Credential::bearer, kVoyagePaths,
+        true, true, false, false, false, adjust_relayed},
+    {"lmstudio", "LM Studio", &kOpenai, "", false,
+        Credential::bearer_optional, kServerPaths,
+        true, true, true, false, false, adjust_relayed},
+    {"llama-cpp", "llama.cpp server", &kOpenai, "", false,
+        Credential::bearer_optional, kServerPaths,
+        true, true, true, false, false, adjust_relayed},
+    {"gpustack", "GPUStack", &kOpenai, "", false,
+        Credential::bearer_optional, kServerPaths,
+        true, true, true, false, false, adjust_relayed},
     {"generic", "Any OpenAI-compatible server, untouched", &kOpenai, "", true,
         Credential::bearer_or_client, {},
         true, true, false, true, false, nullptr},
@@ -275,7 +371,12 @@ constexpr Type kTypes[] = {
         true, false, false, false, false, nullptr},
     {"qwen", "Qwen (DashScope)", &kQwen, "dashscope.aliyuncs.com", true,
         Credential::bearer, kQwenPaths,
-        true, true, true, false, false, adjust_relayed},
+        true, true, true, false, false, adjust_relayed,
+        "", kQwenTranslations},
+    {"cohere", "Cohere", &kCohere, "api.cohere.com", true,
+        Credential::bearer, kCoherePaths,
+        true, false, false, false, false, nullptr,
+        "", kCohereTranslations},
     {"mock", "Built-in, answers without network", &kOpenai, "", false,
         Credential::none, {},
         true, true, true, true, true, nullptr},
@@ -331,6 +432,15 @@ std::string_view api_path(const Options& options, Api api) noexcept
     return {};
 }
 
+std::string_view surface(const Options& options) noexcept
+{
+    const std::string_view all = options.type->surface;
+    const bool needs_account = all.find("{account}") != std::string_view::npos;
+    return needs_account && options.cloudflare_account_id.empty()
+        ? std::string_view()
+        : all;
+}
+
 std::string_view custom_url(const Options& options) noexcept
 {
     if (options.base_url)
@@ -342,8 +452,18 @@ std::string_view custom_url(const Options& options) noexcept
     return {};
 }
 
+const Translation* translation(const Options& options, Api api) noexcept
+{
+    for (const Translation& row : options.type->translations)
+        if (row.api == api && (!row.native_only || !relays(options)))
+            return &row;
+    return nullptr;
+}
+
 bool supports(const Options& options, Api api) noexcept
 {
+    if (translation(options, api) != nullptr)
+        return true;
     if (transparent(*options.type))
         return true;
     if (api == Api::unknown)

@@ -45,6 +45,10 @@ struct Type {
     // reasoning.max_tokens, mistral's random_seed, ...); nullptr = none.
     Result<void> (*adjust)(
         json::Splice& body, json::Node parsed, const EncodeContext& context);
+    // What stands before each of its paths ("/inference").
+    std::string_view surface = {};
+    // APIs that it serves in words of its own.
+    std::span<const Translation> translations = {};
 };
 
 [[nodiscard]] std::span<const Type> types() noexcept;
@@ -54,6 +58,10 @@ struct Type {
 // depends on qwen_enable_compatible)?
 [[nodiscard]] bool relays(const Options& options) noexcept;
 [[nodiscard]] const Protocol& protocol(const Options& options) noexcept;
+// How the provider, as configured, serves an API in its own words; nullptr: it
+// does not.
+[[nodiscard]] const Translation* translation(
+    const Options& options, dialect::Api api) noexcept;
 [[nodiscard]] bool supports(const Options& options, dialect::Api api) noexcept;
 
 // Where to connect: base_url, else the type's own options (qwen_domain, ...),

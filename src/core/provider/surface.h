@@ -12,6 +12,10 @@ namespace ai_proxy::provider {
 [[nodiscard]] std::string_view api_path(
     const Options& options, dialect::Api api) noexcept;
 
+// What stands before each path of the type; "" when an option that it needs
+// is missing and base_url has its place.
+[[nodiscard]] std::string_view surface(const Options& options) noexcept;
+
 // A custom URL (openai_custom_url, vllm_custom_url) in force, or "".
 [[nodiscard]] std::string_view custom_url(const Options& options) noexcept;
 

@@ -91,6 +91,17 @@ std::string joined_text(const chat::Message& message)
     return text;
 }
 
+std::string image_url(const chat::Part& part)
+{
+    if (part.kind != chat::PartKind::image_data) {
+        return std::string(part.url);
+    }
+    std::string url = "data:";
+    url += part.media_type.empty() ? "image/jpeg" : part.media_type;
+    url += ";base64,";
+    return url.append(part.data);
+}
+
 std::optional<std::string> decode_base64(std::string_view text)
 {
     while (text.ends_with('=')) {

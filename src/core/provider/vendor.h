@@ -31,6 +31,9 @@ namespace ai_proxy::provider {
 // The text parts of a message, joined by LF.
 [[nodiscard]] std::string joined_text(const chat::Message& message);
 
+// The URL of an image part, a data: URL where the client sent bytes.
+[[nodiscard]] std::string image_url(const chat::Part& part);
+
 // Standard or URL-safe base64, padding optional; nullopt on anything else.
 [[nodiscard]] std::optional<std::string> decode_base64(std::string_view text);
 

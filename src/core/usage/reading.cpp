@@ -180,6 +180,24 @@ chat::Usage read_dashscope(json::Node usage)
     return read_openai(usage);
 }
 
+chat::Usage read_cohere(json::Node usage)
+{
+    chat::Usage out;
+    const json::Node tokens = usage["tokens"];
+    const json::Node billed = usage["billed_units"];
+    const Count prompt =
+        first({tokens["input_tokens"], billed["input_tokens"]});
+    const Count completion =
+        first({tokens["output_tokens"], billed["output_tokens"]});
+    out.known = prompt || completion;
+    out.prompt = prompt.value_or(0);
+    out.completion = completion.value_or(0);
+    out.cache_read = count(usage["cached_tokens"]).value_or(0);
+    out.reasoning = count(tokens["reasoning_tokens"]).value_or(0);
+    settle(out);
+    return out;
+}
+
 void write_openai(std::string& out, const chat::Usage& usage)
 {
     json::Writer w(out);

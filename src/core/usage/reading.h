@@ -19,6 +19,9 @@ namespace ai_proxy::usage {
 // DashScope native: input_tokens, output_tokens, total_tokens, details.
 [[nodiscard]] chat::Usage read_dashscope(json::Node usage);
 
+// Cohere v2: tokens (billed_units when it is missing), cached_tokens.
+[[nodiscard]] chat::Usage read_cohere(json::Node usage);
+
 // OpenAI's usage object with details, as JSON text appended to out.
 void write_openai(std::string& out, const chat::Usage& usage);
 

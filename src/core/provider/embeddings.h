@@ -1,0 +1,51 @@
+#pragma once
+
+#include "core/provider/protocol.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// OpenAI's embeddings, spoken to vendors that have their own.
+namespace ai_proxy::provider {
+
+struct EmbeddingsRequest {
+    std::vector<std::string_view> inputs;
+    std::optional<int64_t> dimensions;
+    json::Node raw;
+};
+
+// Error invalid_request for what only OpenAI can embed: arrays of tokens.
+[[nodiscard]] Result<EmbeddingsRequest> read_embeddings(json::Node body);
+
+// Writes OpenAI's list of embeddings.
+class EmbeddingsWriter {
+public:
+    // base64: each vector as its little-endian 32-bit floats.
+    EmbeddingsWriter(std::string& out, bool base64);
+    // Error upstream_invalid when the vector is no array of numbers.
+    [[nodiscard]] Result<void> add(int64_t index, json::Node vector);
+    // Error upstream_invalid when there was no vector.
+    [[nodiscard]] Result<void> finish(
+        std::string_view model, const chat::Usage& usage);
+
+private:
+    std::string& out_;
+    bool base64_;
+    bool any_ = false;
+};
+
+// The vendors, each the pair of a Translation.
+[[nodiscard]] Result<void> encode_qwen_embeddings(
+    json::Node request, const EncodeContext& context, Outbound& out);
+[[nodiscard]] Result<void> answer_qwen_embeddings(json::Node body,
+    const EncodeContext& context, bool base64, std::string& out,
+    chat::Usage& usage);
+[[nodiscard]] Result<void> encode_cohere_embeddings(
+    json::Node request, const EncodeContext& context, Outbound& out);
+[[nodiscard]] Result<void> answer_cohere_embeddings(json::Node body,
+    const EncodeContext& context, bool base64, std::string& out,
+    chat::Usage& usage);
+
+} // namespace ai_proxy::provider

@@ -1,0 +1,135 @@
+#include "core/provider/embeddings.h"
+
+#include "core/json/writer.h"
+
+// Embeddings of the vendors that have their own form.
+namespace ai_proxy::provider {
+namespace {
+
+constexpr std::string_view kQwenPath =
+    "/api/v1/services/embeddings/text-embedding/text-embedding";
+constexpr std::string_view kCoherePath = "/v2/embed";
+
+void write_texts(
+    json::Writer& w, std::string_view name, const EmbeddingsRequest& request)
+{
+    w.key(name).begin_array();
+    for (const std::string_view text : request.inputs) {
+        w.string(text);
+    }
+    w.end_array();
+}
+
+// Members that clients of the vendor put beside OpenAI's.
+void write_own(json::Writer& w, json::Node raw,
+    std::initializer_list<std::string_view> names)
+{
+    for (const std::string_view name : names) {
+        if (raw[name].has_value()) {
+            w.field(name, raw[name]);
+        }
+    }
+}
+
+void send(Outbound& out, std::string_view path, std::string body)
+{
+    out.path = path;
+    out.header("Content-Type", "application/json");
+    out.header("Accept", "application/json");
+    out.own_body(std::move(body));
+}
+
+chat::Usage prompt_only(json::Node count)
+{
+    chat::Usage usage;
+    const auto tokens = count.integer();
+    if (tokens && *tokens >= 0) {
+        usage.known = true;
+        usage.prompt = usage.total = *tokens;
+    }
+    return usage;
+}
+
+} // namespace
+
+Result<void> encode_qwen_embeddings(
+    json::Node request, const EncodeContext& context, Outbound& out)
+{
+    auto asked = read_embeddings(request);
+    if (!asked) {
+        return std::move(asked).error();
+    }
+    std::string body;
+    json::Writer w(body);
+    w.begin_object().field("model", context.model);
+    w.key("input").begin_object();
+    write_texts(w, "texts", *asked);
+    w.end_object().key("parameters").begin_object();
+    if (asked->dimensions) {
+        w.field("dimension", *asked->dimensions);
+    }
+    write_own(w, request, {"text_type", "output_type", "instruct"});
+    w.end_object().end_object();
+    send(out, kQwenPath, std::move(body));
+    return {};
+}
+
+Result<void> answer_qwen_embeddings(json::Node body,
+    const EncodeContext& context, bool base64, std::string& out,
+    chat::Usage& usage)
+{
+    usage = prompt_only(body["usage"]["total_tokens"]);
+    EmbeddingsWriter writer(out, base64);
+    int64_t place = 0;
+    for (const json::Node item : body["output"]["embeddings"].items()) {
+        const int64_t index = item["text_index"].integer().value_or(place++);
+        if (auto done = writer.add(index, item["embedding"]); !done) {
+            return done;
+        }
+    }
+    return writer.finish(context.model, usage);
+}
+
+Result<void> encode_cohere_embeddings(
+    json::Node request, const EncodeContext& context, Outbound& out)
+{
+    auto asked = read_embeddings(request);
+    if (!asked) {
+        return std::move(asked).error();
+    }
+    std::string body;
+    json::Writer w(body);
+    w.begin_object().field("model", context.model);
+    write_texts(w, "texts", *asked);
+    // Required by all current models; OpenAI has no word for it.
+    w.field("input_type", request["input_type"].string_or("search_document"));
+    w.key("embedding_types").begin_array().string("float").end_array();
+    if (asked->dimensions) {
+        w.field("output_dimension", *asked->dimensions);
+    }
+    write_own(w, request, {"truncate", "max_tokens", "priority"});
+    w.end_object();
+    send(out, kCoherePath, std::move(body));
+    return {};
+}
+
+Result<void> answer_cohere_embeddings(json::Node body,
+    const EncodeContext& context, bool base64, std::string& out,
+    chat::Usage& usage)
+{
+    const json::Node meta = body["meta"];
+    usage = prompt_only(meta["tokens"]["input_tokens"]);
+    if (!usage.known) {
+        usage = prompt_only(meta["billed_units"]["input_tokens"]);
+    }
+    EmbeddingsWriter writer(out, base64);
+    int64_t index = 0;
+    for (const json::Node vector : body["embeddings"]["float"].items()) {
+        if (auto done = writer.add(index++, vector); !done) {
+            return done;
+        }
+    }
+    return writer.finish(context.model, usage);
+}
+
+} // namespace ai_proxy::provider
