@@ -7,6 +7,7 @@ The exchanges are looked for in $AI_PROXY_FIXTURES, else in
 ../shared/fixtures/wire beside this tree; without them nothing is written.
 """
 
+import base64
 import hashlib
 import json
 import os
@@ -30,6 +31,18 @@ def stream(exchange):
     text = response.get("body_text")
     if text is not None and exchange["wire"] == "sse":
         yield text.encode()
+
+
+def ndjson(exchange):
+    text = exchange["response"].get("body_text")
+    if text is not None and exchange["wire"] == "ndjson":
+        yield text.encode()
+
+
+def event_stream(exchange):
+    text = exchange["response"].get("body_base64")
+    if text is not None and exchange["wire"] == "eventstream":
+        yield base64.b64decode(text)
 
 
 # The place in response_fuzz.cpp's list of the provider that speaks like this;
@@ -75,6 +88,8 @@ def any_body(exchange):
 
 SOURCES = {
     "sse_fuzz": stream,
+    "ndjson_fuzz": ndjson,
+    "event_stream_fuzz": event_stream,
     "response_fuzz": response,
     "chunked_fuzz": chunked,
     "splice_fuzz": request_body,

@@ -137,4 +137,13 @@ bool is_json_type(std::string_view media) noexcept
             && iequals(media.substr(media.size() - suffix.size()), suffix));
 }
 
+bool is_ndjson_type(std::string_view media) noexcept
+{
+    constexpr std::string_view kNames[] = {"application/x-ndjson",
+        "application/ndjson", "application/jsonl", "application/json-lines",
+        "application/stream+json"};
+    return std::any_of(std::begin(kNames), std::end(kNames),
+        [media](std::string_view name) { return iequals(media, name); });
+}
+
 } // namespace ai_proxy::policy

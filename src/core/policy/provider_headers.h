@@ -20,5 +20,7 @@ namespace ai_proxy::policy {
 // Media type without parameters: "text/event-stream; charset=utf-8".
 [[nodiscard]] std::string_view media_type(std::string_view value) noexcept;
 [[nodiscard]] bool is_json_type(std::string_view media) noexcept;
+// JSON texts line by line.
+[[nodiscard]] bool is_ndjson_type(std::string_view media) noexcept;
 
 } // namespace ai_proxy::policy

@@ -11,6 +11,7 @@ namespace ai_proxy::policy {
 namespace {
 
 using dialect::Api;
+using provider::Framing;
 
 constexpr size_t kMaxHeaders = 48;
 constexpr size_t kMaxReserve = 4 * 1024 * 1024;
@@ -95,10 +96,16 @@ Response::Response(ResponseContext context) : context_(std::move(context))
 Response::~Response() = default;
 
 // A parser keeps what its largest document needed: a big one is parsed apart.
+size_t Response::buffered() const noexcept
+{
+    return std::visit(
+        [](const auto& framer) { return framer.buffered(); }, framer_);
+}
+
 json::Parser& Response::parser()
 {
     constexpr size_t kShared = 256 * 1024;
-    const size_t pending = gathered_.size() + framer_.buffered();
+    const size_t pending = gathered_.size() + buffered();
     if (context_.parser != nullptr && pending <= kShared) {
         return *context_.parser;
     }
@@ -137,6 +144,40 @@ void Response::read_headers(std::span<const Header> headers)
     retry_after_ms_ = milliseconds != 0 ? milliseconds : seconds;
 }
 
+Framing Response::own_framing() const
+{
+    return context_.convert && context_.provider != nullptr
+        ? provider::protocol(context_.provider->options).framing
+        : Framing::sse;
+}
+
+// How the events of the answer are told apart; nullopt: it is no stream.
+std::optional<Framing> Response::stream_framing() const
+{
+    const std::string_view media = media_type(content_type_);
+    const Framing own = own_framing();
+    if (iequals(media, "text/event-stream")) {
+        return Framing::sse;
+    }
+    if (media.empty() && context_.stream && is_chat_like(context_.api)) {
+        return own;
+    }
+    if (!context_.convert) {
+        return std::nullopt;
+    }
+    if (is_ndjson_type(media)) {
+        return Framing::ndjson;
+    }
+    if (iequals(media, "application/vnd.amazon.eventstream")) {
+        return Framing::aws_event_stream;
+    }
+    const bool unclear = iequals(media, "text/plain")
+        || iequals(media, "application/octet-stream");
+    return unclear && context_.stream && own != Framing::sse
+        ? std::optional(own)
+        : std::nullopt;
+}
+
 Response::Mode Response::choose_mode() const
 {
     if (status_ >= 300 || status_ < 200) {
@@ -150,16 +191,14 @@ Response::Mode Response::choose_mode() const
     }
     const Api api = context_.api;
     const std::string_view media = media_type(content_type_);
-    const bool unnamed = media.empty() && context_.stream;
-    const bool sse =
-        iequals(media, "text/event-stream") || (unnamed && is_chat_like(api));
+    const bool stream = stream_framing().has_value();
     if (context_.convert) {
-        if (sse) {
+        if (stream) {
             return context_.stream ? Mode::sse_convert : Mode::sse_gather;
         }
         return Mode::plain_convert;
     }
-    if (sse) {
+    if (stream) {
         if (api == Api::chat_completions && !context_.stream) {
             return Mode::sse_gather;
         }
@@ -175,8 +214,24 @@ Response::Mode Response::choose_mode() const
                                                        : Mode::passthrough;
 }
 
+void Response::frame(Framing framing)
+{
+    switch (framing) {
+    case Framing::sse:
+        framer_.emplace<wire::SseFramer>();
+        break;
+    case Framing::ndjson:
+        framer_.emplace<wire::NdjsonFramer>();
+        break;
+    case Framing::aws_event_stream:
+        framer_.emplace<wire::EventStreamFramer>();
+        break;
+    }
+}
+
 void Response::prepare()
 {
+    frame(stream_framing().value_or(Framing::sse));
     switch (mode_) {
     case Mode::sse_relay:
         relay_.emplace(context_.show_usage);
@@ -265,7 +320,7 @@ bool Response::sniff(std::string_view bytes)
     if (begins.find(bytes.front()) == std::string_view::npos) {
         return false;
     }
-    content_type_.clear();
+    content_type_ = "text/event-stream";
     mode_ = context_.convert ? Mode::sse_convert : Mode::sse_relay;
     prepare();
     return true;

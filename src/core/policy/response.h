@@ -8,6 +8,8 @@
 #include "core/policy/books.h"
 #include "core/policy/event_watch.h"
 #include "core/provider/protocol.h"
+#include "core/wire/event_stream.h"
+#include "core/wire/ndjson.h"
 #include "core/wire/sse.h"
 
 #include <memory>
@@ -15,6 +17,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 namespace ai_proxy::policy {
@@ -106,7 +109,7 @@ private:
         plain,         // gather, relay
         plain_convert, // gather, convert
         sse_relay,
-        sse_convert,
+        sse_convert, // a stream of any framing
         sse_gather,  // a stream that the client gets as one plain body
         sse_watch,   // a stream of another API: relayed, usage read
         passthrough, // untouched bytes at once
@@ -114,7 +117,11 @@ private:
     struct Conversion;
 
     void read_headers(std::span<const Header> headers);
+    [[nodiscard]] provider::Framing own_framing() const;
+    [[nodiscard]] std::optional<provider::Framing> stream_framing() const;
     [[nodiscard]] Mode choose_mode() const;
+    void frame(provider::Framing framing);
+    [[nodiscard]] size_t buffered() const noexcept;
     void prepare();
     void fail(Error error);
     bool sniff(std::string_view bytes);
@@ -148,7 +155,8 @@ private:
     std::optional<uint64_t> length_;
     std::string gathered_;
     uint64_t fed_ = 0;
-    wire::SseFramer framer_;
+    std::variant<wire::SseFramer, wire::NdjsonFramer, wire::EventStreamFramer>
+        framer_;
     std::optional<dialect::ChatRelay> relay_;
     std::optional<EventWatch> watch_;
     std::unique_ptr<Conversion> conversion_;

@@ -133,8 +133,12 @@ Response::State Response::sse(
         }
         return state_ == State::more;
     };
-    auto done =
-        at_end ? framer_.finish(on_event) : framer_.feed(bytes, on_event);
+    auto done = std::visit(
+        [&](auto& framer) {
+            return at_end ? framer.finish(on_event)
+                          : framer.feed(bytes, on_event);
+        },
+        framer_);
     if (!done) {
         fail(std::move(done).error());
     }

@@ -56,6 +56,11 @@ public:
     [[nodiscard]] virtual Result<void> finish(chat::Sink& sink) = 0;
 };
 
+// How the events of a stream are told apart.  Decoders see the same events
+// whatever the framing: ndjson gives each line as data, aws_event_stream gives
+// the type as event and the payload as data.
+enum class Framing : uint8_t { sse, ndjson, aws_event_stream };
+
 // How a family of vendors speaks chat.  A plain table of functions.
 struct Protocol {
     std::string_view name; // "openai", "claude", "gemini", "qwen"
@@ -66,6 +71,8 @@ struct Protocol {
     std::unique_ptr<Decoder> (*decoder)(const EncodeContext& context);
     // A body under a status >= 300 as an Error; body may be missing (no JSON).
     Error (*error)(int status, json::Node body, std::string_view text);
+    // Of its streams.  An answer that is called text/event-stream is one.
+    Framing framing = Framing::sse;
 };
 
 // How a vendor serves an API of one question and one plain answer (embeddings,

@@ -15,6 +15,7 @@ struct SseEvent {
     std::string_view data;  // several data lines joined by LF
     std::string_view raw;   // the exact bytes received, blank line included
     bool has_data = false;  // false: comments, or event/id/retry lines only
+    bool is_error = false;  // the framing itself says so (event_stream.h)
     // Value of a ":HTTP_STATUS/nnn" comment (DashScope), else 0.
     int http_status = 0;
 };
