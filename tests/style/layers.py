@@ -24,6 +24,7 @@ ROW = {folder: i for i, row in enumerate(ROWS) for folder in row}
 ALLOWED = {
     ("provider", "dialect"): "codecs are asked for an API by its dialect name",
     ("provider", "usage"): "decoders read their vendor's usage",
+    ("provider", "credential"): "calls are signed where they are made",
     ("dialect", "usage"): "the relay reads usage in passing",
     ("metrics", "policy"): "the books are what is counted",
 }

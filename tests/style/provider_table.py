@@ -35,7 +35,7 @@ CREDENTIALS = {
     "bearer_or_client": "Bearer, or the client's own",
     "raw_authorization": "Authorization without scheme",
     "api_key": "api-key", "x_api_key": "x-api-key",
-    "x_goog_api_key": "x-goog-api-key",
+    "x_goog_api_key": "x-goog-api-key", "deepl": "DeepL-Auth-Key",
 }
 
 
@@ -82,7 +82,7 @@ def line(members, tables, fields):
     protocol, host, tls, credential, paths = members[2:7]
     relay = members[8] == "true"
     chat = "relayed" if relay else "converted"
-    if relay and protocol != "&kOpenai":
+    if members[-1].startswith("&k") and members[-1].endswith("Native"):
         chat += " or converted"
     address = host.strip('"')
     if not address:

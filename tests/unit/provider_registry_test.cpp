@@ -68,7 +68,8 @@ TEST(ProviderTypes, AreKnownByName)
         "stepfun", "yi", "baichuan", "ai360", "cloudflare", "spark", "minimax",
         "hunyuan", "coze", "huggingface", "perplexity", "cerebras", "ai21",
         "avian", "crusoe", "writer", "snowflake", "vercel-gateway", "voyage",
-        "lmstudio", "llama-cpp", "gpustack", "cohere"};
+        "lmstudio", "llama-cpp", "gpustack", "cohere", "dify", "deepl",
+        "triton"};
     EXPECT_EQ(names, kExpected);
     EXPECT_EQ(provider::find_type("OpenAI"), nullptr);
     EXPECT_EQ(provider::find_type(""), nullptr);
@@ -141,6 +142,81 @@ TEST(Credentials, EachScheme)
         "Bearer tok");
     EXPECT_TRUE(credentials(typed("ollama")).headers.empty());
     EXPECT_TRUE(credentials(with_token("mock")).headers.empty());
+}
+
+TEST(ProviderTypes, OwnWordsAreChosenByOptions)
+{
+    const auto expect = [](const Options& options,
+                            const provider::Protocol& protocol,
+                            std::string_view host) {
+        EXPECT_EQ(&provider::protocol(options), &protocol);
+        EXPECT_EQ(
+            &provider::protocol(typed(options.type->name)), &provider::kOpenai);
+        EXPECT_FALSE(provider::relays(options));
+        EXPECT_EQ(provider::endpoint(options)->host, host);
+    };
+    Options options = typed("baidu");
+    options.baidu_native = true;
+    expect(options, provider::kBaidu, "aip.baidubce.com");
+    options = typed("cloudflare");
+    options.cloudflare_native = true;
+    expect(options, provider::kCloudflare, "api.cloudflare.com");
+    EXPECT_TRUE(provider::supports(options, Api::embeddings));
+    options = typed("minimax");
+    options.minimax_pro = true;
+    expect(options, provider::kMinimaxPro, "api.minimax.chat");
+    options = typed("hunyuan");
+    options.hunyuan_auth_id.emplace("id");
+    expect(options, provider::kHunyuan, "hunyuan.tencentcloudapi.com");
+    options = typed("coze");
+    options.coze_bot_id = "1";
+    expect(options, provider::kCoze, "api.coze.cn");
+    options = typed("ollama");
+    options.ollama_native = true;
+    options.ollama_server_host = "gpu";
+    options.ollama_server_port = 1;
+    expect(options, provider::kOllama, "gpu");
+    options = typed("deepl");
+    EXPECT_EQ(provider::endpoint(options)->host, "api.deepl.com");
+    options.api_tokens.emplace_back("0a1b:fx");
+    EXPECT_EQ(provider::endpoint(options)->host, "api-free.deepl.com");
+}
+
+TEST(Credentials, OfVendorsOwnProtocols)
+{
+    EXPECT_EQ(header(credentials(with_token("deepl")), "Authorization"),
+        "DeepL-Auth-Key tok");
+    Options baidu = with_token("baidu");
+    baidu.baidu_native = true;
+    Outbound out;
+    out.path = "/rpc";
+    provider::add_credential(baidu, 0, {}, out);
+    EXPECT_EQ(out.path, "/rpc?access_token=tok");
+    EXPECT_EQ(header(out, "Authorization"), "(none)");
+}
+
+TEST(Credentials, TencentsSignatureIsOfTheWholeRequest)
+{
+    Options options = typed("hunyuan");
+    options.hunyuan_auth_id.emplace(std::string(36, 'i'));
+    options.hunyuan_auth_key.emplace(std::string(32, 'k'));
+    const auto signature = [&options](std::string body) {
+        Outbound out;
+        out.header("Content-Type", "application/json");
+        out.header("X-TC-Action", "ChatCompletions");
+        out.own_body(std::move(body));
+        provider::sign(
+            options, *provider::endpoint(options), 1'551'113'065, out);
+        EXPECT_EQ(header(out, "X-TC-Timestamp"), "1551113065");
+        return header(out, "Authorization");
+    };
+    const std::string one = signature("{}");
+    EXPECT_TRUE(
+        one.starts_with("TC3-HMAC-SHA256 Credential=" + std::string(36, 'i')
+            + "/2019-02-25/hunyuan/tc3_request, "
+              "SignedHeaders=content-type;host;x-tc-action, Signature="))
+        << one;
+    EXPECT_NE(one, signature("{ }"));
 }
 
 TEST(Credentials, RawToken)

@@ -3,7 +3,7 @@ field, after undoing the spellings that mean the same."""
 
 import json
 
-from back_own import FAMILIES
+import back_own
 from back import camel_keys, lower_types, SCHEMAS
 
 
@@ -12,8 +12,8 @@ def normal(body, family):
         return normal_anthropic(body)
     if family == "gemini":
         return normal_gemini(body)
-    if family in FAMILIES and body.get("stream") is False:
-        del body["stream"]  # as if it were not there
+    if family in back_own.FAMILIES:
+        return back_own.normal(body, family)
     return body
 
 

@@ -249,6 +249,8 @@ void replay(json::Node job, json::Node exchange, std::string& out)
     context.api = dialect::recognise(path_of(job["api"].string_or("chat")));
     context.convert = context.api == dialect::Api::chat_completions
         && !provider::relays((*provider)->options);
+    context.translation =
+        provider::translation((*provider)->options, context.api);
     context.stream =
         job["stream"].boolean().value_or(recording.body.starts_with("data:"));
     context.show_usage = job["show_usage"].boolean().value_or(false);

@@ -120,7 +120,8 @@ class Run:
 
     def plan_answer(self, case, path, exchange, api, how):
         kind, options = scope.provider(exchange)
-        stream = exchange["wire"] in ("sse", "json-array-stream") \
+        stream = exchange["wire"] in ("sse", "ndjson",
+                                      "json-array-stream") \
             and exchange["response"]["status"] < 300
         if exchange["wire"] == "json-array-stream":
             path, exchange = self.reframed(case, exchange)
@@ -207,6 +208,8 @@ class Run:
             status = exchange["response"]["status"]
             if status >= 300:
                 yield from check_error(exchange, answer)
+            elif how == "translate":
+                yield from check_embeddings(exchange, answer)
             elif how == "convert":
                 yield from check_converted(exchange, answer, family, show)
             elif exchange["wire"] == "sse":
@@ -289,12 +292,16 @@ class Run:
 
 
 def raw_events(text):
-    """The stream in pieces that each end after a blank line."""
+    """The stream in pieces that each end after a blank line, or in lines."""
+    if text.startswith("{"):
+        return [p for p in text.splitlines(keepends=True) if p]
     pieces = re.split(r"(?<=\n\n)|(?<=\r\n\r\n)", text)
     return [p for p in pieces if p]
 
 
 def data_of(block):
+    if block.startswith("{"):
+        return "", block, []
     events = parse_sse(block)
     found = [e for e in events if e[1] is not None]
     return found[0] if found else None
@@ -360,15 +367,28 @@ def check_error(exchange, answer):
         yield f"message {words!r} became {error.get('message')!r}"
 
 
+def check_embeddings(exchange, answer):
+    yield from check_state(answer, "whole")
+    vectors, tokens = vendor_own.embeddings(
+        exchange["provider"], exchange["response"]["body"])
+    got = json.loads(answer["output"])
+    if got["object"] != "list":
+        yield f"object {got['object']}"
+    if [(e["index"], e["embedding"]) for e in got["data"]] != vectors:
+        yield "other vectors"
+    if got["usage"] != {"prompt_tokens": tokens, "total_tokens": tokens}:
+        yield f"usage {got['usage']}"
+
+
 def check_converted(exchange, answer, family, show):
     said = vendor.read(exchange, family)
-    stream = exchange["wire"] == "sse"
+    stream = exchange["wire"] in ("sse", "ndjson")
     output = answer.get("output") or ""
-    got = client.read_stream(output, show) if stream \
-        else client.read_plain(output)
     if said.error is not None and scope.status_in_200(exchange):
         yield from check_in_200(exchange, answer, said.error["message"])
         return
+    got = client.read_stream(output, show) if stream \
+        else client.read_plain(output)
     if said.error is not None:
         yield from check_state(answer, "failed")
         words = said.error.get("message", "")

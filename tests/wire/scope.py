@@ -33,6 +33,18 @@ PROVIDERS = {
     "vercel-gateway": ("vercel-gateway", {"api_token": "k"}),
     "voyage": ("voyage", {"api_token": "k"}),
     "cohere": ("cohere", {"api_token": "k"}),
+    "ollama": ("ollama", {"ollama_server_host": "localhost",
+                          "ollama_server_port": "11434",
+                          "ollama_native": "on"}),
+    "baidu": ("baidu", {"api_token": "k", "baidu_native": "on"}),
+    "hunyuan": ("hunyuan", {"hunyuan_auth_id": "i" * 36,
+                            "hunyuan_auth_key": "k" * 32}),
+    "cloudflare": ("cloudflare", {"api_token": "k",
+                                  "cloudflare_account_id": "ACCOUNT",
+                                  "cloudflare_native": "on"}),
+    "gemini-compat": ("generic", {
+        "base_url":
+            "https://generativelanguage.googleapis.com/v1beta/openai"}),
     "anthropic": ("claude", {"api_token": "k"}),
     "azure-anthropic": ("claude", {"api_token": "k",
                                    "base_url": "https://r.example/anthropic"}),
@@ -45,11 +57,17 @@ PROVIDERS = {
 # Types whose chat is converted; all others are relayed.
 CONVERTED = {"anthropic": "anthropic", "azure-anthropic": "anthropic",
              "gemini": "gemini", "dashscope": "dashscope",
-             "cohere": "cohere"}
+             "cohere": "cohere", "ollama": "ollama", "baidu": "baidu",
+             "hunyuan": "hunyuan", "cloudflare": "cloudflare"}
 
 # The api of a recording in a folder that is converted, when it is the chat.
 CONVERTED_CHAT = {"anthropic": "messages", "azure-anthropic": "messages",
-                  "gemini": "chat", "dashscope": "chat", "cohere": "chat"}
+                  "gemini": "chat", "dashscope": "chat", "cohere": "chat",
+                  "ollama": "chat", "baidu": "chat", "hunyuan": "chat",
+                  "cloudflare": "chat"}
+
+# Folders whose embeddings are translated.
+EMBEDDINGS = {"dashscope", "hunyuan", "cloudflare"}
 
 RELAYED_APIS = {
     "chat": "chat", "completions": "completions", "embeddings": "embeddings",
@@ -66,6 +84,10 @@ def decide(exchange):
     if folder not in PROVIDERS:
         return None, None, LATER
     api = exchange["api"]
+    if speaks_openai(exchange):
+        return "chat", "relay", None
+    if folder in EMBEDDINGS and api == "embeddings":
+        return "embeddings", "translate", None
     if folder in CONVERTED:
         if folder == "anthropic" and api == "chat":
             # Anthropic's own OpenAI-compatible endpoint: generic reaches it.
@@ -98,8 +120,16 @@ def status_in_200(exchange):
     return STATUS_OF_CODE[code] if code else None
 
 
+def speaks_openai(exchange):
+    """Qianfan's version 2 among the recordings of the older API."""
+    return exchange["provider"] == "baidu" \
+        and exchange["request"]["path"].startswith("/v2/")
+
+
 def provider(exchange):
     folder = exchange["provider"]
+    if speaks_openai(exchange):
+        return "baidu", {"api_token": "k"}
     if folder == "anthropic" and exchange["api"] == "chat":
         return "generic", {"base_url": "https://api.anthropic.com"}
     return PROVIDERS[folder]

@@ -39,7 +39,11 @@ def read(exchange, family):
                                "body": response.get("body",
                                                     response.get("body_text"))}
         return reader.answer
-    if "body_text" in response and exchange["wire"] == "sse":
+    if "body_text" in response and exchange["wire"] == "ndjson":
+        for line in response["body_text"].splitlines():
+            if line:
+                reader.event("", json.loads(line), [])
+    elif "body_text" in response and exchange["wire"] == "sse":
         for event, data, comments in parse_sse(response["body_text"]):
             if data is None:
                 continue

@@ -72,7 +72,123 @@ class Cohere(reader_base()):
         return data["type"] == "message-end"
 
 
-READERS = {"cohere": Cohere}
+class Ollama(reader_base()):
+    def body(self, body):
+        self.event("", body, [])
+
+    def event(self, name, line, comments):
+        if line.get("error"):
+            return self.fail(line["error"])
+        choice = self.answer.choice(0)
+        message = line["message"]
+        choice.text += message.get("content") or ""
+        choice.reasoning += message.get("thinking") or ""
+        for call in message.get("tool_calls") or []:
+            choice.calls.append(Call(
+                call["function"]["name"],
+                json.dumps(call["function"]["arguments"]), call.get("id", "")))
+        if line["done"]:
+            reason = line["done_reason"]
+            choice.finish = "tool_calls" if choice.calls \
+                and reason == "stop" else reason
+            self.answer.usage = usage(line.get("prompt_eval_count"),
+                                      line.get("eval_count"))
+
+    @staticmethod
+    def says_finish(data):
+        return data.get("done")
+
+
+class Baidu(reader_base()):
+    def body(self, body):
+        self.event("", dict(body, is_end=True), [])
+
+    def event(self, name, body, comments):
+        choice = self.answer.choice(0)
+        choice.text += body.get("result") or ""
+        call = body.get("function_call")
+        if call:
+            choice.reasoning += call.get("thoughts") or ""
+            choice.calls.append(Call(call["name"], call["arguments"], ""))
+        counts = body["usage"]
+        self.answer.usage = usage(counts["prompt_tokens"],
+                                  counts["completion_tokens"])
+        if body["is_end"]:
+            choice.finish = {"normal": "stop", "stop": "stop",
+                             "function_call": "tool_calls"}[
+                                 body["finish_reason"]]
+
+    @staticmethod
+    def says_finish(data):
+        return data.get("is_end")
+
+
+class Hunyuan(reader_base()):
+    def body(self, body):
+        self.read(body["Response"], "Message")
+
+    def event(self, name, body, comments):
+        self.read(body, "Delta")
+
+    def read(self, body, key):
+        for entry in body["Choices"]:
+            choice = self.answer.choice(0)
+            message = entry[key]
+            choice.text += message.get("Content") or ""
+            for call in message.get("ToolCalls") or []:
+                choice.calls.append(Call(
+                    call["Function"]["Name"], call["Function"]["Arguments"],
+                    call.get("Id", "")))
+            choice.finish = entry["FinishReason"] or choice.finish
+        counts = body["Usage"]
+        self.answer.usage = usage(counts["PromptTokens"],
+                                  counts["CompletionTokens"])
+
+    @staticmethod
+    def says_finish(data):
+        return any(c["FinishReason"] for c in data["Choices"])
+
+
+class Cloudflare(reader_base()):
+    def body(self, body):
+        self.event("", body["result"], [])
+
+    def event(self, name, result, comments):
+        choice = self.answer.choice(0)
+        choice.text += result.get("response") or ""
+        for call in result.get("tool_calls") or []:
+            choice.calls.append(Call(call["name"],
+                                     json.dumps(call["arguments"]), ""))
+        # No word for the end but the end.
+        choice.finish = "tool_calls" if choice.calls else "stop"
+        if "usage" in result:
+            self.answer.usage = usage(result["usage"]["prompt_tokens"],
+                                      result["usage"]["completion_tokens"])
+        elif not self.answer.usage:
+            self.answer.usage = usage(0, 0)
+
+    @staticmethod
+    def says_finish(data):
+        return False
+
+
+READERS = {"cohere": Cohere, "ollama": Ollama, "baidu": Baidu,
+           "hunyuan": Hunyuan, "cloudflare": Cloudflare}
+
+
+def embeddings(folder, body):
+    """(index, vector) of each, and the tokens that the vendor counted."""
+    if folder == "dashscope":
+        return [(e.get("text_index", i), e["embedding"]) for i, e in
+                enumerate(body["output"]["embeddings"])], \
+            body["usage"]["total_tokens"]
+    if folder == "hunyuan":
+        answer = body["Response"]
+        return [(e["Index"], e["Embedding"]) for e in answer["Data"]], \
+            answer["Usage"]["TotalTokens"]
+    if folder == "cloudflare":
+        return list(enumerate(body["result"]["data"])), 0
+    raise KeyError(folder)
 
 
 def error_in_200(body):

@@ -311,6 +311,49 @@ Result<void> set_reasoning_mode(FieldContext& c, const Words& w)
         w[1], w[0], "passthrough, ignore or concat is expected");
 }
 
+// One of the words; upper and lower case are the same.
+Result<void> store_word(std::string& to, const Words& w,
+    std::initializer_list<std::string_view> words, std::string_view expected)
+{
+    for (std::string_view word : words)
+        if (iequals(word, w[1])) {
+            to = word;
+            return {};
+        }
+    return invalid_value(w[1], w[0], expected);
+}
+
+Result<void> set_bot_type(FieldContext& c, const Words& w)
+{
+    return store_word(c.provider.options.bot_type, w,
+        {"chat", "agent", "completion", "workflow"},
+        "chat, agent, completion or workflow is expected");
+}
+
+Result<void> set_minimax_type(FieldContext& c, const Words& w)
+{
+    std::string word;
+    if (auto done = store_word(word, w, {"v2", "pro"}, "v2 or pro is expected");
+        !done)
+        return done;
+    c.provider.options.minimax_pro = word == "pro";
+    return {};
+}
+
+// A secret of Tencent's, which are all of one length; it is never repeated.
+template <std::optional<Secret> Options::*member, size_t length>
+Result<void> set_tencent(FieldContext& c, const Words& w)
+{
+    auto text = resolve(w[1], c.secrets);
+    if (!text)
+        return text.error();
+    if (has_control(*text) || text->size() != length)
+        return config_error("\"" + std::string(w[0]) + "\" must have "
+            + std::to_string(length) + " characters");
+    (c.provider.options.*member).emplace(std::move(*text));
+    return {};
+}
+
 // Part of a path: no separators, nothing to encode.
 Result<void> set_account(FieldContext& c, const Words& w)
 {
@@ -441,6 +484,38 @@ constexpr Field kFields[] = {
         1, 1, false, set_flag<&Options::zhipu_code_plan_mode>},
     {"doubao_domain", "doubaoDomain", "HOST", "doubao", 1, 1, false,
         set_text<&Options::doubao_domain>},
+    {"baidu_native", "", "on | off", "baidu", 1, 1, false,
+        set_flag<&Options::baidu_native>},
+    {"bot_type", "botType", "chat | agent | completion | workflow", "dify",
+        1, 1, false, set_bot_type},
+    {"cloudflare_native", "", "on | off", "cloudflare", 1, 1, false,
+        set_flag<&Options::cloudflare_native>},
+    {"coze_bot_id", "", "ID", "coze", 1, 1, false,
+        set_text<&Options::coze_bot_id>},
+    {"dify_api_url", "difyApiUrl", "URL", "dify", 1, 1, false,
+        set_text<&Options::dify_api_url>},
+    {"hunyuan_auth_id", "hunyuanAuthId", "ID | env:NAME | file:PATH",
+        "hunyuan", 1, 1, false,
+        set_tencent<&Options::hunyuan_auth_id, 36>},
+    {"hunyuan_auth_key", "hunyuanAuthKey", "KEY | env:NAME | file:PATH",
+        "hunyuan", 1, 1, false,
+        set_tencent<&Options::hunyuan_auth_key, 32>},
+    {"input_variable", "inputVariable", "NAME", "dify", 1, 1, false,
+        set_text<&Options::input_variable>},
+    {"minimax_api_type", "minimaxApiType", "v2 | pro", "minimax", 1, 1, false,
+        set_minimax_type},
+    {"minimax_group_id", "minimaxGroupId", "ID", "minimax", 1, 1, false,
+        set_text<&Options::minimax_group_id>},
+    {"ollama_native", "", "on | off", "ollama", 1, 1, false,
+        set_flag<&Options::ollama_native>},
+    {"output_variable", "outputVariable", "NAME", "dify", 1, 1, false,
+        set_text<&Options::output_variable>},
+    {"target_lang", "targetLang", "LANGUAGE", "deepl", 1, 1, false,
+        set_text<&Options::target_lang>},
+    {"triton_domain", "tritonDomain", "HOST", "triton", 1, 1, false,
+        set_text<&Options::triton_domain>},
+    {"triton_model_version", "tritonModelVersion", "VERSION", "triton",
+        1, 1, false, set_text<&Options::triton_model_version>},
     {"cloudflare_account_id", "cloudflareAccountId", "ID", "cloudflare",
         1, 1, false, set_account},
     {"generic_host", "genericHost", "HOST", "generic", 1, 1, false,

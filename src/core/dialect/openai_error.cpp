@@ -120,7 +120,8 @@ std::string first_scalar(
 uint16_t own_status(json::Node error, json::Node body)
 {
     for (const json::Node place : {error["status_code"], error["http_code"],
-             error["status"], error["code"], body["status_code"], body["code"]})
+             error["status"], error["code"], body["status_code"], body["status"],
+             body["code"]})
     {
         auto number = place.integer();
         if (const auto text = place.string()) {

@@ -112,6 +112,17 @@ std::string answer_id(Api api, uint64_t random)
     return id;
 }
 
+// Dify's and Coze's conversations, as the client was told them.
+std::string_view conversation(const ClientHead& head) noexcept
+{
+    for (const Header& field : head.headers) {
+        if (iequals(field.name, "conversationid") && is_clean(field.value)) {
+            return trim(field.value);
+        }
+    }
+    return {};
+}
+
 } // namespace
 
 Result<std::unique_ptr<Try>> Exchange::make_try(const route::Target& target,
@@ -135,8 +146,9 @@ Result<std::unique_ptr<Try>> Exchange::make_try(const route::Target& target,
             "you must provide a model parameter", "model");
     }
 
-    const provider::EncodeContext context{
+    provider::EncodeContext context{
         provider.options, model, now_seconds, random};
+    context.conversation = conversation(head_);
     const bool convert = is_chat() && !provider::relays(provider.options);
     attempt->translation = kind_ == BodyKind::json
         ? provider::translation(provider.options, books_.api)
@@ -153,6 +165,8 @@ Result<std::unique_ptr<Try>> Exchange::make_try(const route::Target& target,
     for (const auto& [name, value] : provider.options.headers) {
         set_header(attempt->outbound, name, value);
     }
+    provider::sign(
+        provider.options, provider.endpoint, now_seconds, attempt->outbound);
     attempt->response =
         std::make_unique<Response>(response_context(context, *attempt));
     return attempt;

@@ -20,6 +20,7 @@ bool needs_token(Credential credential) noexcept
 {
     switch (credential) {
     case Credential::none:
+    case Credential::tc3:
     case Credential::bearer_optional:
     case Credential::bearer_or_client:
         return false;
@@ -28,6 +29,8 @@ bool needs_token(Credential credential) noexcept
     case Credential::api_key:
     case Credential::x_api_key:
     case Credential::x_goog_api_key:
+    case Credential::deepl:
+    case Credential::access_token:
         return true;
     }
     return true;
@@ -36,7 +39,7 @@ bool needs_token(Credential credential) noexcept
 Result<void> check_token(const Options& options)
 {
     if (!options.api_tokens.empty() || options.anonymous
-        || !options.location.empty() || !needs_token(options.type->credential))
+        || !options.location.empty() || !needs_token(credential_of(options)))
         return {};
     return fault("no \"api_token\" and type \""
         + std::string(options.type->name)
@@ -51,6 +54,32 @@ Result<void> check_account(const Options& options)
         || !options.location.empty())
         return {};
     return fault("no \"cloudflare_account_id\"");
+}
+
+Result<void> check_own(const Options& options)
+{
+    const std::string_view type = options.type->name;
+    if (options.hunyuan_auth_id.has_value()
+        != options.hunyuan_auth_key.has_value())
+        return fault("\"hunyuan_auth_id\" and \"hunyuan_auth_key\" go "
+                     "together");
+    if (type == "minimax" && options.minimax_pro
+        && options.minimax_group_id.empty())
+        return fault("no \"minimax_group_id\" and \"minimax_api_type pro\" "
+                     "needs one");
+    if (type == "deepl" && options.target_lang.empty())
+        return fault("no \"target_lang\"");
+    if (type == "dify") {
+        if (options.bot_type.empty())
+            return fault("no \"bot_type\"");
+        const bool workflow = options.bot_type == "workflow";
+        if (workflow
+            && (options.input_variable.empty()
+                || options.output_variable.empty()))
+            return fault("\"bot_type workflow\" needs \"input_variable\" and "
+                         "\"output_variable\"");
+    }
+    return {};
 }
 
 Result<void> check_azure(const Options& options)
@@ -82,6 +111,8 @@ Result<void> check_address(const Options& options)
         + (options.generic_host.empty() ? 0 : 1)
         + (options.vllm_server_host.empty() ? 0 : 1)
         + (options.ollama_server_host.empty() ? 0 : 1)
+        + (options.dify_api_url.empty() ? 0 : 1)
+        + (options.triton_domain.empty() ? 0 : 1)
         + (options.location.empty() ? 0 : 1);
     if (given > 1)
         return fault("more than one of \"base_url\", \"location\" and the "
@@ -111,6 +142,8 @@ Result<void> check(const Options& options)
         if (auto done = check_azure(options); !done)
             return done;
     if (auto done = check_account(options); !done)
+        return done;
+    if (auto done = check_own(options); !done)
         return done;
     if (auto done = check_token(options); !done)
         return done;

@@ -20,22 +20,6 @@ constexpr std::string_view kPath = "/v2/chat";
 constexpr std::array<std::string_view, 4> kOwn{
     "documents", "citation_options", "safety_mode", "priority"};
 
-std::string_view role_name(Role role) noexcept
-{
-    switch (role) {
-    case Role::system:
-    case Role::developer:
-        return "system";
-    case Role::assistant:
-        return "assistant";
-    case Role::tool:
-        return "tool";
-    case Role::user:
-        break;
-    }
-    return "user";
-}
-
 Error no_such_part(size_t message, size_t part)
 {
     return make_error(ErrorCode::invalid_request,
@@ -132,7 +116,7 @@ Result<void> write_message(
     json::Writer& w, const chat::Request& request, size_t index)
 {
     const Message& message = request.messages[index];
-    w.begin_object().field("role", role_name(message.role));
+    w.begin_object().field("role", plain_role(message.role));
     if (message.role == Role::tool) {
         w.field("tool_call_id", message.tool_call_id);
     }
@@ -220,15 +204,6 @@ void write_thinking_budget(json::Writer& w, const chat::Request& request)
     w.end_object();
 }
 
-template <class Value>
-void write_optional(
-    json::Writer& w, std::string_view name, const std::optional<Value>& value)
-{
-    if (value) {
-        w.field(name, *value);
-    }
-}
-
 void write_sampling(json::Writer& w, const chat::Request& request)
 {
     write_optional(w, "max_tokens", request.max_tokens);
@@ -239,13 +214,7 @@ void write_sampling(json::Writer& w, const chat::Request& request)
     write_optional(w, "frequency_penalty", request.frequency_penalty);
     write_optional(w, "presence_penalty", request.presence_penalty);
     write_optional(w, "logprobs", request.logprobs);
-    if (!request.stop.empty()) {
-        w.key("stop_sequences").begin_array();
-        for (const std::string_view stop : request.stop) {
-            w.string(stop);
-        }
-        w.end_array();
-    }
+    write_strings(w, "stop_sequences", request.stop);
 }
 
 Result<void> encode(

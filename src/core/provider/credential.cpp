@@ -65,6 +65,15 @@ void add_token(Credential credential, std::string_view token, Outbound& out)
         return out.header("x-api-key", token);
     case Credential::x_goog_api_key:
         return out.header("x-goog-api-key", token);
+    case Credential::deepl:
+        return out.header(
+            "Authorization", std::string("DeepL-Auth-Key ").append(token));
+    case Credential::access_token:
+        out.path += out.path.find('?') == std::string::npos ? '?' : '&';
+        out.path += "access_token=" + percent_encode(token);
+        return;
+    case Credential::tc3: // sign()
+        return;
     }
 }
 
@@ -73,7 +82,7 @@ void add_token(Credential credential, std::string_view token, Outbound& out)
 void add_credential(const Options& options, size_t key_index,
     std::string_view client_authorization, Outbound& out)
 {
-    Credential credential = options.type->credential;
+    Credential credential = credential_of(options);
     if (credential == Credential::x_api_key)
         add_anthropic_version(options, out);
 

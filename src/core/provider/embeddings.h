@@ -47,5 +47,20 @@ private:
 [[nodiscard]] Result<void> answer_cohere_embeddings(json::Node body,
     const EncodeContext& context, bool base64, std::string& out,
     chat::Usage& usage);
+[[nodiscard]] Result<void> encode_minimax_embeddings(
+    json::Node request, const EncodeContext& context, Outbound& out);
+[[nodiscard]] Result<void> answer_minimax_embeddings(json::Node body,
+    const EncodeContext& context, bool base64, std::string& out,
+    chat::Usage& usage);
+[[nodiscard]] Result<void> encode_hunyuan_embeddings(
+    json::Node request, const EncodeContext& context, Outbound& out);
+[[nodiscard]] Result<void> answer_hunyuan_embeddings(json::Node body,
+    const EncodeContext& context, bool base64, std::string& out,
+    chat::Usage& usage);
+[[nodiscard]] Result<void> encode_cloudflare_embeddings(
+    json::Node request, const EncodeContext& context, Outbound& out);
+[[nodiscard]] Result<void> answer_cloudflare_embeddings(json::Node body,
+    const EncodeContext& context, bool base64, std::string& out,
+    chat::Usage& usage);
 
 } // namespace ai_proxy::provider

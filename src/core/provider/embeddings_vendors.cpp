@@ -1,6 +1,8 @@
 #include "core/provider/embeddings.h"
 
+#include "core/base/text.h"
 #include "core/json/writer.h"
+#include "core/provider/cloudflare.h"
 
 // Embeddings of the vendors that have their own form.
 namespace ai_proxy::provider {
@@ -125,6 +127,120 @@ Result<void> answer_cohere_embeddings(json::Node body,
     EmbeddingsWriter writer(out, base64);
     int64_t index = 0;
     for (const json::Node vector : body["embeddings"]["float"].items()) {
+        if (auto done = writer.add(index++, vector); !done) {
+            return done;
+        }
+    }
+    return writer.finish(context.model, usage);
+}
+
+Result<void> encode_minimax_embeddings(
+    json::Node request, const EncodeContext& context, Outbound& out)
+{
+    auto asked = read_embeddings(request);
+    if (!asked) {
+        return std::move(asked).error();
+    }
+    std::string body;
+    json::Writer w(body);
+    w.begin_object().field("model", context.model);
+    write_texts(w, "texts", *asked);
+    // What the vectors are for: "db" or "query"; OpenAI has no word for it.
+    w.field("type", request["type"].string_or("db"));
+    w.end_object();
+    std::string path = "/v1/embeddings";
+    if (!context.options.minimax_group_id.empty()) {
+        path += "?GroupId=" + percent_encode(context.options.minimax_group_id);
+    }
+    send(out, path, std::move(body));
+    return {};
+}
+
+Result<void> answer_minimax_embeddings(json::Node body,
+    const EncodeContext& context, bool base64, std::string& out,
+    chat::Usage& usage)
+{
+    usage = prompt_only(body["total_tokens"]);
+    EmbeddingsWriter writer(out, base64);
+    int64_t index = 0;
+    for (const json::Node vector : body["vectors"].items()) {
+        if (auto done = writer.add(index++, vector); !done) {
+            return done;
+        }
+    }
+    return writer.finish(context.model, usage);
+}
+
+Result<void> encode_hunyuan_embeddings(
+    json::Node request, const EncodeContext&, Outbound& out)
+{
+    auto asked = read_embeddings(request);
+    if (!asked) {
+        return std::move(asked).error();
+    }
+    std::string body;
+    json::Writer w(body);
+    w.begin_object();
+    if (asked->inputs.size() == 1) {
+        w.field("Input", asked->inputs[0]);
+    } else {
+        write_texts(w, "InputList", *asked);
+    }
+    w.end_object();
+    out.path = "/";
+    out.header("Content-Type", "application/json");
+    out.header("X-TC-Action", "GetEmbedding");
+    out.header("X-TC-Version", "2023-09-01");
+    out.own_body(std::move(body));
+    return {};
+}
+
+Result<void> answer_hunyuan_embeddings(json::Node body,
+    const EncodeContext& context, bool base64, std::string& out,
+    chat::Usage& usage)
+{
+    const json::Node answer = body["Response"];
+    usage = prompt_only(answer["Usage"]["TotalTokens"]);
+    EmbeddingsWriter writer(out, base64);
+    int64_t place = 0;
+    for (const json::Node item : answer["Data"].items()) {
+        const int64_t index = item["Index"].integer().value_or(place++);
+        if (auto done = writer.add(index, item["Embedding"]); !done) {
+            return done;
+        }
+    }
+    return writer.finish(context.model, usage);
+}
+
+Result<void> encode_cloudflare_embeddings(
+    json::Node request, const EncodeContext& context, Outbound& out)
+{
+    auto asked = read_embeddings(request);
+    if (!asked) {
+        return std::move(asked).error();
+    }
+    auto path = run_path(context.options, context.model);
+    if (!path) {
+        return std::move(path).error();
+    }
+    std::string body;
+    json::Writer w(body);
+    w.begin_object();
+    write_texts(w, "text", *asked);
+    write_own(w, request, {"pooling"});
+    w.end_object();
+    send(out, *path, std::move(body));
+    return {};
+}
+
+Result<void> answer_cloudflare_embeddings(json::Node body,
+    const EncodeContext& context, bool base64, std::string& out,
+    chat::Usage& usage)
+{
+    usage = prompt_only(body["result"]["usage"]["prompt_tokens"]);
+    EmbeddingsWriter writer(out, base64);
+    int64_t index = 0;
+    for (const json::Node vector : body["result"]["data"].items()) {
         if (auto done = writer.add(index++, vector); !done) {
             return done;
         }

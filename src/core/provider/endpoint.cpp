@@ -36,6 +36,8 @@ constexpr HostOption kHostOptions[] = {
     {"doubao", "doubao_domain", &Options::doubao_domain, false, false},
     {"qwen", "qwen_domain", &Options::qwen_domain, false, false},
     {"generic", "generic_host", &Options::generic_host, false, false},
+    {"dify", "dify_api_url", &Options::dify_api_url, true, false},
+    {"triton", "triton_domain", &Options::triton_domain, false, false},
 };
 
 Error bad_option(
@@ -61,6 +63,19 @@ Result<Endpoint> from_option(const Options& options, const HostOption& row)
     if (options.type->name == "azure")
         e.path.clear();
     return e;
+}
+
+// The host of the type in the mode that is configured.
+std::string_view own_host(const Options& options) noexcept
+{
+    const Native* native = native_mode(options);
+    if (native != nullptr && !native->host.empty())
+        return native->host;
+    // DeepL's keys say whose they are.
+    if (options.type->protocol == &kDeepl && !options.api_tokens.empty()
+        && options.api_tokens[0].reveal().ends_with(":fx"))
+        return "api-free.deepl.com";
+    return options.type->host;
 }
 
 Result<Endpoint> from_ollama(const Options& options)
@@ -104,13 +119,14 @@ Result<Endpoint> endpoint(const Options& options)
             return from_option(options, row);
     if (options.type->name == "ollama" && !options.ollama_server_host.empty())
         return from_ollama(options);
-    if (options.type->host.empty())
+    const std::string_view host = own_host(options);
+    if (host.empty())
         return make_error(ErrorCode::invalid_request,
             "no \"base_url\" and type \"" + std::string(options.type->name)
                 + "\" has no host of its own");
     Endpoint e;
     e.tls = options.type->tls;
-    e.host = options.type->host;
+    e.host = host;
     e.port = e.tls ? 443 : 80;
     return e;
 }

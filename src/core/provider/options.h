@@ -78,6 +78,18 @@ struct Options {
     std::string doubao_domain;
     std::string generic_host;
     std::string cloudflare_account_id;
+    bool cloudflare_native = false;
+    bool baidu_native = false;
+    bool ollama_native = false;
+    bool minimax_pro = false;
+    std::string minimax_group_id;
+    std::optional<Secret> hunyuan_auth_id, hunyuan_auth_key;
+    std::string coze_bot_id;
+    std::string dify_api_url;
+    std::string bot_type; // dify: chat, agent, completion, workflow
+    std::string input_variable, output_variable;
+    std::string target_lang; // deepl
+    std::string triton_domain, triton_model_version;
     MockOptions mock;
 };
 

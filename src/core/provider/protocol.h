@@ -37,6 +37,8 @@ struct EncodeContext {
     std::string_view model; // the name to send
     int64_t now_seconds = 0;
     uint64_t random = 0; // for ids
+    // Of a vendor that keeps the conversation itself; "" begins one.
+    std::string_view conversation = {};
 };
 
 // Decodes the answer of one try into canonical events.  All state of a
@@ -95,5 +97,14 @@ extern const Protocol kClaude;
 extern const Protocol kGemini;
 extern const Protocol kQwen; // DashScope native
 extern const Protocol kCohere;
+extern const Protocol kBaidu;      // before version 2
+extern const Protocol kCloudflare; // Workers AI's run
+extern const Protocol kCoze;
+extern const Protocol kDeepl;
+extern const Protocol kDify;
+extern const Protocol kHunyuan; // Tencent Cloud's own
+extern const Protocol kMinimaxPro;
+extern const Protocol kOllama; // /api/chat
+extern const Protocol kTriton;
 
 } // namespace ai_proxy::provider

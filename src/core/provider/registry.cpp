@@ -225,15 +225,49 @@ constexpr Translation kCohereTranslations[] = {
         encode_cohere_embeddings, answer_cohere_embeddings},
 };
 
+constexpr Translation kMinimaxTranslations[] = {
+    {Api::embeddings, false,
+        encode_minimax_embeddings, answer_minimax_embeddings},
+};
+
+constexpr Translation kHunyuanTranslations[] = {
+    {Api::embeddings, true,
+        encode_hunyuan_embeddings, answer_hunyuan_embeddings},
+};
+
+constexpr Translation kCloudflareTranslations[] = {
+    {Api::embeddings, true,
+        encode_cloudflare_embeddings, answer_cloudflare_embeddings},
+};
+
+// protocol, host, credential, paths
 constexpr ApiPath kQwenNativePaths[] = {
     {Api::chat_completions,
         "/api/v1/services/aigc/text-generation/generation"},
     {Api::messages, "/apps/anthropic/v1/messages"},
 };
+constexpr Native kQwenNative =
+    {&kQwen, "", Credential::bearer, kQwenNativePaths};
+constexpr Native kOllamaNative =
+    {&kOllama, "", Credential::bearer_optional, kOllamaPaths};
+
+constexpr ApiPath kOwnChatPaths[] = {
+    {Api::chat_completions, "/"},
+};
+constexpr Native kBaiduNative =
+    {&kBaidu, "aip.baidubce.com", Credential::access_token, kOwnChatPaths};
+constexpr Native kCloudflareNative =
+    {&kCloudflare, "", Credential::bearer, kOwnChatPaths};
+constexpr Native kMinimaxNative =
+    {&kMinimaxPro, "api.minimax.chat", Credential::bearer, kOwnChatPaths};
+constexpr Native kHunyuanNative =
+    {&kHunyuan, "hunyuan.tencentcloudapi.com", Credential::tc3, kOwnChatPaths};
+constexpr Native kCozeNative =
+    {&kCoze, "", Credential::bearer, kOwnChatPaths};
 
 // name, title, protocol, host, tls, credential, paths,
 // relays_unknown, relay, stream_options, developer_role, mock, adjust,
-// surface, translations
+// surface, translations, native
 constexpr Type kTypes[] = {
     {"openai", "OpenAI", &kOpenai, "api.openai.com", true,
         Credential::bearer_or_client, kOpenaiPaths,
@@ -271,14 +305,15 @@ constexpr Type kTypes[] = {
         true, true, true, false, false, adjust_relayed},
     {"ollama", "Ollama", &kOpenai, "", false,
         Credential::bearer_optional, kOllamaPaths,
-        true, true, true, false, false, adjust_relayed},
+        true, true, true, false, false, adjust_relayed,
+        "", {}, &kOllamaNative},
     {"vllm", "vLLM", &kOpenai, "vllm-service.cluster.local", false,
         Credential::bearer_optional, kVllmPaths,
         true, true, true, false, false, adjust_relayed},
     {"baidu", "Baidu Qianfan", &kOpenai, "qianfan.baidubce.com", true,
         Credential::bearer, kBaiduPaths,
         true, true, true, false, false, adjust_relayed,
-        "/v2"},
+        "/v2", {}, &kBaiduNative},
     {"github", "GitHub Models", &kOpenai, "models.github.ai", true,
         Credential::bearer, kBarePaths,
         true, true, true, false, false, adjust_relayed,
@@ -305,19 +340,22 @@ constexpr Type kTypes[] = {
     {"cloudflare", "Cloudflare Workers AI", &kOpenai, "api.cloudflare.com", true,
         Credential::bearer, kCloudflarePaths,
         true, true, true, false, false, adjust_relayed,
-        "/client/v4/accounts/{account}/ai"},
+        "/client/v4/accounts/{account}/ai", kCloudflareTranslations, &kCloudflareNative},
     {"spark", "Spark (iFlytek)", &kOpenai, "spark-api-open.xf-yun.com", true,
         Credential::bearer, kSparkPaths,
         true, true, true, false, false, adjust_relayed},
     {"minimax", "MiniMax", &kOpenai, "api.minimaxi.com", true,
         Credential::bearer, kMinimaxPaths,
-        true, true, true, false, false, adjust_relayed},
+        true, true, true, false, false, adjust_relayed,
+        "", kMinimaxTranslations, &kMinimaxNative},
     {"hunyuan", "Hunyuan (Tencent)", &kOpenai, "api.hunyuan.cloud.tencent.com", true,
         Credential::bearer, kChatPaths,
-        true, true, true, false, false, adjust_relayed},
+        true, true, true, false, false, adjust_relayed,
+        "", kHunyuanTranslations, &kHunyuanNative},
     {"coze", "Coze", &kOpenai, "api.coze.cn", true,
         Credential::bearer, {},
-        true, true, false, false, false, nullptr},
+        true, true, false, false, false, nullptr,
+        "", {}, &kCozeNative},
     {"huggingface", "Hugging Face, or a TGI server by base_url", &kOpenai, "router.huggingface.co", true,
         Credential::bearer, kServerPaths,
         true, true, true, false, false, adjust_relayed},
@@ -369,14 +407,23 @@ constexpr Type kTypes[] = {
         "generativelanguage.googleapis.com", true,
         Credential::x_goog_api_key, kGeminiPaths,
         true, false, false, false, false, nullptr},
-    {"qwen", "Qwen (DashScope)", &kQwen, "dashscope.aliyuncs.com", true,
+    {"qwen", "Qwen (DashScope)", &kOpenai, "dashscope.aliyuncs.com", true,
         Credential::bearer, kQwenPaths,
         true, true, true, false, false, adjust_relayed,
-        "", kQwenTranslations},
+        "", kQwenTranslations, &kQwenNative},
     {"cohere", "Cohere", &kCohere, "api.cohere.com", true,
         Credential::bearer, kCoherePaths,
         true, false, false, false, false, nullptr,
         "", kCohereTranslations},
+    {"dify", "Dify", &kDify, "api.dify.ai", true,
+        Credential::bearer, kOwnChatPaths,
+        false, false, false, false, false, nullptr},
+    {"deepl", "DeepL", &kDeepl, "api.deepl.com", true,
+        Credential::deepl, kOwnChatPaths,
+        false, false, false, false, false, nullptr},
+    {"triton", "Triton Inference Server", &kTriton, "", false,
+        Credential::bearer_optional, kOwnChatPaths,
+        false, false, false, false, false, nullptr},
     {"mock", "Built-in, answers without network", &kOpenai, "", false,
         Credential::none, {},
         true, true, true, true, true, nullptr},
@@ -389,9 +436,16 @@ bool transparent(const Type& type) noexcept
     return type.paths.empty();
 }
 
-bool qwen_native(const Options& options) noexcept
+bool asks_for_native(const Options& options) noexcept
 {
-    return options.type->protocol == &kQwen && !options.qwen_enable_compatible;
+    const Protocol* own = options.type->native->protocol;
+    return (own == &kQwen && !options.qwen_enable_compatible)
+        || (own == &kBaidu && options.baidu_native)
+        || (own == &kCloudflare && options.cloudflare_native)
+        || (own == &kOllama && options.ollama_native)
+        || (own == &kMinimaxPro && options.minimax_pro)
+        || (own == &kHunyuan && options.hunyuan_auth_id.has_value())
+        || (own == &kCoze && !options.coze_bot_id.empty());
 }
 
 } // namespace
@@ -408,21 +462,35 @@ const Type* find_type(std::string_view name) noexcept
     return found == std::end(kTypes) ? nullptr : &*found;
 }
 
+const Native* native_mode(const Options& options) noexcept
+{
+    return options.type->native != nullptr && asks_for_native(options)
+        ? options.type->native
+        : nullptr;
+}
+
+Credential credential_of(const Options& options) noexcept
+{
+    const Native* native = native_mode(options);
+    return native != nullptr ? native->credential : options.type->credential;
+}
+
 bool relays(const Options& options) noexcept
 {
-    return options.type->relay && !qwen_native(options);
+    return options.type->relay && native_mode(options) == nullptr;
 }
 
 const Protocol& protocol(const Options& options) noexcept
 {
-    return relays(options) ? kOpenai : *options.type->protocol;
+    const Native* native = native_mode(options);
+    return native != nullptr ? *native->protocol : *options.type->protocol;
 }
 
 std::string_view api_path(const Options& options, Api api) noexcept
 {
-    std::span<const ApiPath> paths = options.type->paths;
-    if (qwen_native(options))
-        paths = kQwenNativePaths;
+    const Native* native = native_mode(options);
+    const std::span<const ApiPath> paths =
+        native != nullptr ? native->paths : options.type->paths;
     if (options.zhipu_code_plan_mode && api == Api::chat_completions
         && options.type->name == "zhipuai")
         return "/api/coding/paas/v4/chat/completions";

@@ -21,11 +21,22 @@ enum class Credential : uint8_t {
     api_key,           // api-key: <token> (azure)
     x_api_key,         // x-api-key: <token> (claude)
     x_goog_api_key,    // x-goog-api-key: <token>
+    deepl,             // Authorization: DeepL-Auth-Key <token>
+    access_token,      // query access_token=<token> (baidu's older API)
+    tc3,               // Tencent Cloud's signature of two secrets of their own
 };
 
 struct ApiPath {
     dialect::Api api;
     std::string_view path; // {id} is filled from the client's path, {model}
+};
+
+// How a vendor that imitates OpenAI is reached in its own words instead.
+struct Native {
+    const Protocol* protocol;
+    std::string_view host; // "": the type's
+    Credential credential;
+    std::span<const ApiPath> paths; // of the other APIs that it has there
 };
 
 struct Type {
@@ -49,6 +60,7 @@ struct Type {
     std::string_view surface = {};
     // APIs that it serves in words of its own.
     std::span<const Translation> translations = {};
+    const Native* native = nullptr;
 };
 
 [[nodiscard]] std::span<const Type> types() noexcept;
@@ -57,6 +69,9 @@ struct Type {
 // Does the provider, as configured, relay the client's OpenAI chat (qwen
 // depends on qwen_enable_compatible)?
 [[nodiscard]] bool relays(const Options& options) noexcept;
+// In force for this provider; nullptr when it speaks as its row says.
+[[nodiscard]] const Native* native_mode(const Options& options) noexcept;
+[[nodiscard]] Credential credential_of(const Options& options) noexcept;
 [[nodiscard]] const Protocol& protocol(const Options& options) noexcept;
 // How the provider, as configured, serves an API in its own words; nullptr: it
 // does not.
@@ -84,6 +99,10 @@ struct Type {
 // bearer_or_client only.
 void add_credential(const Options& options, size_t key_index,
     std::string_view client_authorization, Outbound& out);
+
+// Signs the finished request where the credential is a signature of it.
+void sign(const Options& options, const Endpoint& endpoint, int64_t now_seconds,
+    Outbound& out);
 
 // Checks the fields of a finished block that depend on each other (a missing
 // api_token, azure_service_url without api-version, ...).

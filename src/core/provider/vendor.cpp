@@ -73,6 +73,147 @@ std::string_view answered_tool(
     return answer.name;
 }
 
+std::string_view plain_role(chat::Role role) noexcept
+{
+    switch (role) {
+    case chat::Role::system:
+    case chat::Role::developer:
+        return "system";
+    case chat::Role::assistant:
+        return "assistant";
+    case chat::Role::tool:
+        return "tool";
+    case chat::Role::user:
+        break;
+    }
+    return "user";
+}
+
+void write_strings(json::Writer& w, std::string_view name,
+    const std::vector<std::string_view>& texts)
+{
+    if (texts.empty()) {
+        return;
+    }
+    w.key(name).begin_array();
+    for (const std::string_view text : texts) {
+        w.string(text);
+    }
+    w.end_array();
+}
+
+void write_schema(json::Writer& w, json::Node schema)
+{
+    if (schema.is_object()) {
+        w.value(schema);
+        return;
+    }
+    w.begin_object().field("type", "object");
+    w.key("properties").begin_object().end_object().end_object();
+}
+
+void write_functions(json::Writer& w, const chat::Request& request)
+{
+    w.key("tools").begin_array();
+    for (const chat::Tool& tool : request.tools) {
+        w.begin_object().field("type", "function");
+        w.key("function").begin_object().field("name", tool.name);
+        if (!tool.description.empty()) {
+            w.field("description", tool.description);
+        }
+        w.key("parameters");
+        write_schema(w, tool.parameters);
+        w.end_object().end_object();
+    }
+    w.end_array();
+}
+
+namespace {
+
+Result<void> write_openai_content(
+    json::Writer& w, const chat::Message& message, size_t index)
+{
+    const bool text_only =
+        std::all_of(message.parts.begin(), message.parts.end(), is_text);
+    w.key("content");
+    if (text_only) {
+        w.string(joined_text(message));
+        return {};
+    }
+    w.begin_array();
+    for (size_t i = 0; i < message.parts.size(); i++) {
+        const chat::Part& part = message.parts[i];
+        if (part.kind == chat::PartKind::image_url
+            || part.kind == chat::PartKind::image_data)
+        {
+            w.begin_object().field("type", "image_url").key("image_url");
+            w.begin_object().field("url", image_url(part));
+            w.end_object().end_object();
+        } else if (part.kind == chat::PartKind::text) {
+            w.begin_object().field("type", "text");
+            w.field("text", part.text).end_object();
+        } else if (!is_text(part)) {
+            return make_error(ErrorCode::invalid_request,
+                "the provider takes text and images only", part_path(index, i));
+        }
+    }
+    w.end_array();
+    return {};
+}
+
+} // namespace
+
+Result<void> write_openai_messages(
+    json::Writer& w, const chat::Request& request)
+{
+    json::Parser scratch;
+    w.key("messages").begin_array();
+    for (size_t i = 0; i < request.messages.size(); i++) {
+        const chat::Message& message = request.messages[i];
+        w.begin_object().field("role", plain_role(message.role));
+        if (auto done = write_openai_content(w, message, i); !done) {
+            return done;
+        }
+        if (message.role == chat::Role::tool) {
+            w.field("tool_call_id", message.tool_call_id);
+        }
+        if (!message.tool_calls.empty()) {
+            w.key("tool_calls").begin_array();
+            for (size_t k = 0; k < message.tool_calls.size(); k++) {
+                const chat::ToolCall& call = message.tool_calls[k];
+                const auto arguments = object_arguments(scratch, call, i, k);
+                if (!arguments) {
+                    return arguments.error();
+                }
+                w.begin_object().field("id", call.id);
+                w.field("type", "function").key("function").begin_object();
+                w.field("name", call.name).field("arguments", *arguments);
+                w.end_object().end_object();
+            }
+            w.end_array();
+        }
+        w.end_object();
+    }
+    w.end_array();
+    return {};
+}
+
+chat::Usage counted(json::Node prompt, json::Node completion)
+{
+    constexpr int64_t kMost = 1'000'000'000'000;
+    const auto read = [](json::Node node) -> std::optional<int64_t> {
+        const auto n = node.integer();
+        return n && *n >= 0 && *n <= kMost ? n : std::nullopt;
+    };
+    const auto in = read(prompt), made = read(completion);
+    chat::Usage usage;
+    usage.known = in || made;
+    usage.prompt = in.value_or(0);
+    usage.completion = made.value_or(0);
+    usage.total = usage.prompt + usage.completion;
+    return usage;
+}
+
 std::string joined_text(const chat::Message& message)
 {
     std::string text;

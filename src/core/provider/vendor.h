@@ -4,11 +4,13 @@
 #include "core/chat/event.h"
 #include "core/chat/request.h"
 #include "core/json/reader.h"
+#include "core/json/writer.h"
 
 #include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 // What the vendors with their own protocol have in common when they read the
 // canonical request and report errors.
@@ -27,6 +29,45 @@ namespace ai_proxy::provider {
 // with its id in an earlier turn; "" when nothing tells.
 [[nodiscard]] std::string_view answered_tool(
     const chat::Request& request, size_t message) noexcept;
+
+// "system", "user", "assistant", "tool".
+[[nodiscard]] std::string_view plain_role(chat::Role role) noexcept;
+
+// A part that says something to a vendor of text, or that none need see
+// (another vendor's thoughts).
+[[nodiscard]] inline bool is_text(const chat::Part& part) noexcept
+{
+    return part.kind == chat::PartKind::text
+        || part.kind == chat::PartKind::refusal
+        || part.kind == chat::PartKind::thinking
+        || part.kind == chat::PartKind::redacted;
+}
+
+template <class Value>
+void write_optional(
+    json::Writer& w, std::string_view name, const std::optional<Value>& value)
+{
+    if (value) {
+        w.field(name, *value);
+    }
+}
+
+// name: [texts], when there are any.
+void write_strings(json::Writer& w, std::string_view name,
+    const std::vector<std::string_view>& texts);
+
+// A tool's parameters; an object without properties for none.
+void write_schema(json::Writer& w, json::Node schema);
+
+// tools: [{type, function: {name, description, parameters}}]
+void write_functions(json::Writer& w, const chat::Request& request);
+
+// messages: [...] in OpenAI's words, text and images only.
+[[nodiscard]] Result<void> write_openai_messages(
+    json::Writer& w, const chat::Request& request);
+
+// Usage of two counts.
+[[nodiscard]] chat::Usage counted(json::Node prompt, json::Node completion);
 
 // The text parts of a message, joined by LF.
 [[nodiscard]] std::string joined_text(const chat::Message& message);
