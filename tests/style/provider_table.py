@@ -35,7 +35,10 @@ CREDENTIALS = {
     "bearer_or_client": "Bearer, or the client's own",
     "raw_authorization": "Authorization without scheme",
     "api_key": "api-key", "x_api_key": "x-api-key",
-    "x_goog_api_key": "x-goog-api-key", "deepl": "DeepL-Auth-Key",
+    "x_goog_api_key": "x-goog-api-key", "query_key": "key in the query",
+    "basic": "Basic", "deepl": "DeepL-Auth-Key",
+    "aws": "Bearer, or AWS Signature Version 4",
+    "google": "access token of a service account, or key in the query",
 }
 
 
@@ -60,7 +63,8 @@ def host_fields():
     """Type to the fields that name its host."""
     text = (PROVIDER / "endpoint.cpp").read_text()
     table = text[text.index("kHostOptions[] = {"):]
-    fields = {"ollama": ["ollama_server_host"]}
+    fields = {"ollama": ["ollama_server_host"], "vertex": ["vertex_region"],
+              "bedrock": ["aws_region"]}
     for kind, field in re.findall(r'\{"([\w-]+)", "(\w+)", &Options',
                                   table[:table.index("\n};")]):
         fields.setdefault(kind, []).append(field)

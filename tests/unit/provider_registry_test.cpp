@@ -42,7 +42,7 @@ Outbound credentials(
     const Options& options, size_t key = 0, std::string_view client = {})
 {
     Outbound out;
-    provider::add_credential(options, key, client, out);
+    provider::add_credential(options, key, client, {}, out);
     return out;
 }
 
@@ -69,7 +69,7 @@ TEST(ProviderTypes, AreKnownByName)
         "hunyuan", "coze", "huggingface", "perplexity", "cerebras", "ai21",
         "avian", "crusoe", "writer", "snowflake", "vercel-gateway", "voyage",
         "lmstudio", "llama-cpp", "gpustack", "cohere", "dify", "deepl",
-        "triton"};
+        "triton", "vertex", "bedrock"};
     EXPECT_EQ(names, kExpected);
     EXPECT_EQ(provider::find_type("OpenAI"), nullptr);
     EXPECT_EQ(provider::find_type(""), nullptr);
@@ -190,7 +190,7 @@ TEST(Credentials, OfVendorsOwnProtocols)
     baidu.baidu_native = true;
     Outbound out;
     out.path = "/rpc";
-    provider::add_credential(baidu, 0, {}, out);
+    provider::add_credential(baidu, 0, {}, {}, out);
     EXPECT_EQ(out.path, "/rpc?access_token=tok");
     EXPECT_EQ(header(out, "Authorization"), "(none)");
 }
@@ -270,7 +270,7 @@ TEST(Credentials, ClaudeCarriesItsVersionOnce)
     EXPECT_EQ(header(credentials(options), "anthropic-version"), "2024-01-01");
     Outbound out;
     out.header("Anthropic-Version", "from-client");
-    provider::add_credential(options, 0, "", out);
+    provider::add_credential(options, 0, "", {}, out);
     EXPECT_EQ(header(out, "anthropic-version"), "(none)");
 }
 

@@ -5,6 +5,7 @@ documents; what OpenAI's dialect cannot say is left out and named."""
 import json
 import re
 
+import back_clouds
 import back_own
 
 
@@ -19,13 +20,14 @@ def request(exchange, family):
         return json.loads(json.dumps(body)), {}
     return {"anthropic": anthropic, "gemini": gemini,
             "dashscope": dashscope,
-            **back_own.FAMILIES}[family](body, exchange)
+            **back_own.FAMILIES, **back_clouds.FAMILIES}[family](body, exchange)
 
 
 # -- Anthropic ---------------------------------------------------------------
 
 def anthropic(body, exchange):
-    out = {"model": body["model"], "messages": []}
+    # Other clouds name the model in the path.
+    out = {"model": body.get("model") or exchange["model"], "messages": []}
     copy(body, out, {"max_tokens": "max_tokens", "stream": "stream",
                      "temperature": "temperature", "top_p": "top_p",
                      "stop_sequences": "stop", "top_k": "top_k"})

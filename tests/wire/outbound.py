@@ -4,6 +4,7 @@ field, after undoing the spellings that mean the same."""
 import json
 
 import back_own
+from back_clouds import normal_bedrock
 from back import camel_keys, lower_types, SCHEMAS
 
 
@@ -12,6 +13,8 @@ def normal(body, family):
         return normal_anthropic(body)
     if family == "gemini":
         return normal_gemini(body)
+    if family == "bedrock":
+        return normal_bedrock(body)
     if family in back_own.FAMILIES:
         return back_own.normal(body, family)
     return body

@@ -18,6 +18,7 @@
 #include "core/policy/exchange.h"
 #include "core/policy/response.h"
 #include "core/provider/registry.h"
+#include "core/provider/vendor.h"
 
 #include <cstdio>
 #include <fstream>
@@ -138,6 +139,8 @@ Recording read_response(json::Node response)
     }
     if (const auto text = response["body_text"].string()) {
         out.body = *text;
+    } else if (const auto binary = response["body_base64"].string()) {
+        out.body = provider::decode_base64(*binary).value_or("");
     } else if (response["body"].exists()) {
         json::append_value(out.body, response["body"]);
     }
@@ -147,6 +150,14 @@ Recording read_response(json::Node response)
 // Length of the piece at the front of text.
 size_t cut(std::string_view text, json::Node split)
 {
+    if (split.string_or() == "events" && text.starts_with('\0')) {
+        // An AWS event stream: the length stands first.
+        size_t length = 0;
+        for (size_t i = 0; i < 4 && i < text.size(); i++) {
+            length = length * 256 + static_cast<unsigned char>(text[i]);
+        }
+        return std::min(text.size(), std::max<size_t>(length, 1));
+    }
     if (split.string_or() == "events") {
         size_t end = text.size();
         for (const std::string_view blank : {"\n\n", "\r\n\r\n", "\r\r"}) {

@@ -11,6 +11,7 @@ back into the client's and compared with what the core would send.
 Differences that are meant are listed in known_differences.txt."""
 
 import argparse
+import base64
 import copy
 import fnmatch
 import glob
@@ -19,6 +20,7 @@ import os
 import re
 import sys
 import tempfile
+from urllib.parse import unquote
 
 sys.dont_write_bytecode = True
 
@@ -27,12 +29,14 @@ import client
 import outbound
 import scope
 import vendor
+import vendor_clouds
 import vendor_own
 from answer import Malformed, differences, parse_sse, usage_differences
 from driver import DriverFailed, ask
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SPLITS = [0, 1, 2, 3, 7, "events"]
+STREAMS = ("sse", "ndjson", "eventstream")
 
 
 def find_fixtures(given):
@@ -120,8 +124,7 @@ class Run:
 
     def plan_answer(self, case, path, exchange, api, how):
         kind, options = scope.provider(exchange)
-        stream = exchange["wire"] in ("sse", "ndjson",
-                                      "json-array-stream") \
+        stream = exchange["wire"] in (*STREAMS, "json-array-stream") \
             and exchange["response"]["status"] < 300
         if exchange["wire"] == "json-array-stream":
             path, exchange = self.reframed(case, exchange)
@@ -162,17 +165,25 @@ class Run:
         """The stream ends, cleanly framed, before the vendor said so."""
         if vendor.read(exchange, family).error is not None:
             return
-        blocks = raw_events(exchange["response"]["body_text"])
+        binary = exchange["wire"] == "eventstream"
+        blocks = vendor_clouds.frames(base64.b64decode(
+            exchange["response"]["body_base64"])) if binary \
+            else raw_events(exchange["response"]["body_text"])
         whole = None
         for i, block in enumerate(blocks):
-            if says_finish(block, family):
+            if vendor_clouds.says_finish(block) if binary \
+                    else says_finish(block, family):
                 whole = i
                 break
         if not whole:
             return
         for count in sorted({0, 1, whole // 2, whole}):
             made = copy.deepcopy(exchange)
-            made["response"]["body_text"] = "".join(blocks[:count])
+            if binary:
+                made["response"]["body_base64"] = base64.b64encode(
+                    b"".join(blocks[:count])).decode()
+            else:
+                made["response"]["body_text"] = "".join(blocks[:count])
             path = self.write(case, f"cut{count}", made)
             self.add(case, f"cut after {count} events",
                      dict(base, fixture=path, show_usage=True, split=0),
@@ -223,6 +234,11 @@ class Run:
             if "outbound" not in answer:
                 yield f"not encoded: {answer.get('error')}"
                 return
+            if exchange["provider"] in scope.PATHS_COMPARED:
+                wanted = exchange["request"]["path"].split("?")[0]
+                path = answer["outbound"]["path"].split("?")[0]
+                if unquote(path) != scope.path_today(unquote(wanted)):
+                    yield f"path {wanted} became {path}"
             sent = answer["outbound"]["body"]
             if isinstance(sent, str):
                 sent = json.loads(sent)
@@ -382,7 +398,7 @@ def check_embeddings(exchange, answer):
 
 def check_converted(exchange, answer, family, show):
     said = vendor.read(exchange, family)
-    stream = exchange["wire"] in ("sse", "ndjson")
+    stream = exchange["wire"] in STREAMS
     output = answer.get("output") or ""
     if said.error is not None and scope.status_in_200(exchange):
         yield from check_in_200(exchange, answer, said.error["message"])

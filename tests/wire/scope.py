@@ -1,5 +1,7 @@
 """Which recorded exchanges the gateway of today must handle, and how."""
 
+import re
+
 # Folder of recordings -> (provider type, options of the provider block).
 PROVIDERS = {
     "openai": ("openai", {"api_token": "k"}),
@@ -49,6 +51,18 @@ PROVIDERS = {
     "azure-anthropic": ("claude", {"api_token": "k",
                                    "base_url": "https://r.example/anthropic"}),
     "gemini": ("gemini", {"api_token": "k"}),
+    "vertex": ("vertex", {"api_token": "none", "vertex_region": "global",
+                          "vertex_project_id": "PROJECT"}),
+    "vertex-anthropic": ("vertex", {
+        "api_token": "none", "vertex_region": "global",
+        "vertex_project_id": "PROJECT"}),
+    "bedrock": ("bedrock", {"api_token": "k", "aws_region": "us-east-1"}),
+    "bedrock-invoke": ("bedrock", {"api_token": "k",
+                                   "aws_region": "us-east-1",
+                                   "bedrock_invoke": "on"}),
+    "bedrock-mantle": ("openai", {
+        "api_token": "k",
+        "base_url": "https://bedrock-mantle.us-east-1.api.aws/openai/v1"}),
     "dashscope": ("qwen", {"api_token": "k",
                            "qwen_enable_compatible": "off"}),
     "dashscope-compat": ("qwen", {"api_token": "k"}),
@@ -57,11 +71,15 @@ PROVIDERS = {
 # Types whose chat is converted; all others are relayed.
 CONVERTED = {"anthropic": "anthropic", "azure-anthropic": "anthropic",
              "gemini": "gemini", "dashscope": "dashscope",
+             "vertex": "gemini", "vertex-anthropic": "anthropic",
+             "bedrock": "bedrock", "bedrock-invoke": "anthropic",
              "cohere": "cohere", "ollama": "ollama", "baidu": "baidu",
              "hunyuan": "hunyuan", "cloudflare": "cloudflare"}
 
 # The api of a recording in a folder that is converted, when it is the chat.
 CONVERTED_CHAT = {"anthropic": "messages", "azure-anthropic": "messages",
+                  "vertex": "chat", "vertex-anthropic": "messages",
+                  "bedrock": "chat", "bedrock-invoke": "chat",
                   "gemini": "chat", "dashscope": "chat", "cohere": "chat",
                   "ollama": "chat", "baidu": "chat", "hunyuan": "chat",
                   "cloudflare": "chat"}
@@ -74,6 +92,16 @@ RELAYED_APIS = {
     "images": "images", "models": "models", "moderations": "moderations",
     "responses": "responses", "rerank": "rerank", "ocr": "/v1/ocr",
 }
+
+# Folders whose paths say something: the model, the method.
+PATHS_COMPARED = {"vertex", "vertex-anthropic", "bedrock", "bedrock-invoke"}
+
+
+def path_today(path):
+    """A recorded path as the provider block of today gives it."""
+    path = re.sub(r"^/v1beta1/", "/v1/", path)
+    return re.sub(r"/locations/[^/]+/", "/locations/global/", path)
+
 
 LATER = "a provider of a later issue"
 
@@ -92,6 +120,8 @@ def decide(exchange):
         if folder == "anthropic" and api == "chat":
             # Anthropic's own OpenAI-compatible endpoint: generic reaches it.
             return "chat", "relay", None
+        if folder == "bedrock-invoke" and "claude" not in exchange["model"]:
+            return None, None, "InvokeModel is for Claude, Converse for all"
         if api != CONVERTED_CHAT[folder]:
             return None, None, (
                 f"{api} of {folder}'s own protocol is no dialect of today")

@@ -18,6 +18,9 @@ FINISH_GEMINI = {
     "OTHER": "stop", "LANGUAGE": "stop",
 }
 
+# Some clients ask for enumerations as numbers.
+NUMBERS_GEMINI = {1: "STOP", 2: "MAX_TOKENS", 3: "SAFETY"}
+
 # Words outside OpenAI's vocabulary that a relayed answer may carry.
 FINISH_OPENAI = {"stop", "length", "tool_calls", "content_filter",
                  "function_call", "error"}
@@ -26,9 +29,11 @@ FINISH_OPENAI = {"stop", "length", "tool_calls", "content_filter",
 def read(exchange, family):
     """The Answer of a recorded exchange."""
     response = exchange["response"]
+    import vendor_clouds
     import vendor_own
     reader = {"openai": OpenAI, "anthropic": Anthropic, "gemini": Gemini,
-              "dashscope": DashScope, **vendor_own.READERS}[family]()
+              "dashscope": DashScope, "bedrock": vendor_clouds.Bedrock,
+              **vendor_own.READERS}[family]()
     wrong = vendor_own.error_in_200(response.get("body") or {}) \
         if isinstance(response.get("body"), dict) else None
     if wrong:
@@ -50,6 +55,12 @@ def read(exchange, family):
             if data == "[DONE]":
                 continue
             reader.event(event, json.loads(data), comments)
+    elif exchange["wire"] == "eventstream":
+        for event, data, error in vendor_clouds.stream_events(response):
+            if error:
+                reader.fail(data)
+                break
+            reader.event(event, data, [])
     elif exchange["wire"] == "json-array-stream":
         for part in json.loads(response["body_text"]):
             reader.event("", part, [])
@@ -258,6 +269,8 @@ class Gemini(Reader):
             return self.fail(body["error"])
         if (body.get("promptFeedback") or {}).get("blockReason"):
             self.blocked = True
+            self.answer.choice(0).refusal = \
+                body["promptFeedback"].get("blockReasonMessage", "")
         self.counts.update(body.get("usageMetadata") or {})
         for i, candidate in enumerate(body.get("candidates") or []):
             choice = self.answer.choice(candidate.get("index", i))
@@ -265,6 +278,7 @@ class Gemini(Reader):
                 self.part(choice, part)
             reason = candidate.get("finishReason")
             if reason:
+                reason = NUMBERS_GEMINI.get(reason, reason)
                 choice.finish = FINISH_GEMINI.get(reason, "stop")
 
     def part(self, choice, part):
@@ -285,7 +299,7 @@ class Gemini(Reader):
         for choice in self.answer.choices.values():
             if choice.calls and choice.finish == "stop":
                 choice.finish = "tool_calls"
-        if self.blocked and not self.answer.choices:
+        if self.blocked and not self.answer.choice(0).finish:
             self.answer.choice(0).finish = "content_filter"
         thoughts = number(self.counts.get("thoughtsTokenCount"))
         prompt = number(self.counts.get("promptTokenCount")) \

@@ -1,6 +1,7 @@
 #include "core/config/fields.h"
 
 #include "core/base/text.h"
+#include "core/config/fields_clouds.h"
 
 #include <algorithm>
 #include <charconv>
@@ -92,25 +93,6 @@ Result<void> set_type(FieldContext& c, const Words& w)
     return config_error(text + ")");
 }
 
-// The token behind "env:NAME" or "file:PATH", or the literal itself.
-Result<std::string> resolve(std::string_view spec, const SecretSource& secrets)
-{
-    bool indirect = spec.starts_with("env:") || spec.starts_with("file:");
-    if (!indirect)
-        return std::string(spec);
-    if (spec.ends_with(':') || !secrets)
-        return invalid_value(spec, "api_token");
-    auto text = secrets(spec);
-    if (!text)
-        return text;
-    std::string_view value = *text;
-    while (!value.empty() && (value.back() == '\n' || value.back() == '\r'))
-        value.remove_suffix(1);
-    if (value.empty())
-        return config_error("\"api_token\" " + std::string(spec) + " is empty");
-    return std::string(value);
-}
-
 Result<void> set_api_token(FieldContext& c, const Words& w)
 {
     Options& options = c.provider.options;
@@ -122,7 +104,7 @@ Result<void> set_api_token(FieldContext& c, const Words& w)
         options.anonymous = true;
         return {};
     }
-    auto token = resolve(w[1], c.secrets);
+    auto token = resolve_secret(w[1], c.secrets, w[0]);
     if (!token)
         return token.error();
     if (trim(*token).empty())
@@ -344,7 +326,7 @@ Result<void> set_minimax_type(FieldContext& c, const Words& w)
 template <std::optional<Secret> Options::*member, size_t length>
 Result<void> set_tencent(FieldContext& c, const Words& w)
 {
-    auto text = resolve(w[1], c.secrets);
+    auto text = resolve_secret(w[1], c.secrets, w[0]);
     if (!text)
         return text.error();
     if (has_control(*text) || text->size() != length)
@@ -454,8 +436,9 @@ constexpr Field kFields[] = {
     {"api_version", "apiVersion", "VERSION", "claude gemini", 1, 1, false,
         set_text<&Options::api_version>},
     {"gemini_safety_setting", "geminiSafetySetting", "CATEGORY THRESHOLD",
-        "gemini", 2, 2, true, set_safety},
-    {"gemini_thinking_budget", "geminiThinkingBudget", "NUMBER", "gemini",
+        "gemini vertex", 2, 2, true, set_safety},
+    {"gemini_thinking_budget", "geminiThinkingBudget", "NUMBER",
+        "gemini vertex",
         1, 1, false, set_thinking_budget},
     {"qwen_enable_compatible", "qwenEnableCompatible", "on | off", "qwen",
         1, 1, false, set_flag<&Options::qwen_enable_compatible>},
@@ -521,6 +504,29 @@ constexpr Field kFields[] = {
     {"generic_host", "genericHost", "HOST", "generic", 1, 1, false,
         set_text<&Options::generic_host>},
 
+    {"aws_region", "awsRegion", "REGION", "bedrock", 1, 1, false,
+        set_aws_region},
+    {"aws_access_key", "awsAccessKey", "KEY | env:NAME | file:PATH",
+        "bedrock", 1, 1, false, set_aws_access_key},
+    {"aws_secret_key", "awsSecretKey", "KEY | env:NAME | file:PATH",
+        "bedrock", 1, 1, false, set_aws_secret_key},
+    {"aws_session_token", "", "TOKEN | env:NAME | file:PATH", "bedrock",
+        1, 1, false, set_aws_session_token},
+    {"bedrock_additional_fields", "bedrockAdditionalFields", "JSON",
+        "bedrock", 1, 1, false, set_additional_fields},
+    {"bedrock_invoke", "", "on | off", "bedrock", 1, 1, false,
+        set_flag<&Options::bedrock_invoke>},
+    {"prompt_cache_retention", "promptCacheRetention", "in_memory | 24h",
+        "bedrock", 1, 1, false, set_cache_retention},
+    {"bedrock_prompt_cache_point_positions",
+        "bedrockPromptCachePointPositions", "POSITION ... | none", "bedrock",
+        1, 3, false, set_cache_points},
+
+    {"vertex_region", "vertexRegion", "REGION", "vertex", 1, 1, false,
+        set_vertex_region},
+    {"vertex_project_id", "vertexProjectId", "PROJECT", "vertex", 1, 1, false,
+        set_vertex_project},
+
     {"reply", "", "TEXT", "mock", 1, 1, false, set_mock_reply},
     {"tokens", "", "NUMBER", "mock", 1, 1, false,
         set_mock_number<&provider::MockOptions::tokens, 1'000'000>},
@@ -533,6 +539,26 @@ constexpr Field kFields[] = {
 // clang-format on
 
 } // namespace
+
+Result<std::string> resolve_secret(
+    std::string_view spec, const SecretSource& secrets, std::string_view field)
+{
+    bool indirect = spec.starts_with("env:") || spec.starts_with("file:");
+    if (!indirect)
+        return std::string(spec);
+    if (spec.ends_with(':') || !secrets)
+        return invalid_value(spec, field);
+    auto text = secrets(spec);
+    if (!text)
+        return text;
+    std::string_view value = *text;
+    while (!value.empty() && (value.back() == '\n' || value.back() == '\r'))
+        value.remove_suffix(1);
+    if (value.empty())
+        return config_error("\"" + std::string(field) + "\" "
+            + std::string(spec) + " is empty");
+    return std::string(value);
+}
 
 std::span<const Field> fields() noexcept
 {

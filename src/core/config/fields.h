@@ -35,6 +35,10 @@ inline constexpr size_t kAnyNumber = 1000; // of arguments
 [[nodiscard]] Error invalid_value(std::string_view value,
     std::string_view field, std::string_view reason = {});
 
+// The secret behind "env:NAME" or "file:PATH", or the literal itself.
+[[nodiscard]] Result<std::string> resolve_secret(
+    std::string_view spec, const SecretSource& secrets, std::string_view field);
+
 // "name=value" of an argument; value empty and no '=': nullopt.
 struct Pair {
     std::string_view name, value;

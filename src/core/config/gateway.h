@@ -15,7 +15,8 @@ namespace ai_proxy::config {
 // A provider as compiled: immutable while requests run.
 struct Provider {
     provider::Options options;
-    provider::Endpoint endpoint; // unset for location and mock providers
+    provider::Endpoint endpoint;       // unset for location and mock providers
+    provider::Endpoint token_endpoint; // of vertex with a service account
     route::ModelMap model_map;
 };
 

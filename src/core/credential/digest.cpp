@@ -78,11 +78,15 @@ std::string hex(const Digest& digest)
     return out;
 }
 
-std::string base64url(std::string_view bytes)
+namespace {
+
+// digits: the 63rd and the 64th.
+std::string encode64(std::string_view bytes, std::string_view digits)
 {
-    constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                         "abcdefghijklmnopqrstuvwxyz"
-                                         "0123456789-_";
+    std::string alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                           "abcdefghijklmnopqrstuvwxyz"
+                           "0123456789";
+    alphabet += digits;
     std::string out;
     out.reserve((bytes.size() * 4 + 2) / 3);
     uint32_t bits = 0;
@@ -92,13 +96,27 @@ std::string base64url(std::string_view bytes)
         held += 8;
         while (held >= 6) {
             held -= 6;
-            out += kDigits[(bits >> held) & 63];
+            out += alphabet[(bits >> held) & 63];
         }
     }
     if (held != 0) {
-        out += kDigits[(bits << (6 - held)) & 63];
+        out += alphabet[(bits << (6 - held)) & 63];
     }
     return out;
+}
+
+} // namespace
+
+std::string base64(std::string_view bytes)
+{
+    std::string out = encode64(bytes, "+/");
+    out.append((4 - out.size() % 4) % 4, '=');
+    return out;
+}
+
+std::string base64url(std::string_view bytes)
+{
+    return encode64(bytes, "-_");
 }
 
 std::string basic_time(int64_t now_seconds)

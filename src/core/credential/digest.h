@@ -19,7 +19,8 @@ using Digest = std::array<unsigned char, 32>;
 [[nodiscard]] std::string_view bytes_of(const Digest& digest) noexcept;
 [[nodiscard]] std::string hex(const Digest& digest);
 
-// RFC 4648 section 5, without padding.
+// RFC 4648 section 4, with padding; section 5, without.
+[[nodiscard]] std::string base64(std::string_view bytes);
 [[nodiscard]] std::string base64url(std::string_view bytes);
 
 // "20150830T123600Z"; the first 8 characters are the day.

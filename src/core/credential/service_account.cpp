@@ -108,6 +108,7 @@ Result<ServiceAccount> ServiceAccount::parse(std::string_view text)
     }
     account.email_ = std::move(*email);
     account.key_id_ = (*document)["private_key_id"].string_or();
+    account.project_id_ = (*document)["project_id"].string_or();
     account.token_uri_ = (*document)["token_uri"].string_or(kTokenUri);
     const auto pem = (*document)["private_key"].string();
     if (!pem || pem->empty()) {

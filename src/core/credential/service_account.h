@@ -24,6 +24,11 @@ public:
     {
         return token_uri_;
     }
+    // "" when the key names none.
+    [[nodiscard]] const std::string& project_id() const noexcept
+    {
+        return project_id_;
+    }
     // A signed assertion that holds for an hour; Error internal when OpenSSL
     // cannot sign.
     [[nodiscard]] Result<std::string> assertion(int64_t now_seconds) const;
@@ -33,6 +38,7 @@ public:
 private:
     std::string email_;
     std::string key_id_;
+    std::string project_id_;
     std::string token_uri_;
     std::shared_ptr<evp_pkey_st> key_;
 };

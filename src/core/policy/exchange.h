@@ -75,7 +75,7 @@ public:
     // provider (unsupported_api, invalid_request), before any network I/O.
     [[nodiscard]] Result<std::unique_ptr<Try>> make_try(
         const route::Target& target, uint32_t key, int64_t now_seconds,
-        uint64_t random);
+        uint64_t random, std::string_view access_token = {});
 
     // Writes the outcome of a try into the books.
     void record(const Try& attempt, ErrorCode code, Micros begin, Micros end);

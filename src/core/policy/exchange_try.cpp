@@ -126,7 +126,8 @@ std::string_view conversation(const ClientHead& head) noexcept
 } // namespace
 
 Result<std::unique_ptr<Try>> Exchange::make_try(const route::Target& target,
-    uint32_t key, int64_t now_seconds, uint64_t random)
+    uint32_t key, int64_t now_seconds, uint64_t random,
+    std::string_view access_token)
 {
     const config::Provider& provider = *gateway_.providers[target.provider];
     auto attempt = std::make_unique<Try>();
@@ -160,8 +161,8 @@ Result<std::unique_ptr<Try>> Exchange::make_try(const route::Target& target,
     if (!encoded) {
         return std::move(encoded).error();
     }
-    provider::add_credential(
-        provider.options, key, head_.authorization, attempt->outbound);
+    provider::add_credential(provider.options, key, head_.authorization,
+        access_token, attempt->outbound);
     for (const auto& [name, value] : provider.options.headers) {
         set_header(attempt->outbound, name, value);
     }

@@ -23,6 +23,8 @@ bool needs_token(Credential credential) noexcept
     case Credential::tc3:
     case Credential::bearer_optional:
     case Credential::bearer_or_client:
+    case Credential::aws: // check_cloud()
+    case Credential::google:
         return false;
     case Credential::bearer:
     case Credential::raw_authorization:
@@ -31,6 +33,8 @@ bool needs_token(Credential credential) noexcept
     case Credential::x_goog_api_key:
     case Credential::deepl:
     case Credential::access_token:
+    case Credential::query_key:
+    case Credential::basic:
         return true;
     }
     return true;
@@ -39,7 +43,8 @@ bool needs_token(Credential credential) noexcept
 Result<void> check_token(const Options& options)
 {
     if (!options.api_tokens.empty() || options.anonymous
-        || !options.location.empty() || !needs_token(credential_of(options)))
+        || !options.location.empty() || wants_access_token(options)
+        || !needs_token(credential_of(options)))
         return {};
     return fault("no \"api_token\" and type \""
         + std::string(options.type->name)
@@ -141,6 +146,8 @@ Result<void> check(const Options& options)
     if (options.type->name == "azure")
         if (auto done = check_azure(options); !done)
             return done;
+    if (auto done = check_cloud(options); !done)
+        return done;
     if (auto done = check_account(options); !done)
         return done;
     if (auto done = check_own(options); !done)

@@ -49,6 +49,16 @@ struct ClaudeNeeds {
     bool files_beta = false; // a document is named by file_id
 };
 
+// Claude at another cloud: the path names the model, the body the version.
+struct ClaudeHost {
+    std::string_view version;  // "": Anthropic itself
+    bool stream_member = true; // the body says whether to stream
+};
+// The whole body of a call.
+[[nodiscard]] Result<ClaudeNeeds> write_claude_body(std::string& body,
+    const chat::Request& request, const EncodeContext& context,
+    const ClaudeHost& host);
+
 // The members "system" and "messages".
 [[nodiscard]] Result<ClaudeNeeds> write_claude_messages(
     json::Writer& w, const chat::Request& request, bool code_mode);

@@ -155,9 +155,6 @@ void write_rest(json::Writer& w, const chat::Request& request)
         }
         w.end_array();
     }
-    if (request.stream) {
-        w.field("stream", true);
-    }
     if (!request.user.empty()) {
         w.key("metadata").begin_object();
         w.field("user_id", request.user).end_object();
@@ -204,25 +201,11 @@ Result<void> encode(
     const chat::Request& request, const EncodeContext& context, Outbound& out)
 {
     const Options& options = context.options;
-    const ClaudeThinking thinking =
-        plan_claude_thinking(request, context.model);
     std::string body;
-    json::Writer w(body);
-    w.begin_object();
-    w.field("model", context.model);
-    w.field("max_tokens", thinking.max_tokens);
-    const auto needs =
-        write_claude_messages(w, request, options.claude_code_mode);
+    const auto needs = write_claude_body(body, request, context, {});
     if (!needs) {
         return needs.error();
     }
-    write_claude_thinking(w, thinking);
-    write_output_config(w, request, thinking);
-    write_sampling(w, request, context.model, thinking.on());
-    write_tools(w, request, context.model);
-    write_rest(w, request);
-    w.end_object();
-
     out.method = "POST";
     out.path =
         options.claude_code_mode ? "/v1/messages?beta=true" : "/v1/messages";
@@ -232,6 +215,42 @@ Result<void> encode(
 }
 
 } // namespace
+
+Result<ClaudeNeeds> write_claude_body(std::string& body,
+    const chat::Request& request, const EncodeContext& context,
+    const ClaudeHost& host)
+{
+    const ClaudeThinking thinking =
+        plan_claude_thinking(request, context.model);
+    json::Writer w(body);
+    w.begin_object();
+    if (host.version.empty()) {
+        w.field("model", context.model);
+    } else {
+        w.field("anthropic_version", host.version);
+        // A header elsewhere.
+        const json::Node beta = request.raw["anthropic_beta"];
+        if (beta.is_array()) {
+            w.field("anthropic_beta", beta);
+        }
+    }
+    w.field("max_tokens", thinking.max_tokens);
+    auto needs =
+        write_claude_messages(w, request, context.options.claude_code_mode);
+    if (!needs) {
+        return needs;
+    }
+    write_claude_thinking(w, thinking);
+    write_output_config(w, request, thinking);
+    write_sampling(w, request, context.model, thinking.on());
+    write_tools(w, request, context.model);
+    write_rest(w, request);
+    if (request.stream && host.stream_member) {
+        w.field("stream", true);
+    }
+    w.end_object();
+    return needs;
+}
 
 const Protocol kClaude{"claude", encode, make_claude_decoder, claude_error};
 

@@ -1,8 +1,10 @@
 #include "core/provider/registry.h"
 
 #include "core/base/text.h"
+#include "core/credential/digest.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace ai_proxy::provider {
 
@@ -48,6 +50,27 @@ void add_anthropic_version(const Options& options, Outbound& out)
         "anthropic-version", set ? options.claude_version : "2023-06-01");
 }
 
+// The operator's key replaces one that the client sent.
+void add_query_key(std::string_view token, Outbound& out)
+{
+    const size_t mark = std::min(out.path.find('?'), out.path.size());
+    std::string path = out.path.substr(0, mark);
+    std::string_view rest =
+        std::string_view(out.path).substr(std::min(mark + 1, out.path.size()));
+    char joint = '?';
+    while (!rest.empty()) {
+        const size_t end = std::min(rest.find('&'), rest.size());
+        const std::string_view pair = rest.substr(0, end);
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+        if (!pair.starts_with("key=")) {
+            path += std::exchange(joint, '&');
+            path += pair;
+        }
+    }
+    path += joint;
+    out.path = path + "key=" + percent_encode(token);
+}
+
 void add_token(Credential credential, std::string_view token, Outbound& out)
 {
     switch (credential) {
@@ -74,15 +97,26 @@ void add_token(Credential credential, std::string_view token, Outbound& out)
         return;
     case Credential::tc3: // sign()
         return;
+    case Credential::query_key:
+    case Credential::google:
+        return add_query_key(token, out);
+    case Credential::basic:
+        return out.header("Authorization",
+            std::string("Basic ").append(credential::base64(token)));
+    case Credential::aws:
+        return out.header("Authorization", bearer(token));
     }
 }
 
 } // namespace
 
 void add_credential(const Options& options, size_t key_index,
-    std::string_view client_authorization, Outbound& out)
+    std::string_view client_authorization, std::string_view access_token,
+    Outbound& out)
 {
     Credential credential = credential_of(options);
+    if (!access_token.empty())
+        return add_token(Credential::bearer, access_token, out);
     if (credential == Credential::x_api_key)
         add_anthropic_version(options, out);
 
@@ -96,6 +130,12 @@ void add_credential(const Options& options, size_t key_index,
     if (options.claude_code_mode && credential == Credential::x_api_key)
         credential = Credential::bearer;
     add_token(credential, token, out);
+}
+
+bool wants_access_token(const Options& options) noexcept
+{
+    return options.vertex_auth_key != nullptr
+        || !options.azure_token_file.empty();
 }
 
 } // namespace ai_proxy::provider

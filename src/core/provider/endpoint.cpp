@@ -119,14 +119,16 @@ Result<Endpoint> endpoint(const Options& options)
             return from_option(options, row);
     if (options.type->name == "ollama" && !options.ollama_server_host.empty())
         return from_ollama(options);
-    const std::string_view host = own_host(options);
+    std::string host = cloud_host(options);
+    if (host.empty())
+        host = own_host(options);
     if (host.empty())
         return make_error(ErrorCode::invalid_request,
             "no \"base_url\" and type \"" + std::string(options.type->name)
                 + "\" has no host of its own");
     Endpoint e;
     e.tls = options.type->tls;
-    e.host = host;
+    e.host = std::move(host);
     e.port = e.tls ? 443 : 80;
     return e;
 }

@@ -23,6 +23,10 @@ void write_gemini_schema(json::Writer& w, json::Node schema);
 // The schema for the fields that take JSON Schema itself.
 void write_gemini_json_schema(json::Writer& w, json::Node schema);
 
+// The whole body of a call.
+[[nodiscard]] Result<void> write_gemini_body(std::string& body,
+    const chat::Request& request, const EncodeContext& context);
+
 [[nodiscard]] std::unique_ptr<Decoder> make_gemini_decoder(
     const EncodeContext& context);
 [[nodiscard]] Error gemini_error(

@@ -319,6 +319,21 @@ Result<void> encode(
     const chat::Request& request, const EncodeContext& context, Outbound& out)
 {
     std::string body;
+    if (auto done = write_gemini_body(body, request, context); !done) {
+        return done;
+    }
+    out.method = "POST";
+    out.path = method_path(context.options, context.model, request.stream);
+    out.header("Content-Type", "application/json");
+    out.own_body(std::move(body));
+    return {};
+}
+
+} // namespace
+
+Result<void> write_gemini_body(std::string& body, const chat::Request& request,
+    const EncodeContext& context)
+{
     json::Writer w(body);
     w.begin_object();
     if (auto done = write_gemini_contents(w, request, context.model); !done) {
@@ -333,15 +348,8 @@ Result<void> encode(
         w.field("cachedContent", cached);
     }
     w.end_object();
-
-    out.method = "POST";
-    out.path = method_path(context.options, context.model, request.stream);
-    out.header("Content-Type", "application/json");
-    out.own_body(std::move(body));
     return {};
 }
-
-} // namespace
 
 bool is_gemini3(std::string_view model) noexcept
 {

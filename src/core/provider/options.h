@@ -3,14 +3,26 @@
 #include "core/base/secret.h"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+namespace ai_proxy::credential {
+class ServiceAccount;
+}
+
 namespace ai_proxy::provider {
 
 struct Type; // registry.h
+
+// Where bedrock sets cache points by itself.
+struct CachePoints {
+    bool system_prompt = true;
+    bool last_user_message = false;
+    bool last_message = false;
+};
 
 // Where a provider lives.
 struct Endpoint {
@@ -90,6 +102,21 @@ struct Options {
     std::string input_variable, output_variable;
     std::string target_lang; // deepl
     std::string triton_domain, triton_model_version;
+
+    std::string aws_region;
+    Secret aws_access_key, aws_secret_key, aws_session_token;
+    // Members of additionalModelRequestFields: name and JSON text.
+    std::vector<std::pair<std::string, std::string>> bedrock_additional_fields;
+    bool bedrock_invoke = false; // Claude by InvokeModel
+    std::string prompt_cache_retention;
+    CachePoints bedrock_cache_points;
+
+    std::shared_ptr<const credential::ServiceAccount> vertex_auth_key;
+    std::string vertex_region, vertex_project_id;
+    bool vertex_openai_compatible = false;
+    uint64_t vertex_token_refresh_ahead = 60'000; // milliseconds
+    // A token that its owner renews in a file (Microsoft Entra).
+    std::string azure_token_file;
     MockOptions mock;
 };
 

@@ -3,6 +3,7 @@
 #include "core/base/text.h"
 #include "core/provider/surface.h"
 #include "core/provider/url.h"
+#include "core/provider/vertex.h"
 
 #include <algorithm>
 #include <string>
@@ -140,6 +141,8 @@ Result<std::string> fill(const Options& options, Api api, std::string_view path,
                 ErrorCode::invalid_request, "invalid request path");
         replace(text, "{id}", client_path.substr(head.size()));
     }
+    replace(text, "{project}", options.vertex_project_id);
+    replace(text, "{region}", options.vertex_region);
     GeminiPath native = split_gemini(client_path);
     if (text.find("{version}") != std::string::npos) {
         std::string_view version = options.api_version;
@@ -345,6 +348,11 @@ Result<std::string> relay_path(const Options& options, const Endpoint& endpoint,
             azure_path(options, endpoint.path, api, path, client_path, model);
         return full ? with_query(std::move(*full), query) : std::move(full);
     }
+    const std::string_view raw = options.type->name == "vertex"
+        ? vertex_raw_path(client_path)
+        : std::string_view();
+    if (!raw.empty())
+        return with_query(join_path(endpoint.path, raw), query);
     std::string_view custom = custom_url(options);
     if (!custom.empty()) {
         UrlTail url = url_tail(custom);

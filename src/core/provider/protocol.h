@@ -106,5 +106,7 @@ extern const Protocol kHunyuan; // Tencent Cloud's own
 extern const Protocol kMinimaxPro;
 extern const Protocol kOllama; // /api/chat
 extern const Protocol kTriton;
+extern const Protocol kBedrock; // Converse, and InvokeModel for Claude
+extern const Protocol kVertex;  // Gemini and Claude on Vertex AI
 
 } // namespace ai_proxy::provider

@@ -199,6 +199,36 @@ constexpr ApiPath kGeminiPaths[] = {
     {Api::model,            "/{version}/models/{id}"},
 };
 
+constexpr ApiPath kVertexPaths[] = {
+    {Api::chat_completions,
+        "/v1/projects/{project}/locations/{region}/publishers/google/models/"
+        "{model}:generateContent"},
+    {Api::gemini_generate,
+        "/v1/projects/{project}/locations/{region}/publishers/google/models/"
+        "{model}:generateContent"},
+    {Api::gemini_stream,
+        "/v1/projects/{project}/locations/{region}/publishers/google/models/"
+        "{model}:streamGenerateContent"},
+};
+
+constexpr ApiPath kVertexExpressPaths[] = {
+    {Api::chat_completions, "/v1/publishers/google/models/"
+        "{model}:generateContent"},
+    {Api::gemini_generate, "/v1/publishers/google/models/"
+        "{model}:generateContent"},
+    {Api::gemini_stream, "/v1/publishers/google/models/"
+        "{model}:streamGenerateContent"},
+};
+
+constexpr ApiPath kVertexCompatiblePaths[] = {
+    {Api::chat_completions, "/v1beta1/projects/{project}/locations/{region}/"
+        "endpoints/openapi/chat/completions"},
+};
+
+constexpr ApiPath kBedrockPaths[] = {
+    {Api::chat_completions, "/model/{model}/converse"},
+};
+
 constexpr ApiPath kQwenPaths[] = {
     {Api::chat_completions, "/compatible-mode/v1/chat/completions"},
     {Api::completions,      "/compatible-mode/v1/completions"},
@@ -407,6 +437,12 @@ constexpr Type kTypes[] = {
         "generativelanguage.googleapis.com", true,
         Credential::x_goog_api_key, kGeminiPaths,
         true, false, false, false, false, nullptr},
+    {"vertex", "Google Vertex AI", &kVertex, "", true,
+        Credential::google, kVertexPaths,
+        true, false, true, false, false, adjust_relayed},
+    {"bedrock", "Amazon Bedrock", &kBedrock, "", true,
+        Credential::aws, kBedrockPaths,
+        true, false, false, false, false, nullptr},
     {"qwen", "Qwen (DashScope)", &kOpenai, "dashscope.aliyuncs.com", true,
         Credential::bearer, kQwenPaths,
         true, true, true, false, false, adjust_relayed,
@@ -477,7 +513,8 @@ Credential credential_of(const Options& options) noexcept
 
 bool relays(const Options& options) noexcept
 {
-    return options.type->relay && native_mode(options) == nullptr;
+    return options.vertex_openai_compatible
+        || (options.type->relay && native_mode(options) == nullptr);
 }
 
 const Protocol& protocol(const Options& options) noexcept
@@ -489,8 +526,12 @@ const Protocol& protocol(const Options& options) noexcept
 std::string_view api_path(const Options& options, Api api) noexcept
 {
     const Native* native = native_mode(options);
-    const std::span<const ApiPath> paths =
+    std::span<const ApiPath> paths =
         native != nullptr ? native->paths : options.type->paths;
+    if (options.type->protocol == &kVertex)
+        paths = options.vertex_openai_compatible ? kVertexCompatiblePaths
+            : options.api_tokens.empty()         ? paths
+                                                 : kVertexExpressPaths;
     if (options.zhipu_code_plan_mode && api == Api::chat_completions
         && options.type->name == "zhipuai")
         return "/api/coding/paas/v4/chat/completions";

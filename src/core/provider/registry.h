@@ -24,6 +24,10 @@ enum class Credential : uint8_t {
     deepl,             // Authorization: DeepL-Auth-Key <token>
     access_token,      // query access_token=<token> (baidu's older API)
     tc3,               // Tencent Cloud's signature of two secrets of their own
+    query_key,         // key=<token> in the query
+    basic,             // Authorization: Basic <base64 of the token>
+    aws,               // bearer with a token, else AWS Signature Version 4
+    google,            // query_key with a token, else an access token
 };
 
 struct ApiPath {
@@ -97,8 +101,14 @@ struct Type {
 
 // Adds the credential of key key_index; client_authorization is used by
 // bearer_or_client only.
+// access_token: what wants_access_token() asked for.
 void add_credential(const Options& options, size_t key_index,
-    std::string_view client_authorization, Outbound& out);
+    std::string_view client_authorization, std::string_view access_token,
+    Outbound& out);
+
+// Does a call need a token that is fetched beforehand (an OAuth exchange of
+// vertex, a file of azure)?
+[[nodiscard]] bool wants_access_token(const Options& options) noexcept;
 
 // Signs the finished request where the credential is a signature of it.
 void sign(const Options& options, const Endpoint& endpoint, int64_t now_seconds,

@@ -1,15 +1,60 @@
+#include "core/base/text.h"
+#include "core/credential/sigv4.h"
 #include "core/credential/tc3.h"
 #include "core/provider/registry.h"
 
+#include <algorithm>
 #include <array>
 #include <string>
 
 // Credentials that are signatures of the whole request.
 namespace ai_proxy::provider {
 
+namespace {
+
+bool has_header(const Outbound& out, std::string_view name) noexcept
+{
+    return std::any_of(out.headers.begin(), out.headers.end(),
+        [name](const auto& h) { return iequals(h.first, name); });
+}
+
+void sign_bedrock(const Options& options, const Endpoint& endpoint,
+    int64_t now_seconds, Outbound& out)
+{
+    // A header the operator set stands.
+    if (options.aws_access_key.empty() || has_header(out, "authorization"))
+        return;
+    const credential::AwsKey key{options.aws_access_key.reveal(),
+        options.aws_secret_key.reveal(), options.aws_session_token.reveal()};
+    // A location has no endpoint of its own: AWS wants its own host's name.
+    const auto own = provider::endpoint(options);
+    const std::string host =
+        endpoint.host.empty() && own ? own->authority() : endpoint.authority();
+    for (std::string_view name : {"x-amz-date", "x-amz-security-token"})
+        std::erase_if(out.headers,
+            [name](const auto& h) { return iequals(h.first, name); });
+    credential::AwsRequest request;
+    request.method = out.method;
+    request.host = host;
+    request.path = out.path;
+    request.body = out.body;
+    request.region = options.aws_region;
+    request.service = "bedrock";
+    request.now_seconds = now_seconds;
+    credential::AwsSignature made = credential::sign_aws(key, request);
+    out.header("X-Amz-Date", made.date);
+    if (!key.session_token.empty())
+        out.header("X-Amz-Security-Token", key.session_token);
+    out.header("Authorization", made.authorization);
+}
+
+} // namespace
+
 void sign(const Options& options, const Endpoint& endpoint, int64_t now_seconds,
     Outbound& out)
 {
+    if (credential_of(options) == Credential::aws)
+        return sign_bedrock(options, endpoint, now_seconds, out);
     if (credential_of(options) != Credential::tc3 || !options.hunyuan_auth_id
         || !options.hunyuan_auth_key)
         return;

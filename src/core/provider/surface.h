@@ -19,6 +19,11 @@ namespace ai_proxy::provider {
 // A custom URL (openai_custom_url, vllm_custom_url) in force, or "".
 [[nodiscard]] std::string_view custom_url(const Options& options) noexcept;
 
+// The fields of cloud providers that depend on each other.
+[[nodiscard]] Result<void> check_cloud(const Options& options);
+// The host that follows from the region; "" for other types.
+[[nodiscard]] std::string cloud_host(const Options& options);
+
 // Azure's URL shapes (providers.md 3.2 and the v1 surface).
 enum class AzureShape : uint8_t {
     resource,   // host only: deployment = model

@@ -153,6 +153,22 @@ chat::Usage read_anthropic(json::Node usage)
     return out;
 }
 
+chat::Usage read_bedrock(json::Node usage)
+{
+    chat::Usage out;
+    const Count input = count(usage["inputTokens"]);
+    const Count output = count(usage["outputTokens"]);
+    const Count read = count(usage["cacheReadInputTokens"]);
+    const Count write = count(usage["cacheWriteInputTokens"]);
+    out.known = input || output || read || write;
+    out.cache_read = read.value_or(0);
+    out.cache_write = write.value_or(0);
+    out.prompt = input.value_or(0) + out.cache_read + out.cache_write;
+    out.completion = output.value_or(0);
+    settle(out);
+    return out;
+}
+
 chat::Usage read_gemini(json::Node meta)
 {
     chat::Usage out;

@@ -22,6 +22,9 @@ namespace ai_proxy::usage {
 // Cohere v2: tokens (billed_units when it is missing), cached_tokens.
 [[nodiscard]] chat::Usage read_cohere(json::Node usage);
 
+// Bedrock Converse: inputTokens excludes cache reads and writes.
+[[nodiscard]] chat::Usage read_bedrock(json::Node usage);
+
 // OpenAI's usage object with details, as JSON text appended to out.
 void write_openai(std::string& out, const chat::Usage& usage);
 

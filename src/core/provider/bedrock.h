@@ -1,0 +1,32 @@
+#pragma once
+
+#include "core/json/writer.h"
+#include "core/provider/protocol.h"
+
+// AWS Bedrock, spoken to an OpenAI client (providers.md 4.4): Converse for all
+// models, InvokeModel for Claude where the provider is configured so.
+namespace ai_proxy::provider {
+
+// May cache points be set for the model?
+[[nodiscard]] bool bedrock_caches(std::string_view model) noexcept;
+// How long cached prompts are kept: "" (no cache points), "in_memory", "24h".
+[[nodiscard]] std::string_view bedrock_retention(
+    std::string_view text) noexcept;
+
+// The members "messages" and "system".
+[[nodiscard]] Result<void> write_bedrock_messages(json::Writer& w,
+    const chat::Request& request, const EncodeContext& context);
+
+[[nodiscard]] std::unique_ptr<Decoder> make_bedrock_decoder(
+    const EncodeContext& context);
+// Of InvokeModel with a Claude model: the messages of the event stream hold
+// Anthropic's events.
+[[nodiscard]] std::unique_ptr<Decoder> make_bedrock_claude_decoder(
+    const EncodeContext& context);
+// An exception in an event stream.
+[[nodiscard]] Error bedrock_exception(
+    const wire::SseEvent& event, json::Parser& parser);
+[[nodiscard]] Error bedrock_error(
+    int status, json::Node body, std::string_view text);
+
+} // namespace ai_proxy::provider

@@ -1,0 +1,347 @@
+#include "core/provider/bedrock.h"
+
+#include "core/base/text.h"
+#include "core/provider/claude.h"
+#include "core/provider/vendor.h"
+
+#include <algorithm>
+#include <array>
+
+namespace ai_proxy::provider {
+namespace {
+
+constexpr std::string_view kClaudeVersionName = "bedrock-2023-05-31";
+
+// Members of Converse that OpenAI's API has not; they pass as sent.
+constexpr std::array<std::string_view, 5> kOwnMembers{"guardrailConfig",
+    "requestMetadata", "performanceConfig", "promptVariables",
+    "additionalModelResponseFieldPaths"};
+
+bool is_claude(std::string_view model) noexcept
+{
+    return model.find("claude") != std::string_view::npos;
+}
+
+bool is_nova2(std::string_view model) noexcept
+{
+    return model.find("amazon.nova-2") != std::string_view::npos;
+}
+
+void write_inference(
+    json::Writer& w, const chat::Request& request, const ClaudeThinking& plan)
+{
+    const bool claude_bound = plan.mode != ClaudeThinking::Mode::unset;
+    const auto max_tokens =
+        claude_bound ? std::optional(plan.max_tokens) : request.max_tokens;
+    // Thinking allows no temperature, and top_p only near 1.
+    const bool temperature = request.temperature && !plan.on();
+    const bool top_p = request.top_p && (!plan.on() || *request.top_p >= 0.95);
+    if (!max_tokens && !temperature && !top_p && request.stop.empty()) {
+        return;
+    }
+    w.key("inferenceConfig").begin_object();
+    if (max_tokens) {
+        w.field("maxTokens", *max_tokens);
+    }
+    if (temperature) {
+        w.field("temperature", std::min(*request.temperature, 1.0));
+    }
+    if (top_p) {
+        w.field("topP", *request.top_p);
+    }
+    if (!request.stop.empty()) {
+        w.key("stopSequences").begin_array();
+        for (const std::string_view stop : request.stop) {
+            w.string(stop);
+        }
+        w.end_array();
+    }
+    w.end_object();
+}
+
+// Members of additionalModelRequestFields; a later one replaces an earlier.
+class AdditionalFields {
+public:
+    void set(std::string_view name, std::string json)
+    {
+        for (auto& [known, value] : all_) {
+            if (known == name) {
+                value = std::move(json);
+                return;
+            }
+        }
+        all_.emplace_back(name, std::move(json));
+    }
+    void write(json::Writer& w) const
+    {
+        if (all_.empty()) {
+            return;
+        }
+        w.key("additionalModelRequestFields").begin_object();
+        for (const auto& [name, value] : all_) {
+            w.key(name).raw(value);
+        }
+        w.end_object();
+    }
+
+private:
+    std::vector<std::pair<std::string, std::string>> all_;
+};
+
+// Thinking in the words of each family of models.
+void set_thinking(AdditionalFields& fields, const chat::Request& request,
+    std::string_view model, const ClaudeThinking& plan)
+{
+    const std::string_view effort = request.reasoning_effort;
+    if (is_claude(model)) {
+        std::string text;
+        json::Writer w(text);
+        w.begin_object();
+        write_claude_thinking(w, plan);
+        w.end_object();
+        constexpr std::string_view kHead = R"({"thinking":)";
+        if (std::string_view(text).starts_with(kHead)) {
+            fields.set("thinking",
+                text.substr(kHead.size(), text.size() - kHead.size() - 1));
+        }
+        if (!plan.effort.empty()) {
+            fields.set("output_config",
+                R"({"effort":")" + std::string(plan.effort) + "\"}");
+        }
+        if (request.top_k && !plan.on()) {
+            fields.set("top_k", std::to_string(*request.top_k));
+        }
+        return;
+    }
+    if (is_nova2(model) && !effort.empty()) {
+        const bool known =
+            effort == "low" || effort == "medium" || effort == "high";
+        if (effort == "none") {
+            fields.set("reasoningConfig", R"({"type":"disabled"})");
+        } else {
+            fields.set("reasoningConfig",
+                R"({"type":"enabled","maxReasoningEffort":")"
+                    + std::string(known           ? effort
+                            : effort == "minimal" ? "low"
+                                                  : "high")
+                    + "\"}");
+        }
+    } else if (model.find("gpt-oss") != std::string_view::npos
+        && (effort == "low" || effort == "medium" || effort == "high"))
+    {
+        fields.set("reasoning_effort", "\"" + std::string(effort) + "\"");
+    }
+    if (request.top_k && model.find("amazon.nova") != std::string_view::npos) {
+        fields.set("inferenceConfig",
+            "{\"topK\":" + std::to_string(*request.top_k) + "}");
+    }
+}
+
+void write_additional(json::Writer& w, const chat::Request& request,
+    const EncodeContext& context, const ClaudeThinking& plan)
+{
+    AdditionalFields fields;
+    set_thinking(fields, request, context.model, plan);
+    for (const json::Member member :
+        request.raw["additionalModelRequestFields"].members())
+    {
+        std::string text;
+        json::append_value(text, member.value);
+        fields.set(member.key, std::move(text));
+    }
+    for (const auto& [name, value] : context.options.bedrock_additional_fields)
+    {
+        fields.set(name, value);
+    }
+    fields.write(w);
+}
+
+void write_tool(json::Writer& w, const chat::Tool& tool, bool caches)
+{
+    if (tool.name.empty()) {
+        w.value(tool.raw); // one of the provider's own: {"systemTool":...}
+        return;
+    }
+    w.begin_object().key("toolSpec").begin_object().field("name", tool.name);
+    if (!tool.description.empty()) {
+        w.field("description", tool.description);
+    }
+    w.key("inputSchema").begin_object().key("json");
+    if (tool.parameters.is_object() && tool.parameters.size() > 0) {
+        w.value(tool.parameters);
+    } else {
+        w.begin_object().field("type", "object");
+        w.key("properties").begin_object().end_object().end_object();
+    }
+    w.end_object();
+    if (tool.strict.value_or(false)) {
+        w.field("strict", true);
+    }
+    w.end_object().end_object();
+    if (tool.cache_control.is_object() && caches) {
+        w.begin_object().key("cachePoint").begin_object();
+        w.field("type", "default").end_object().end_object();
+    }
+}
+
+// Does the conversation hold tool calls or results?  Then the API demands the
+// tools, whatever the choice.
+bool has_tool_history(const chat::Request& request) noexcept
+{
+    return std::any_of(request.messages.begin(), request.messages.end(),
+        [](const chat::Message& message) {
+            return message.role == chat::Role::tool
+                || !message.tool_calls.empty();
+        });
+}
+
+void write_tools(
+    json::Writer& w, const chat::Request& request, std::string_view model)
+{
+    // There is no choice "none": without tools there is nothing to choose.
+    const bool none = request.tool_choice == chat::ToolChoice::none;
+    if (request.tools.empty() || (none && !has_tool_history(request))) {
+        return;
+    }
+    w.key("toolConfig").begin_object().key("tools").begin_array();
+    for (const chat::Tool& tool : request.tools) {
+        write_tool(w, tool, bedrock_caches(model));
+    }
+    w.end_array();
+    switch (request.tool_choice) {
+    case chat::ToolChoice::unset:
+    case chat::ToolChoice::none:
+        break;
+    case chat::ToolChoice::automatic:
+        w.key("toolChoice").begin_object().key("auto");
+        w.begin_object().end_object().end_object();
+        break;
+    case chat::ToolChoice::required:
+        w.key("toolChoice").begin_object().key("any");
+        w.begin_object().end_object().end_object();
+        break;
+    case chat::ToolChoice::named:
+        w.key("toolChoice").begin_object().key("tool").begin_object();
+        w.field("name", request.tool_choice_name).end_object().end_object();
+        break;
+    }
+    w.end_object();
+}
+
+void write_format(json::Writer& w, const chat::Request& request)
+{
+    if (request.format != chat::Format::json_schema
+        || !request.schema.is_object()) {
+        return;
+    }
+    std::string schema;
+    json::append_value(schema, request.schema);
+    w.key("outputConfig").begin_object().key("textFormat").begin_object();
+    w.field("type", "json_schema").key("structure").begin_object();
+    w.key("jsonSchema").begin_object();
+    w.field("schema", std::string_view(schema));
+    if (!request.schema_name.empty()) {
+        w.field("name", request.schema_name);
+    }
+    const json::Node description =
+        request.raw["response_format"]["json_schema"]["description"];
+    if (description.is_string()) {
+        w.field("description", description);
+    }
+    w.end_object().end_object().end_object().end_object();
+}
+
+void write_rest(json::Writer& w, const chat::Request& request)
+{
+    const std::string_view tier = request.service_tier;
+    if (tier == "default" || tier == "priority" || tier == "flex") {
+        w.key("serviceTier").begin_object();
+        w.field("type", tier).end_object();
+    }
+    for (const std::string_view name : kOwnMembers) {
+        if (const json::Node value = request.raw[name]; value.has_value()) {
+            w.field(name, value);
+        }
+    }
+}
+
+// The model is data: an ARN's ':' and '/' must stay in its segment.
+std::string model_path(std::string_view model, std::string_view action)
+{
+    std::string path = "/model/";
+    path += model.find('%') == std::string_view::npos ? percent_encode(model)
+                                                      : std::string(model);
+    return path.append("/").append(action);
+}
+
+Result<void> encode_invoke(
+    const chat::Request& request, const EncodeContext& context, Outbound& out)
+{
+    std::string body;
+    if (auto done = write_claude_body(
+            body, request, context, {kClaudeVersionName, false});
+        !done)
+    {
+        return std::move(done).error();
+    }
+    out.path = model_path(context.model,
+        request.stream ? "invoke-with-response-stream" : "invoke");
+    out.header("Content-Type", "application/json");
+    out.own_body(std::move(body));
+    return {};
+}
+
+bool invokes(const EncodeContext& context) noexcept
+{
+    return context.options.bedrock_invoke && is_claude(context.model);
+}
+
+Result<void> encode(
+    const chat::Request& request, const EncodeContext& context, Outbound& out)
+{
+    out.method = "POST";
+    if (context.model.find_first_of("?# ") != std::string_view::npos
+        || context.model == "." || context.model == "..")
+    {
+        return make_error(ErrorCode::invalid_request, "invalid model", "model");
+    }
+    if (invokes(context)) {
+        return encode_invoke(request, context, out);
+    }
+    ClaudeThinking plan;
+    if (is_claude(context.model)) {
+        plan = plan_claude_thinking(request, context.model);
+    }
+    std::string body;
+    json::Writer w(body);
+    w.begin_object();
+    if (auto done = write_bedrock_messages(w, request, context); !done) {
+        return done;
+    }
+    write_inference(w, request, plan);
+    write_tools(w, request, context.model);
+    write_format(w, request);
+    write_additional(w, request, context, plan);
+    write_rest(w, request);
+    w.end_object();
+
+    out.path = model_path(
+        context.model, request.stream ? "converse-stream" : "converse");
+    out.header("Content-Type", "application/json");
+    out.header("Accept", "*/*");
+    out.own_body(std::move(body));
+    return {};
+}
+
+std::unique_ptr<Decoder> decoder(const EncodeContext& context)
+{
+    return invokes(context) ? make_bedrock_claude_decoder(context)
+                            : make_bedrock_decoder(context);
+}
+
+} // namespace
+
+const Protocol kBedrock{
+    "bedrock", encode, decoder, bedrock_error, Framing::aws_event_stream};
+
+} // namespace ai_proxy::provider

@@ -1,0 +1,252 @@
+#include "vendor_probe.h"
+
+using namespace ai_proxy;
+using vendor_probe::compact;
+
+namespace {
+
+constexpr std::string_view kSonnet =
+    "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
+
+auto bedrock(std::string_view body, std::string_view model = kSonnet,
+    const provider::Options& options = {})
+{
+    return vendor_probe::encode(provider::kBedrock, body, model, options);
+}
+
+std::string with(std::string_view members)
+{
+    return R"({"model":"x","messages":[{"role":"user","content":"hi"}],)"
+        + std::string(members) + "}";
+}
+
+TEST(BedrockRequest, PlainAndStreamed)
+{
+    auto sent =
+        bedrock(R"({"model":"x","messages":[{"role":"user","content":"hi"}]})");
+    ASSERT_TRUE(sent->result.ok());
+    EXPECT_EQ(sent->text(),
+        R"({"messages":[{"role":"user","content":[{"text":"hi"}]}]})");
+    EXPECT_EQ(sent->out.path,
+        "/model/us.anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse");
+    sent = bedrock(with(R"("stream":true)"));
+    EXPECT_TRUE(sent->out.path.ends_with("/converse-stream"));
+}
+
+TEST(BedrockRequest, AnArnStaysInItsSegment)
+{
+    auto sent = bedrock(with(R"("n":1)"),
+        "arn:aws:bedrock:us-east-1:123456789012:inference-profile/abc");
+    EXPECT_EQ(sent->out.path,
+        "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3A"
+        "inference-profile%2Fabc/converse");
+    sent = bedrock(with(R"("n":1)"), "a%3Ab");
+    EXPECT_EQ(sent->out.path, "/model/a%3Ab/converse");
+    for (const std::string_view model : {"..", "a?b", "a#b", "a b"}) {
+        EXPECT_FALSE(bedrock(with(R"("n":1)"), model)->result.ok()) << model;
+    }
+}
+
+TEST(BedrockRequest, SamplingKeepsZeros)
+{
+    const auto sent = bedrock(
+        with(R"("temperature":0,"top_p":0,"max_tokens":7,"stop":["A","B"],)"
+             R"("service_tier":"priority")"),
+        "amazon.nova-lite-v1:0");
+    ASSERT_TRUE(sent->result.ok());
+    EXPECT_EQ(compact(sent->body["inferenceConfig"]),
+        R"({"maxTokens":7,"temperature":0,"topP":0,)"
+        R"("stopSequences":["A","B"]})");
+    EXPECT_EQ(compact(sent->body["serviceTier"]), R"({"type":"priority"})");
+}
+
+TEST(BedrockRequest, SystemToolsAndResults)
+{
+    const auto sent = bedrock(R"({"model":"x","messages":[
+        {"role":"system","content":"be brief"},
+        {"role":"user","content":"weather?"},
+        {"role":"assistant","content":"let me see","tool_calls":[
+            {"id":"a","type":"function","function":{"name":"w",
+                "arguments":"{\"c\":1}"}},
+            {"id":"b","type":"function","function":{"name":"w",
+                "arguments":""}}]},
+        {"role":"tool","tool_call_id":"a","content":"10"},
+        {"role":"tool","tool_call_id":"b","content":"bad","is_error":true},
+        {"role":"user","content":"and now?"}],
+        "tools":[{"type":"function","function":{"name":"w",
+            "description":"d","parameters":{"type":"object"}}}],
+        "tool_choice":{"type":"function","function":{"name":"w"}}})");
+    ASSERT_TRUE(sent->result.ok()) << sent->result.error().message;
+    EXPECT_EQ(compact(sent->body["system"]), R"([{"text":"be brief"}])");
+    EXPECT_EQ(compact(sent->body["messages"]),
+        R"([{"role":"user","content":[{"text":"weather?"}]},)"
+        R"({"role":"assistant","content":[{"text":"let me see"},)"
+        R"({"toolUse":{"toolUseId":"a","name":"w","input":{"c":1}}},)"
+        R"({"toolUse":{"toolUseId":"b","name":"w","input":{}}}]},)"
+        R"({"role":"user","content":[)"
+        R"({"toolResult":{"toolUseId":"a","content":[{"text":"10"}]}},)"
+        R"({"toolResult":{"toolUseId":"b","content":[{"text":"bad"}],)"
+        R"("status":"error"}},{"text":"and now?"}]}])");
+    EXPECT_EQ(compact(sent->body["toolConfig"]),
+        R"({"tools":[{"toolSpec":{"name":"w","description":"d",)"
+        R"("inputSchema":{"json":{"type":"object"}}}}],)"
+        R"("toolChoice":{"tool":{"name":"w"}}})");
+}
+
+TEST(BedrockRequest, NoToolsWhereNoneMayBeCalled)
+{
+    const std::string tools =
+        R"("tools":[{"type":"function","function":{"name":"w"}}],)";
+    auto sent = bedrock(with(tools + R"("tool_choice":"none")"));
+    EXPECT_FALSE(sent->body["toolConfig"].exists());
+    sent = bedrock(with(tools + R"("tool_choice":"required")"));
+    EXPECT_EQ(compact(sent->body["toolConfig"]["toolChoice"]), R"({"any":{}})");
+    sent = bedrock(with(tools + R"("tool_choice":"auto")"));
+    EXPECT_EQ(
+        compact(sent->body["toolConfig"]["toolChoice"]), R"({"auto":{}})");
+}
+
+TEST(BedrockRequest, ImagesAndDocuments)
+{
+    const auto sent = bedrock(R"({"model":"x","messages":[{"role":"user",
+        "content":[
+        {"type":"image_url","image_url":{"url":"data:image/jpg;base64,AAAA"}},
+        {"type":"image_url","image_url":{"url":"s3://b/k.png"}},
+        {"type":"file","file":{"filename":"my_report: 1.pdf",
+            "file_data":"data:application/pdf;base64,BBBB"}}]}]})");
+    ASSERT_TRUE(sent->result.ok()) << sent->result.error().message;
+    EXPECT_EQ(compact(sent->body["messages"].at(0)["content"]),
+        R"([{"image":{"format":"jpeg","source":{"bytes":"AAAA"}}},)"
+        R"({"image":{"format":"png","source":{"s3Location":)"
+        R"({"uri":"s3://b/k.png"}}}},)"
+        R"({"document":{"format":"pdf","name":"my report 1",)"
+        R"("source":{"bytes":"BBBB"}}}])");
+}
+
+TEST(BedrockRequest, WhatCannotBeSaidIsRefused)
+{
+    const auto image = bedrock(R"({"model":"x","messages":[{"role":"user",
+        "content":[{"type":"image_url",
+            "image_url":{"url":"https://x.example/a.png"}}]}]})");
+    ASSERT_FALSE(image->result.ok());
+    EXPECT_EQ(image->result.error().code, ErrorCode::invalid_request);
+    EXPECT_EQ(image->result.error().param, "messages[0].content[0]");
+    const auto audio = bedrock(R"({"model":"x","messages":[{"role":"user",
+        "content":[{"type":"input_audio","input_audio":{"data":"AAAA",
+            "format":"wav"}}]}]})");
+    EXPECT_FALSE(audio->result.ok());
+    const auto call = bedrock(R"({"model":"x","messages":[
+        {"role":"user","content":"a"},
+        {"role":"assistant","tool_calls":[{"id":"a","type":"function",
+            "function":{"name":"w","arguments":"[1]"}}]}]})");
+    EXPECT_FALSE(call->result.ok());
+}
+
+TEST(BedrockRequest, ThinkingByFamily)
+{
+    auto sent = bedrock(
+        with(R"("reasoning_effort":"low","max_tokens":4000,"temperature":1)"));
+    EXPECT_EQ(compact(sent->body["additionalModelRequestFields"]),
+        R"({"thinking":{"type":"enabled","budget_tokens":1024}})");
+    EXPECT_EQ(compact(sent->body["inferenceConfig"]), R"({"maxTokens":4000})");
+    sent = bedrock(
+        with(R"("reasoning_effort":"low")"), "us.amazon.nova-2-lite-v1:0");
+    EXPECT_EQ(compact(sent->body["additionalModelRequestFields"]),
+        R"({"reasoningConfig":{"type":"enabled",)"
+        R"("maxReasoningEffort":"low"}})");
+    sent = bedrock(
+        with(R"("reasoning_effort":"high")"), "openai.gpt-oss-120b-1:0");
+    EXPECT_EQ(compact(sent->body["additionalModelRequestFields"]),
+        R"({"reasoning_effort":"high"})");
+}
+
+TEST(BedrockRequest, SignedThinkingGoesBackUnchanged)
+{
+    const auto sent = bedrock(R"({"model":"x","messages":[
+        {"role":"user","content":"a"},
+        {"role":"assistant","content":"b","reasoning_content":"why",
+         "thinking_blocks":[
+            {"type":"thinking","thinking":"why","signature":"Eu0E+/="},
+            {"type":"redacted_thinking","data":"c2VjcmV0"}]},
+        {"role":"user","content":"c"}]})");
+    ASSERT_TRUE(sent->result.ok());
+    EXPECT_EQ(compact(sent->body["messages"].at(1)["content"]),
+        R"([{"reasoningContent":{"reasoningText":{"text":"why",)"
+        R"("signature":"Eu0E+/="}}},)"
+        R"({"reasoningContent":{"redactedContent":"c2VjcmV0"}},)"
+        R"({"text":"b"}])");
+}
+
+TEST(BedrockRequest, ConfiguredFieldsWin)
+{
+    provider::Options options;
+    options.bedrock_additional_fields = {{"top_k", "5"}, {"x", "{\"y\":0}"}};
+    const auto sent = bedrock(
+        with(R"("top_k":9,"additionalModelRequestFields":{"x":1,"z":false})"),
+        kSonnet, options);
+    EXPECT_EQ(compact(sent->body["additionalModelRequestFields"]),
+        R"({"top_k":5,"x":{"y":0},"z":false})");
+}
+
+TEST(BedrockRequest, CachePoints)
+{
+    const std::string body = R"({"model":"x","messages":[
+        {"role":"system","content":"s"},{"role":"user","content":"a"},
+        {"role":"assistant","content":"b"},{"role":"user","content":"c"}]})";
+    const std::string point = R"({"cachePoint":{"type":"default"}})";
+    provider::Options options;
+    auto sent = bedrock(body, kSonnet, options);
+    EXPECT_EQ(sent->text().find("cachePoint"), std::string::npos);
+    options.prompt_cache_retention = "in_memory";
+    sent = bedrock(body, kSonnet, options);
+    EXPECT_EQ(
+        compact(sent->body["system"]), "[{\"text\":\"s\"}," + point + "]");
+    EXPECT_EQ(
+        compact(sent->body["messages"]).find("cachePoint"), std::string::npos);
+    options.prompt_cache_retention = "24h";
+    options.bedrock_cache_points = {false, true, true};
+    sent = bedrock(body, kSonnet, options);
+    EXPECT_EQ(compact(sent->body["system"]), R"([{"text":"s"}])");
+    EXPECT_EQ(compact(sent->body["messages"].at(2)["content"]),
+        R"([{"text":"c"},{"cachePoint":{"type":"default","ttl":"1h"}}])");
+    // Other models have no cache.
+    sent = bedrock(body, "meta.llama3-1-8b-instruct-v1:0", options);
+    EXPECT_EQ(sent->text().find("cachePoint"), std::string::npos);
+    // The client's own wish, and its marks.
+    sent = bedrock(R"({"model":"x","prompt_cache_retention":"in-memory",
+        "messages":[{"role":"system","content":"s"},{"role":"user","content":[
+        {"type":"text","text":"a","cache_control":{"type":"ephemeral"}}]}]})");
+    EXPECT_EQ(compact(sent->body["messages"].at(0)["content"]),
+        "[{\"text\":\"a\"}," + point + "]");
+    EXPECT_EQ(
+        compact(sent->body["system"]), "[{\"text\":\"s\"}," + point + "]");
+}
+
+TEST(BedrockRequest, StructuredOutput)
+{
+    const auto sent = bedrock(with(
+        R"("response_format":{"type":"json_schema","json_schema":{"name":"n",)"
+        R"("description":"d","schema":{"type":"object"}}})"));
+    EXPECT_EQ(compact(sent->body["outputConfig"]),
+        R"({"textFormat":{"type":"json_schema","structure":{"jsonSchema":)"
+        R"({"schema":"{\"type\":\"object\"}","name":"n",)"
+        R"("description":"d"}}}})");
+}
+
+TEST(BedrockRequest, ClaudeByInvokeModel)
+{
+    provider::Options options;
+    options.bedrock_invoke = true;
+    auto sent =
+        bedrock(with(R"("stream":true,"max_tokens":5)"), kSonnet, options);
+    ASSERT_TRUE(sent->result.ok());
+    EXPECT_TRUE(sent->out.path.ends_with("/invoke-with-response-stream"));
+    EXPECT_EQ(sent->text(),
+        R"({"anthropic_version":"bedrock-2023-05-31","max_tokens":5,)"
+        R"("messages":[{"role":"user","content":"hi"}]})");
+    // All others go to Converse.
+    sent = bedrock(with(R"("n":1)"), "amazon.nova-lite-v1:0", options);
+    EXPECT_TRUE(sent->out.path.ends_with("/converse"));
+}
+
+} // namespace
