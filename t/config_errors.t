@@ -47,6 +47,75 @@ my @cases = (
         'base_url'],
     ['a bad port', "ai_proxy_provider p {\n type openai;\n"
         . " base_url http://127.0.0.1:99999;\n}", '', qr/base_url/, 'base_url'],
+    ["a bad account", "ai_proxy_provider p {\n type cloudflare;\n"
+        . " api_token k;\n cloudflare_account_id a/b;\n}", '',
+        qr{invalid value "a/b" in "cloudflare_account_id"}, 'cloudflare_account_id'],
+    ["no account", "ai_proxy_provider p {\n type cloudflare;\n"
+        . " api_token k;\n}", '',
+        qr/no "cloudflare_account_id"/],
+    ["a bad bot type", "ai_proxy_provider p {\n type dify;\n"
+        . " api_token k;\n bot_type robot;\n}", '',
+        qr/invalid value "robot" in "bot_type": chat, agent/, 'bot_type'],
+    ["no bot type", "ai_proxy_provider p {\n type dify;\n"
+        . " api_token k;\n}", '',
+        qr/no "bot_type"/],
+    ["a workflow without variables", "ai_proxy_provider p {\n type dify;\n"
+        . " api_token k;\n bot_type workflow;\n}", '',
+        qr/"bot_type workflow" needs "input_variable"/],
+    ["no target language", "ai_proxy_provider p {\n type deepl;\n"
+        . " api_token k;\n}", '',
+        qr/no "target_lang"/],
+    ["a bad API type", "ai_proxy_provider p {\n type minimax;\n"
+        . " api_token k;\n minimax_api_type v3;\n}", '',
+        qr/invalid value "v3" in "minimax_api_type"/, 'minimax_api_type'],
+    ["pro without a group", "ai_proxy_provider p {\n type minimax;\n"
+        . " api_token k;\n minimax_api_type pro;\n}", '',
+        qr/no "minimax_group_id"/],
+    ["a short secret id", "ai_proxy_provider p {\n type hunyuan;\n"
+        . " hunyuan_auth_id abc;\n}", '',
+        qr/"hunyuan_auth_id" must have 36 characters/, 'hunyuan_auth_id'],
+    ["a bad protocol", "ai_proxy_provider p {\n type deepseek;\n"
+        . " api_token k;\n protocol own;\n}", '',
+        qr/invalid value "own" in "protocol"/, 'protocol'],
+    ["a bad capability", "ai_proxy_provider p {\n type deepseek;\n"
+        . " api_token k;\n capability chat /x;\n}", '',
+        qr/invalid value "chat" in "capability"/, 'capability'],
+    ["a bad capability path", "ai_proxy_provider p {\n type deepseek;\n"
+        . " api_token k;\n capability openai/v1/embeddings x;\n}", '',
+        qr/invalid value "x" in "capability"/, 'capability'],
+    ["a bad base path", "ai_proxy_provider p {\n type deepseek;\n"
+        . " api_token k;\n base_path x/../y;\n}", '',
+        qr{invalid value "x/../y" in "base_path"}, 'base_path'],
+    ["a bad base path handling", "ai_proxy_provider p {\n type deepseek;\n"
+        . " api_token k;\n base_path_handling cut;\n}", '',
+        qr/invalid value "cut" in "base_path_handling"/, 'base_path_handling'],
+    ["a bad provider base path", "ai_proxy_provider p {\n type deepseek;\n"
+        . " api_token k;\n provider_base_path //x y;\n}", '',
+        qr/invalid number of arguments in "provider_base_path"/, 'provider_base_path'],
+    ["a bad domain", "ai_proxy_provider p {\n type deepseek;\n"
+        . " api_token k;\n provider_domain a/b;\n}", '',
+        qr{invalid value "a/b" in "provider_domain"}, 'provider_domain'],
+    ["an unknown setting", "ai_proxy_provider p {\n type deepseek;\n"
+        . " api_token k;\n custom_setting top 1;\n}", '',
+        qr/invalid value "top" in "custom_setting"/, 'custom_setting'],
+    ["a forbidden setting", "ai_proxy_provider p {\n type deepseek;\n"
+        . " api_token k;\n custom_setting model x mode=raw;\n}", '',
+        qr/invalid value "model" in "custom_setting": this member/, 'custom_setting'],
+    ["a bad setting mode", "ai_proxy_provider p {\n type deepseek;\n"
+        . " api_token k;\n custom_setting seed 1 mode=odd;\n}", '',
+        qr/invalid value "mode=odd" in "custom_setting"/, 'custom_setting'],
+    ["a bad reasoning mode", "ai_proxy_provider p {\n type deepseek;\n"
+        . " api_token k;\n reasoning_content_mode loud;\n}", '',
+        qr/invalid value "loud" in "reasoning_content_mode"/, 'reasoning_content_mode'],
+    ["a missing context file", "ai_proxy_provider p {\n type deepseek;\n"
+        . " api_token k;\n context_file /no/such/context;\n}", '',
+        qr{"/no/such/context".*No such file}, 'context_file'],
+    ["a bad developer role", "ai_proxy_provider p {\n type deepseek;\n"
+        . " api_token k;\n developer_role maybe;\n}", '',
+        qr/invalid value "maybe" in "developer_role"/, 'developer_role'],
+    ["another type's field", "ai_proxy_provider p {\n type deepseek;\n"
+        . " api_token k;\n target_lang DE;\n}", '',
+        qr/field "target_lang" does not belong to type "deepseek"/, 'target_lang'],
     ['a bad duration', "ai_proxy_provider p {\n type mock;\n"
         . " timeout idle=soon;\n}", '',
         qr/invalid value "soon" in "timeout"/, 'timeout'],

@@ -346,7 +346,8 @@ TEST(ProviderFields, AreDescribedOnce)
 // has another shape.
 TEST(ProviderFields, YamlNamesFollow)
 {
-    const std::set<std::string_view> kOther = {"api_token", "model_map"};
+    const std::set<std::string_view> kOther = {"api_token", "model_map",
+        "capability", "custom_setting", "context_file"};
     for (const auto& field : config::provider_fields()) {
         if (field.yaml_name.empty() || kOther.contains(field.name))
             continue;

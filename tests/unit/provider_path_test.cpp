@@ -106,6 +106,47 @@ TEST(RelayPath, OfEachTypesChat)
     }
 }
 
+TEST(RelayPath, TheOperatorsCapabilitiesWin)
+{
+    Options options = path_options("fireworks", "https://h/x");
+    EXPECT_FALSE(provider::supports(options, Api::moderations));
+    options.capabilities = {{Api::moderations, "/m/v1/check"},
+        {Api::embeddings, "/e?a=1"}, {Api::model, "/v9/models/{id}"}};
+    EXPECT_TRUE(provider::supports(options, Api::moderations));
+    EXPECT_EQ(path_of(options, {Api::moderations, "/v1/moderations"}),
+        "/x/m/v1/check");
+    EXPECT_EQ(path_of(options, {Api::embeddings, "/v1/embeddings", "b=2"}),
+        "/x/e?a=1&b=2");
+    EXPECT_EQ(path_of(options, {Api::model, "/v1/models/a"}), "/x/v9/models/a");
+}
+
+TEST(RelayPath, BasePathsComeAndGo)
+{
+    Options options = path_options("generic", "https://h");
+    options.base_path = "/team";
+    EXPECT_EQ(path_of(options, {Api::unknown, "/team/v1/x"}), "/v1/x");
+    EXPECT_EQ(path_of(options, {Api::unknown, "/teams/v1/x"}), "/teams/v1/x");
+    options.base_path_prepend = true;
+    EXPECT_EQ(provider::with_base_paths(options, "/v1/x"), "/team/v1/x");
+    EXPECT_EQ(provider::with_base_paths(options, "/team?a"), "/team?a");
+    options.provider_base_path = "/edge";
+    EXPECT_EQ(provider::with_base_paths(options, "/v1/x"), "/edge/team/v1/x");
+    options.provider_domain = *provider::parse_url("https://other.example");
+    options.provider_domain->port = 0;
+    EXPECT_EQ(provider::endpoint(options)->authority(), "other.example");
+}
+
+TEST(RelayPath, OriginalProtocolKeepsThePath)
+{
+    Options options = path_options("qwen");
+    options.original = true;
+    EXPECT_TRUE(provider::relays(options));
+    EXPECT_EQ(
+        path_of(options, {Api::unknown, "/api/v1/services/aigc/x", "a=1"}),
+        "/api/v1/services/aigc/x?a=1");
+    EXPECT_EQ(path_of(options), "/v1/chat/completions");
+}
+
 TEST(RelayPath, CloudflareNamesTheAccountInThePath)
 {
     const std::string_view kPath =

@@ -2,6 +2,7 @@
 
 #include "core/base/text.h"
 #include "core/config/fields_clouds.h"
+#include "core/config/shape_fields.h"
 
 #include <algorithm>
 #include <charconv>
@@ -427,6 +428,32 @@ constexpr Field kFields[] = {
         set_flag<&Options::stream_options>},
     {"set_header", "", "NAME VALUE", "", 2, 2, true, set_header},
 
+    {"protocol", "protocol", "openai | original", "", 1, 1, false,
+        set_protocol},
+    {"capability", "capabilities", "API PATH", "", 2, 2, true,
+        set_capability},
+    {"base_path", "basePath", "PATH", "", 1, 1, false, set_base_path},
+    {"base_path_handling", "basePathHandling", "remove_prefix | prepend", "",
+        1, 1, false, set_base_path_handling},
+    {"provider_base_path", "providerBasePath", "PATH", "", 1, 1, false,
+        set_provider_base_path},
+    {"provider_domain", "providerDomain", "HOST", "", 1, 1, false,
+        set_provider_domain},
+    {"custom_setting", "customSettings",
+        "NAME VALUE [mode=auto|raw] [overwrite=on|off]", "", 2, 4, true,
+        set_custom_setting},
+    {"reasoning_content_mode", "reasoningContentMode",
+        "passthrough | ignore | concat", "", 1, 1, false,
+        set_reasoning_mode},
+    {"promote_thinking_on_empty", "promoteThinkingOnEmpty", "on | off", "",
+        1, 1, false, set_flag<&Options::promote_thinking_on_empty>},
+    {"merge_consecutive_messages", "mergeConsecutiveMessages", "on | off", "",
+        1, 1, false, set_flag<&Options::merge_consecutive_messages>},
+    {"context_cleanup_commands", "contextCleanupCommands", "TEXT ...", "",
+        1, kAnyNumber, true, set_names<&Options::context_cleanup_commands>},
+    {"context_file", "context", "FILE", "", 1, 1, false, set_context_file},
+    {"developer_role", "", "on | off", "", 1, 1, false, set_developer_role},
+
     {"azure_service_url", "azureServiceUrl", "URL", "azure", 1, 1, false,
         set_text<&Options::azure_service_url>},
     {"claude_version", "claudeVersion", "VERSION", "claude", 1, 1, false,
@@ -448,9 +475,6 @@ constexpr Field kFields[] = {
         set_text<&Options::qwen_domain>},
     {"qwen_file_ids", "qwenFileIds", "ID ...", "qwen", 1, kAnyNumber, true,
         set_names<&Options::qwen_file_ids>},
-    {"reasoning_content_mode", "reasoningContentMode",
-        "passthrough | ignore | concat", "qwen", 1, 1, false,
-        set_reasoning_mode},
     {"ollama_server_host", "ollamaServerHost", "HOST", "ollama", 1, 1, false,
         set_text<&Options::ollama_server_host>},
     {"ollama_server_port", "ollamaServerPort", "PORT", "ollama", 1, 1, false,

@@ -112,6 +112,11 @@ private:
 
     [[nodiscard]] Result<void> encode_chat(
         const provider::EncodeContext& context, Try& attempt);
+    [[nodiscard]] Result<std::string> shaped(
+        const provider::Options& options, json::Node body) const;
+    [[nodiscard]] static Result<void> encode_shaped(
+        const provider::EncodeContext& context, const std::string& text,
+        Try& attempt);
     [[nodiscard]] Result<void> encode_translated(
         const provider::EncodeContext& context, Try& attempt);
     [[nodiscard]] Result<void> encode_relay(

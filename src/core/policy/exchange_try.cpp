@@ -4,7 +4,9 @@
 
 #include "core/base/text.h"
 #include "core/json/writer.h"
+#include "core/policy/thought_filter.h"
 #include "core/provider/registry.h"
+#include "core/provider/shape.h"
 
 #include <algorithm>
 #include <array>
@@ -161,6 +163,8 @@ Result<std::unique_ptr<Try>> Exchange::make_try(const route::Target& target,
     if (!encoded) {
         return std::move(encoded).error();
     }
+    attempt->outbound.path = provider::with_base_paths(
+        provider.options, std::move(attempt->outbound.path));
     provider::add_credential(provider.options, key, head_.authorization,
         access_token, attempt->outbound);
     for (const auto& [name, value] : provider.options.headers) {
@@ -179,7 +183,11 @@ ResponseContext Exchange::response_context(
     ResponseContext response;
     response.provider = attempt.provider;
     response.api = books_.api;
-    response.convert = is_chat() && !provider::relays(context.options);
+    // Thoughts are sorted in the canonical form.
+    response.convert = is_chat()
+        && (!provider::relays(context.options)
+            || (ThoughtFilter::wanted(context.options)
+                && !context.options.original));
     response.translation = attempt.translation;
     response.base64 = attempt.base64;
     response.stream = envelope_.stream;
@@ -193,9 +201,52 @@ ResponseContext Exchange::response_context(
     return response;
 }
 
+// The client's body as the provider's options want it; empty: as it came.
+Result<std::string> Exchange::shaped(
+    const provider::Options& options, json::Node body) const
+{
+    const bool chat = is_chat() || books_.api == Api::completions;
+    if (!chat || options.original || !provider::shapes(options)) {
+        return std::string();
+    }
+    return provider::shape_chat(options, {body_, body_length_}, body);
+}
+
+Result<void> Exchange::encode_shaped(const provider::EncodeContext& context,
+    const std::string& text, Try& attempt)
+{
+    json::Parser parser;
+    auto body = parser.parse(std::string_view(text));
+    if (!body) {
+        return std::move(body).error();
+    }
+    auto request = dialect::read_chat(*body);
+    if (!request) {
+        return std::move(request).error();
+    }
+    return provider::protocol(context.options)
+        .encode(*request, context, attempt.outbound);
+}
+
 Result<void> Exchange::encode_chat(
     const provider::EncodeContext& context, Try& attempt)
 {
+    if (provider::shapes(context.options)) {
+        auto body = document(true);
+        if (!body) {
+            return std::move(body).error();
+        }
+        auto text = shaped(context.options, *body);
+        if (!text) {
+            return std::move(text).error();
+        }
+        auto done = encode_shaped(context, *text, attempt);
+        if (done) {
+            attempt.outbound.path = provider::join_path(
+                attempt.provider->endpoint.path, attempt.outbound.path);
+        }
+        return done;
+    }
     if (!request_) {
         auto body = document(true);
         if (!body) {
@@ -260,7 +311,30 @@ Result<void> Exchange::encode_relay(
 Result<void> Exchange::relay_json(
     const provider::EncodeContext& context, Try& attempt)
 {
-    auto splice = json::Splice::scan(body_, body_length_);
+    if (context.options.original) {
+        attempt.outbound.body.emplace_back(body_, body_length_);
+        return {};
+    }
+    const char* text = body_;
+    size_t length = body_length_;
+    if (provider::shapes(context.options)) {
+        auto body = document(false);
+        if (!body) {
+            return std::move(body).error();
+        }
+        auto made = shaped(context.options, *body);
+        if (!made) {
+            return std::move(made).error();
+        }
+        if (!made->empty()) {
+            length = made->size();
+            made->append(json::kPadding, ' ');
+            attempt.outbound.owned.push_back(
+                std::make_unique<std::string>(std::move(*made)));
+            text = attempt.outbound.owned.back()->data();
+        }
+    }
+    auto splice = json::Splice::scan(text, length);
     if (!splice) {
         return std::move(splice).error();
     }
@@ -275,7 +349,8 @@ Result<void> Exchange::relay_json(
         ask_for_usage(*splice);
     }
     if (is_adjusted(books_.api) && type.adjust != nullptr) {
-        auto body = document(false);
+        json::Parser own;
+        auto body = text == body_ ? document(false) : own.parse(text, length);
         if (!body) {
             return std::move(body).error();
         }
@@ -283,7 +358,7 @@ Result<void> Exchange::relay_json(
             return done;
         }
     }
-    set_body(attempt.outbound, *splice, body_, body_length_);
+    set_body(attempt.outbound, *splice, text, length);
     return {};
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/policy/response.h"
+#include "core/policy/thought_filter.h"
 
 namespace ai_proxy::policy {
 
@@ -10,7 +11,11 @@ struct Response::Conversion final : chat::Sink {
     explicit Conversion(const ResponseContext& context);
     void on(const chat::Event& event) override;
 
+    // Where the decoder's events go: through the filter, if there is one.
+    chat::Sink& sink();
+
     std::unique_ptr<provider::Decoder> decoder;
+    std::optional<ThoughtFilter> thoughts;
     std::string buffer; // written by stream, moved on after each event
     std::optional<dialect::ChatStreamWriter> stream;
     std::optional<dialect::ChatBodyWriter> body;

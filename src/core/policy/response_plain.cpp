@@ -24,7 +24,7 @@ Response::State Response::finish_plain(std::string& out)
     }
     if (mode_ == Mode::plain_convert) {
         return finish_converted(
-            conversion_->decoder->body(*parsed, *conversion_), out);
+            conversion_->decoder->body(*parsed, conversion_->sink()), out);
     }
     return context_.translation != nullptr ? finish_translated(*parsed)
                                            : finish_relayed_plain(*parsed);

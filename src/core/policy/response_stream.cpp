@@ -27,12 +27,20 @@ Response::Conversion::Conversion(const ResponseContext& context)
     const provider::EncodeContext call{options_of(context), context.model,
         context.now_seconds, context.random};
     decoder = protocol_of(context).decoder(call);
+    if (context.convert && ThoughtFilter::wanted(call.options)) {
+        thoughts.emplace(call.options, *this);
+    }
     if (context.stream) {
         stream.emplace(buffer, context.show_usage, context.fallback_id,
             context.model, context.now_seconds);
     } else {
         body.emplace(context.fallback_id, context.model, context.now_seconds);
     }
+}
+
+chat::Sink& Response::Conversion::sink()
+{
+    return thoughts ? static_cast<chat::Sink&>(*thoughts) : *this;
 }
 
 void Response::Conversion::on(const chat::Event& event)
@@ -91,7 +99,7 @@ void Response::convert_event(const wire::SseEvent& event, json::Parser& parser,
     if (!event.has_data) {
         return;
     }
-    auto done = conversion_->decoder->event(event, parser, *conversion_);
+    auto done = conversion_->decoder->event(event, parser, conversion_->sink());
     if (first_token_ == 0 && conversion_->spoke && context_.stream) {
         first_token_ = now;
     }
@@ -167,7 +175,8 @@ Response::State Response::finish_sse(std::string& out, Micros now)
         }
         return state_;
     }
-    return finish_converted(conversion_->decoder->finish(*conversion_), out);
+    return finish_converted(
+        conversion_->decoder->finish(conversion_->sink()), out);
 }
 
 // The decoder has seen the last of the answer: result says whether it is

@@ -119,7 +119,7 @@ Result<void> adjust_relayed(
     json::Splice& body, json::Node parsed, const EncodeContext& context)
 {
     const Options& options = context.options;
-    if (!options.type->developer_role)
+    if (!options.developer_role.value_or(options.type->developer_role))
         rename_developer(body, parsed);
     if (!options.type->stream_options || !options.stream_options)
         body.remove("stream_options");

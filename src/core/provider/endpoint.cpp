@@ -91,6 +91,30 @@ Result<Endpoint> from_ollama(const Options& options)
     return to_endpoint(std::move(*url));
 }
 
+
+Result<Endpoint> own_endpoint(const Options& options)
+{
+    if (options.base_url)
+        return *options.base_url;
+    for (const HostOption& row : kHostOptions)
+        if (options.type->name == row.type && !(options.*row.value).empty())
+            return from_option(options, row);
+    if (options.type->name == "ollama" && !options.ollama_server_host.empty())
+        return from_ollama(options);
+    std::string host = cloud_host(options);
+    if (host.empty())
+        host = own_host(options);
+    if (host.empty())
+        return make_error(ErrorCode::invalid_request,
+            "no \"base_url\" and type \"" + std::string(options.type->name)
+                + "\" has no host of its own");
+    Endpoint e;
+    e.tls = options.type->tls;
+    e.host = std::move(host);
+    e.port = e.tls ? 443 : 80;
+    return e;
+}
+
 } // namespace
 
 std::string Endpoint::authority() const
@@ -112,25 +136,13 @@ Result<Endpoint> parse_url(std::string_view url)
 
 Result<Endpoint> endpoint(const Options& options)
 {
-    if (options.base_url)
-        return *options.base_url;
-    for (const HostOption& row : kHostOptions)
-        if (options.type->name == row.type && !(options.*row.value).empty())
-            return from_option(options, row);
-    if (options.type->name == "ollama" && !options.ollama_server_host.empty())
-        return from_ollama(options);
-    std::string host = cloud_host(options);
-    if (host.empty())
-        host = own_host(options);
-    if (host.empty())
-        return make_error(ErrorCode::invalid_request,
-            "no \"base_url\" and type \"" + std::string(options.type->name)
-                + "\" has no host of its own");
-    Endpoint e;
-    e.tls = options.type->tls;
-    e.host = std::move(host);
-    e.port = e.tls ? 443 : 80;
-    return e;
+    auto place = own_endpoint(options);
+    if (place && options.provider_domain) {
+        place->host = options.provider_domain->host;
+        if (options.provider_domain->port != 0)
+            place->port = options.provider_domain->port;
+    }
+    return place;
 }
 
 } // namespace ai_proxy::provider

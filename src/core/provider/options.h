@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/secret.h"
+#include "core/dialect/api.h"
 
 #include <cstdint>
 #include <memory>
@@ -22,6 +23,13 @@ struct CachePoints {
     bool system_prompt = true;
     bool last_user_message = false;
     bool last_message = false;
+};
+
+// custom_setting: a member that requests get.
+struct CustomSetting {
+    std::vector<std::string> path; // names from the top of the body
+    std::string value;             // JSON text
+    bool overwrite = true;
 };
 
 // Where a provider lives.
@@ -69,6 +77,23 @@ struct Options {
 
     bool stream_options = true; // may send stream_options.include_usage
     std::vector<std::pair<std::string, std::string>> headers; // set_header
+
+    // What is done to chat requests before anything else.
+    std::vector<CustomSetting> custom_settings;
+    std::vector<std::string> context_cleanup_commands;
+    bool merge_consecutive_messages = false;
+    std::optional<bool> developer_role; // the type knows
+    std::string context;                // text of context_file
+    // What is done to chat answers after all else.
+    bool promote_thinking_on_empty = false;
+
+    bool original = false; // protocol original: calls pass as they are
+    // capability: paths of APIs that the type lacks or has elsewhere.
+    std::vector<std::pair<dialect::Api, std::string>> capabilities;
+    std::string base_path; // of the client's paths
+    bool base_path_prepend = false;
+    std::string provider_base_path;          // before the provider's paths
+    std::optional<Endpoint> provider_domain; // host and port only
 
     std::string azure_service_url;
     std::string claude_version; // anthropic-version

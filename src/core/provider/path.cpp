@@ -132,7 +132,9 @@ std::string surface_of(const Options& options)
 Result<std::string> fill(const Options& options, Api api, std::string_view path,
     std::string_view client_path, std::string_view model)
 {
-    std::string text = surface_of(options);
+    // The operator's paths are whole.
+    std::string text =
+        capability(options, api).empty() ? surface_of(options) : std::string();
     text += path;
     if (text.find("{id}") != std::string::npos) {
         std::string_view head = collection(api);
@@ -188,6 +190,24 @@ std::string_view without_surface(
             prefix.remove_suffix(version);
     }
     return prefix;
+}
+
+// Does path begin with the whole segments of prefix?
+bool is_below(std::string_view path, std::string_view prefix) noexcept
+{
+    return path.starts_with(prefix)
+        && (path.size() == prefix.size() || path[prefix.size()] == '/'
+            || path[prefix.size()] == '?');
+}
+
+std::string_view without_base_path(
+    const Options& options, std::string_view path) noexcept
+{
+    if (options.base_path.empty() || options.base_path_prepend
+        || !is_below(path, options.base_path))
+        return path;
+    path.remove_prefix(options.base_path.size());
+    return path.empty() ? std::string_view("/") : path;
 }
 
 std::string with_query(std::string path, std::string_view query)
@@ -316,6 +336,17 @@ bool azure_version1(std::string_view path) noexcept
         || path.find("/openai/v1/") != std::string_view::npos;
 }
 
+std::string with_base_paths(const Options& options, std::string path)
+{
+    if (options.base_path_prepend && !options.base_path.empty()
+        && !is_below(path, options.base_path))
+        path.insert(0, options.base_path);
+    if (!options.provider_base_path.empty()
+        && !is_below(path, options.provider_base_path))
+        path.insert(0, options.provider_base_path);
+    return path;
+}
+
 std::string join_path(std::string_view prefix, std::string_view path)
 {
     if (size_t both = overlap(prefix, path); both != 0) {
@@ -340,7 +371,7 @@ Result<std::string> relay_path(const Options& options, const Endpoint& endpoint,
         return make_error(
             ErrorCode::invalid_request, "invalid character in the query");
     std::string encoded = ascii(client_path), query = ascii(client_query);
-    client_path = encoded;
+    client_path = without_base_path(options, encoded);
 
     std::string_view path = api_path(options, api);
     if (options.type->name == "azure") {

@@ -467,9 +467,9 @@ constexpr Type kTypes[] = {
 // clang-format on
 
 // What a type that lists no path has: everything, as it came.
-bool transparent(const Type& type) noexcept
+bool transparent(const Options& options) noexcept
 {
-    return type.paths.empty();
+    return options.type->paths.empty() || options.original;
 }
 
 bool asks_for_native(const Options& options) noexcept
@@ -513,7 +513,7 @@ Credential credential_of(const Options& options) noexcept
 
 bool relays(const Options& options) noexcept
 {
-    return options.vertex_openai_compatible
+    return options.original || options.vertex_openai_compatible
         || (options.type->relay && native_mode(options) == nullptr);
 }
 
@@ -523,8 +523,20 @@ const Protocol& protocol(const Options& options) noexcept
     return native != nullptr ? *native->protocol : *options.type->protocol;
 }
 
+std::string_view capability(const Options& options, Api api) noexcept
+{
+    for (const auto& [name, path] : options.capabilities)
+        if (name == api)
+            return path;
+    return {};
+}
+
 std::string_view api_path(const Options& options, Api api) noexcept
 {
+    if (options.original)
+        return {};
+    if (const auto path = capability(options, api); !path.empty())
+        return path;
     const Native* native = native_mode(options);
     std::span<const ApiPath> paths =
         native != nullptr ? native->paths : options.type->paths;
@@ -563,6 +575,8 @@ std::string_view custom_url(const Options& options) noexcept
 
 const Translation* translation(const Options& options, Api api) noexcept
 {
+    if (options.original || !capability(options, api).empty())
+        return nullptr;
     for (const Translation& row : options.type->translations)
         if (row.api == api && (!row.native_only || !relays(options)))
             return &row;
@@ -573,7 +587,7 @@ bool supports(const Options& options, Api api) noexcept
 {
     if (translation(options, api) != nullptr)
         return true;
-    if (transparent(*options.type))
+    if (transparent(options))
         return true;
     if (api == Api::unknown)
         return options.type->relays_unknown;

@@ -94,6 +94,9 @@ struct Type {
 [[nodiscard]] Result<std::string> relay_path(const Options& options,
     const Endpoint& endpoint, dialect::Api api, std::string_view client_path,
     std::string_view client_query, std::string_view model);
+// The path of a finished call with base_path and provider_base_path.
+[[nodiscard]] std::string with_base_paths(
+    const Options& options, std::string path);
 // Joins the endpoint's prefix and a path so that a version segment that both
 // have (/v1 + /v1/messages) is not doubled.
 [[nodiscard]] std::string join_path(

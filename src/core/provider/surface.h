@@ -12,6 +12,10 @@ namespace ai_proxy::provider {
 [[nodiscard]] std::string_view api_path(
     const Options& options, dialect::Api api) noexcept;
 
+// The path that the operator gave the API, or "".
+[[nodiscard]] std::string_view capability(
+    const Options& options, dialect::Api api) noexcept;
+
 // What stands before each path of the type; "" when an option that it needs
 // is missing and base_url has its place.
 [[nodiscard]] std::string_view surface(const Options& options) noexcept;
