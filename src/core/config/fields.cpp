@@ -2,7 +2,8 @@
 
 #include "core/base/text.h"
 #include "core/config/fields_clouds.h"
-#include "core/config/shape_fields.h"
+#include "core/config/fields_shape.h"
+#include "core/config/fields_vendors.h"
 
 #include <algorithm>
 #include <charconv>
@@ -294,61 +295,6 @@ Result<void> set_reasoning_mode(FieldContext& c, const Words& w)
         w[1], w[0], "passthrough, ignore or concat is expected");
 }
 
-// One of the words; upper and lower case are the same.
-Result<void> store_word(std::string& to, const Words& w,
-    std::initializer_list<std::string_view> words, std::string_view expected)
-{
-    for (std::string_view word : words)
-        if (iequals(word, w[1])) {
-            to = word;
-            return {};
-        }
-    return invalid_value(w[1], w[0], expected);
-}
-
-Result<void> set_bot_type(FieldContext& c, const Words& w)
-{
-    return store_word(c.provider.options.bot_type, w,
-        {"chat", "agent", "completion", "workflow"},
-        "chat, agent, completion or workflow is expected");
-}
-
-Result<void> set_minimax_type(FieldContext& c, const Words& w)
-{
-    std::string word;
-    if (auto done = store_word(word, w, {"v2", "pro"}, "v2 or pro is expected");
-        !done)
-        return done;
-    c.provider.options.minimax_pro = word == "pro";
-    return {};
-}
-
-// A secret of Tencent's, which are all of one length; it is never repeated.
-template <std::optional<Secret> Options::*member, size_t length>
-Result<void> set_tencent(FieldContext& c, const Words& w)
-{
-    auto text = resolve_secret(w[1], c.secrets, w[0]);
-    if (!text)
-        return text.error();
-    if (has_control(*text) || text->size() != length)
-        return config_error("\"" + std::string(w[0]) + "\" must have "
-            + std::to_string(length) + " characters");
-    (c.provider.options.*member).emplace(std::move(*text));
-    return {};
-}
-
-// Part of a path: no separators, nothing to encode.
-Result<void> set_account(FieldContext& c, const Words& w)
-{
-    for (char ch : w[1]) {
-        char l = lower(ch);
-        if ((l < 'a' || l > 'z') && (ch < '0' || ch > '9') && ch != '_'
-            && ch != '-')
-            return invalid_value(w[1], w[0], "letters and digits are expected");
-    }
-    return store_text(c.provider.options.cloudflare_account_id, w[1], w[0]);
-}
-
 Result<void> set_ollama_port(FieldContext& c, const Words& w)
 {
     auto n = number(w[1], w[0], 1, 65535);
@@ -503,10 +449,10 @@ constexpr Field kFields[] = {
         set_text<&Options::dify_api_url>},
     {"hunyuan_auth_id", "hunyuanAuthId", "ID | env:NAME | file:PATH",
         "hunyuan", 1, 1, false,
-        set_tencent<&Options::hunyuan_auth_id, 36>},
+        set_hunyuan_auth_id},
     {"hunyuan_auth_key", "hunyuanAuthKey", "KEY | env:NAME | file:PATH",
         "hunyuan", 1, 1, false,
-        set_tencent<&Options::hunyuan_auth_key, 32>},
+        set_hunyuan_auth_key},
     {"input_variable", "inputVariable", "NAME", "dify", 1, 1, false,
         set_text<&Options::input_variable>},
     {"minimax_api_type", "minimaxApiType", "v2 | pro", "minimax", 1, 1, false,

@@ -91,7 +91,6 @@ Result<Endpoint> from_ollama(const Options& options)
     return to_endpoint(std::move(*url));
 }
 
-
 Result<Endpoint> own_endpoint(const Options& options)
 {
     if (options.base_url)

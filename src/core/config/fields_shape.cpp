@@ -1,4 +1,4 @@
-#include "core/config/shape_fields.h"
+#include "core/config/fields_shape.h"
 
 #include "core/base/text.h"
 #include "core/json/writer.h"
