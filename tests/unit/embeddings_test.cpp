@@ -137,6 +137,121 @@ TEST_F(Embeddings, RefuseWhatTheVendorCannotEmbed)
     EXPECT_EQ(attempt.error().param, "dimensions");
 }
 
+TEST_F(Embeddings, OfHuggingFace)
+{
+    use("huggingface");
+    auto attempt = ask(R"({"model":"BAAI/bge-m3","input":["a","b"]})");
+    ASSERT_TRUE(attempt);
+    EXPECT_EQ((*attempt)->outbound.path,
+        "/hf-inference/models/BAAI/bge-m3/pipeline/feature-extraction");
+    EXPECT_EQ(ai_proxy::testing::body_text((*attempt)->outbound),
+        R"({"inputs":["a","b"]})");
+    EXPECT_EQ(answer(**attempt, "[[1],[2]]"),
+        R"({"object":"list","data":[)"
+        R"({"object":"embedding","index":0,"embedding":[1]},)"
+        R"({"object":"embedding","index":1,"embedding":[2]}],)"
+        R"("model":"BAAI/bge-m3",)"
+        R"("usage":{"prompt_tokens":0,"total_tokens":0}})");
+    EXPECT_FALSE(ask(R"({"model":"a/../b","input":"a"})"));
+}
+
+TEST_F(Embeddings, OfMinimax)
+{
+    use("minimax");
+    auto attempt = ask(R"({"model":"embo-01","input":"a"})");
+    ASSERT_TRUE(attempt);
+    EXPECT_EQ(ai_proxy::testing::body_text((*attempt)->outbound),
+        R"({"model":"embo-01","texts":["a"],"type":"db"})");
+    EXPECT_EQ(answer(**attempt,
+                  R"({"vectors":[[0.5]],"total_tokens":4,)"
+                  R"("base_resp":{"status_code":0}})"),
+        R"({"object":"list","data":[{"object":"embedding","index":0,)"
+        R"("embedding":[0.5]}],"model":"embo-01",)"
+        R"("usage":{"prompt_tokens":4,"total_tokens":4}})");
+}
+
+class Rerank : public Embeddings {
+protected:
+    Result<std::unique_ptr<policy::Try>> rank(std::string body)
+    {
+        client_.path = "/v2/rerank";
+        client_.body = std::move(body);
+        exchange_ = std::make_unique<policy::Exchange>(
+            fixture_.gateway, fixture_.site(), client_.head(), 0);
+        auto received =
+            exchange_->receive(client_.padded(), client_.body.size());
+        if (!received)
+            return std::move(received).error();
+        return exchange_->make_try(exchange_->route().targets[0], 0, 1, 2);
+    }
+};
+
+constexpr std::string_view kRank =
+    R"({"model":"m","query":"q","documents":["a",{"text":"b"}],"top_n":1,)"
+    R"("return_documents":true})";
+
+TEST_F(Rerank, OfQwenNative)
+{
+    use("qwen", true);
+    auto attempt = rank(std::string(kRank));
+    ASSERT_TRUE(attempt) << attempt.error().message;
+    EXPECT_EQ(ai_proxy::testing::body_text((*attempt)->outbound),
+        R"({"model":"m","input":{"query":"q","documents":["a","b"]},)"
+        R"("parameters":{"top_n":1,"return_documents":true}})");
+    EXPECT_EQ(answer(**attempt,
+                  R"({"output":{"results":[{"index":1,"relevance_score":0.5,)"
+                  R"("document":{"text":"b"}}]},"usage":{"total_tokens":7},)"
+                  R"("request_id":"r"})"),
+        R"({"id":"r","model":"m","results":[{"index":1,)"
+        R"("relevance_score":0.5,"document":{"text":"b"}}],)"
+        R"("usage":{"total_tokens":7}})");
+    EXPECT_EQ((*attempt)->response->usage().total, 7);
+}
+
+TEST_F(Rerank, OfVoyage)
+{
+    use("voyage");
+    auto attempt = rank(std::string(kRank));
+    ASSERT_TRUE(attempt) << attempt.error().message;
+    EXPECT_EQ((*attempt)->outbound.path, "/v1/rerank");
+    EXPECT_EQ(ai_proxy::testing::body_text((*attempt)->outbound),
+        R"({"model":"m","query":"q","documents":["a","b"],"top_k":1,)"
+        R"("return_documents":true})");
+    EXPECT_EQ(answer(**attempt,
+                  R"({"object":"list","data":[{"relevance_score":0.25,)"
+                  R"("index":0,"document":"a"}],"usage":{"total_tokens":3}})"),
+        R"({"id":"","model":"m","results":[{"index":0,)"
+        R"("relevance_score":0.25,"document":{"text":"a"}}],)"
+        R"("usage":{"total_tokens":3}})");
+    attempt = rank(std::string(kRank));
+    ASSERT_TRUE(attempt);
+    EXPECT_EQ(answer(**attempt, R"({"data":[{"index":0}]})"),
+        "failed: a result of the provider has no index or score");
+}
+
+TEST_F(Rerank, OfCohereIsRelayed)
+{
+    use("cohere");
+    auto attempt = rank(std::string(kRank));
+    ASSERT_TRUE(attempt) << attempt.error().message;
+    EXPECT_EQ((*attempt)->outbound.path, "/v2/rerank");
+    EXPECT_EQ(ai_proxy::testing::body_text((*attempt)->outbound), kRank);
+}
+
+TEST_F(Rerank, RefusesWhatIsNoText)
+{
+    use("voyage");
+    for (std::string_view bad : {R"({"model":"m","documents":["a"]})",
+             R"({"model":"m","query":"q","documents":[]})",
+             R"({"model":"m","query":"q","documents":[1]})",
+             R"({"model":"m","query":"q","documents":["a"],"top_n":0})"})
+    {
+        auto attempt = rank(std::string(bad));
+        ASSERT_FALSE(attempt) << bad;
+        EXPECT_EQ(attempt.error().code, ErrorCode::invalid_request) << bad;
+    }
+}
+
 TEST_F(Embeddings, AnAnswerWithoutVectorsIsNone)
 {
     use("cohere");

@@ -31,6 +31,8 @@ import scope
 import vendor
 import vendor_clouds
 import vendor_own
+from checks_own import (check_embeddings, check_in_200, check_ranks,
+                        check_state)
 from answer import Malformed, differences, parse_sse, usage_differences
 from driver import DriverFailed, ask
 
@@ -220,7 +222,8 @@ class Run:
             if status >= 300:
                 yield from check_error(exchange, answer)
             elif how == "translate":
-                yield from check_embeddings(exchange, answer)
+                yield from check_ranks(exchange, answer) \
+                    if api == "rerank" else check_embeddings(exchange, answer)
             elif how == "convert":
                 yield from check_converted(exchange, answer, family, show)
             elif exchange["wire"] == "sse":
@@ -270,10 +273,14 @@ class Run:
     def report(self):
         cases = sorted(set(self.passed) | set(self.failures))
         checks = failed = 0
+        folders = {}
         for case in cases:
             good, bad = self.passed.get(case, 0), self.failures.get(case, [])
             checks += good
             failed += len(bad)
+            row = folders.setdefault(case.split("/")[0], [0, 0, 0])
+            for i, count in enumerate((1, good, len(bad))):
+                row[i] += count
             print(f"{'ok' if not bad else 'not ok'} {case} "
                   f"({good} of {good + len(bad)} checks)")
             seen = set()
@@ -302,6 +309,9 @@ class Run:
                 failed += 1
                 print(f"not ok known_differences.txt:{row[3]} matches nothing: "
                       f"{row[0]} {row[1]}")
+        print("\nprovider: exchanges, checks passed, checks failed")
+        for folder, row in sorted(folders.items()):
+            print(f"  {folder}: {row[0]}, {row[1]}, {row[2]}")
         print(f"\n{len(cases)} exchanges ran, {len(self.out)} out of scope")
         print(f"wire: {checks} passed, {failed} failed")
         return 1 if failed else 0
@@ -343,11 +353,6 @@ def says_finish(block, family):
     return any(c.get("finish_reason") for c in data.get("choices") or [])
 
 
-def check_state(answer, wanted):
-    if answer.get("state") != wanted:
-        yield f"state {answer.get('state')}, error {answer.get('error')}"
-
-
 def usage_of(answer):
     found = answer.get("usage") or {}
     return found if isinstance(found, dict) else {}
@@ -381,19 +386,6 @@ def check_error(exchange, answer):
     words = recorded_message(response.get("body", response.get("body_text")))
     if words and words.strip() not in (error.get("message") or ""):
         yield f"message {words!r} became {error.get('message')!r}"
-
-
-def check_embeddings(exchange, answer):
-    yield from check_state(answer, "whole")
-    vectors, tokens = vendor_own.embeddings(
-        exchange["provider"], exchange["response"]["body"])
-    got = json.loads(answer["output"])
-    if got["object"] != "list":
-        yield f"object {got['object']}"
-    if [(e["index"], e["embedding"]) for e in got["data"]] != vectors:
-        yield "other vectors"
-    if got["usage"] != {"prompt_tokens": tokens, "total_tokens": tokens}:
-        yield f"usage {got['usage']}"
 
 
 def check_converted(exchange, answer, family, show):
@@ -433,17 +425,6 @@ def check_converted(exchange, answer, family, show):
     finish = said.choices[max(said.choices)].finish if said.choices else ""
     if answer.get("finish") not in (None, finish):
         yield f"finish {finish} became {answer.get('finish')}"
-
-
-def check_in_200(exchange, answer, message):
-    """An error under 200 is one: with its words and the status it means."""
-    yield from check_state(answer, "failed")
-    error = answer.get("error") or {}
-    if message.strip() not in (error.get("message") or ""):
-        yield f"message {message!r} became {error.get('message')!r}"
-    if error.get("status") != scope.status_in_200(exchange):
-        yield (f"status {error.get('status')}, not "
-               f"{scope.status_in_200(exchange)}")
 
 
 def check_relayed_plain(exchange, answer, api):

@@ -84,8 +84,19 @@ CONVERTED_CHAT = {"anthropic": "messages", "azure-anthropic": "messages",
                   "ollama": "chat", "baidu": "chat", "hunyuan": "chat",
                   "cloudflare": "chat"}
 
-# Folders whose embeddings are translated.
-EMBEDDINGS = {"dashscope", "hunyuan", "cloudflare"}
+# APIs that a vendor serves in words of its own.
+TRANSLATED = {("dashscope", "embeddings"), ("dashscope", "rerank"),
+              ("hunyuan", "embeddings"), ("cloudflare", "embeddings"),
+              ("huggingface", "embeddings"), ("voyage", "rerank")}
+
+# Why an API of a converted folder is none of the gateway's.
+OTHERS = {
+    ("cohere", "embeddings"): "version 1 of the API, vectors of integers",
+    ("cohere", "generate"): "an API that Cohere has ended",
+    ("ollama", "embeddings"): "its OpenAI-compatible path is used",
+    ("ollama", "generate"): "raw completions: its compatible path is used",
+    ("dashscope", "images"): "a job to poll, no answer",
+}
 
 RELAYED_APIS = {
     "chat": "chat", "completions": "completions", "embeddings": "embeddings",
@@ -109,13 +120,19 @@ LATER = "a provider of a later issue"
 def decide(exchange):
     """(api for the driver, how, None), or (None, None, reason)."""
     folder = exchange["provider"]
+    if folder == "writer":
+        return None, None, "completions in a form of Writer's own"
     if folder not in PROVIDERS:
         return None, None, LATER
     api = exchange["api"]
     if speaks_openai(exchange):
         return "chat", "relay", None
-    if folder in EMBEDDINGS and api == "embeddings":
-        return "embeddings", "translate", None
+    if (folder, api) in TRANSLATED:
+        return api, "translate", None
+    if (folder, api) == ("cohere", "rerank"):
+        return "rerank", "relay", None
+    if (folder, api) in OTHERS:
+        return None, None, OTHERS[folder, api]
     if folder in CONVERTED:
         if folder == "anthropic" and api == "chat":
             # Anthropic's own OpenAI-compatible endpoint: generic reaches it.

@@ -188,7 +188,18 @@ def embeddings(folder, body):
             answer["Usage"]["TotalTokens"]
     if folder == "cloudflare":
         return list(enumerate(body["result"]["data"])), 0
+    if folder == "huggingface":
+        return [(0, body)], 0
     raise KeyError(folder)
+
+
+def ranks(folder, body):
+    """(index, score) of each result, and the tokens."""
+    if folder == "voyage":
+        return [(r["index"], r["relevance_score"]) for r in body["data"]], \
+            body["usage"]["total_tokens"]
+    return [(r["index"], r["relevance_score"])
+            for r in body["output"]["results"]], body["usage"]["total_tokens"]
 
 
 def error_in_200(body):

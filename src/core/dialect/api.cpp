@@ -50,6 +50,8 @@ constexpr Row kRows[] = {
     {messages_count, "anthropic/v1/messages/count_tokens",
         "/v1/messages/count_tokens"},
     {rerank, "cohere/v1/rerank", "/v1/rerank"},
+    {rerank, "cohere/v1/rerank", "/v2/rerank"},
+    {rerank, "cohere/v1/rerank", "/v1/reranks"}, // Qwen's
     {moderations, "openai/v1/moderations", "/v1/moderations"},
 
     {batch, "openai/v1/retrievebatch", "/v1/batches", Tail::segment},

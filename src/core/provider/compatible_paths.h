@@ -128,6 +128,57 @@ inline constexpr ApiPath kVoyagePaths[] = {
     {dialect::Api::embeddings, "/v1/embeddings"},
     {dialect::Api::rerank,     "/v1/rerank"},
 };
+inline constexpr ApiPath kTogetherPaths[] = {
+    {dialect::Api::chat_completions,     "/v1/chat/completions"},
+    {dialect::Api::completions,          "/v1/completions"},
+    {dialect::Api::embeddings,           "/v1/embeddings"},
+    {dialect::Api::image_generations,    "/v1/images/generations"},
+    {dialect::Api::audio_speech,         "/v1/audio/speech"},
+    {dialect::Api::audio_transcriptions, "/v1/audio/transcriptions"},
+    {dialect::Api::rerank,               "/v1/rerank"},
+    {dialect::Api::models,               "/v1/models"},
+};
+
+inline constexpr ApiPath kOllamaPaths[] = {
+    {dialect::Api::chat_completions, "/v1/chat/completions"},
+    {dialect::Api::completions,      "/v1/completions"},
+    {dialect::Api::embeddings,       "/v1/embeddings"},
+    {dialect::Api::models,           "/v1/models"},
+    {dialect::Api::model,            "/v1/models/{id}"},
+    {dialect::Api::responses,        "/v1/responses"},
+    {dialect::Api::messages,         "/v1/messages"},
+};
+
+inline constexpr ApiPath kVllmPaths[] = {
+    {dialect::Api::chat_completions,     "/v1/chat/completions"},
+    {dialect::Api::completions,          "/v1/completions"},
+    {dialect::Api::embeddings,           "/v1/embeddings"},
+    {dialect::Api::models,               "/v1/models"},
+    {dialect::Api::rerank,               "/v1/rerank"},
+    {dialect::Api::responses,            "/v1/responses"},
+    {dialect::Api::response,             "/v1/responses/{id}"},
+    {dialect::Api::audio_transcriptions, "/v1/audio/transcriptions"},
+};
+
+inline constexpr ApiPath kOpenrouterPaths[] = {
+    {dialect::Api::chat_completions, "/api/v1/chat/completions"},
+    {dialect::Api::completions,      "/api/v1/completions"},
+    {dialect::Api::embeddings,       "/api/v1/embeddings"},
+    {dialect::Api::models,           "/api/v1/models"},
+    {dialect::Api::responses,        "/api/v1/responses"},
+    {dialect::Api::messages,         "/api/v1/messages"},
+};
+
+inline constexpr ApiPath kGrokPaths[] = {
+    {dialect::Api::chat_completions,  "/v1/chat/completions"},
+    {dialect::Api::embeddings,        "/v1/embeddings"},
+    {dialect::Api::image_generations, "/v1/images/generations"},
+    {dialect::Api::models,            "/v1/models"},
+    {dialect::Api::model,             "/v1/models/{id}"},
+    {dialect::Api::responses,         "/v1/responses"},
+    {dialect::Api::response,          "/v1/responses/{id}"},
+    {dialect::Api::messages,          "/v1/messages"},
+};
 // clang-format on
 
 } // namespace ai_proxy::provider

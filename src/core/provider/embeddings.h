@@ -62,5 +62,10 @@ private:
 [[nodiscard]] Result<void> answer_cloudflare_embeddings(json::Node body,
     const EncodeContext& context, bool base64, std::string& out,
     chat::Usage& usage);
+[[nodiscard]] Result<void> encode_huggingface_embeddings(
+    json::Node request, const EncodeContext& context, Outbound& out);
+[[nodiscard]] Result<void> answer_huggingface_embeddings(json::Node body,
+    const EncodeContext& context, bool base64, std::string& out,
+    chat::Usage& usage);
 
 } // namespace ai_proxy::provider

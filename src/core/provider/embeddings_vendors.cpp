@@ -248,4 +248,51 @@ Result<void> answer_cloudflare_embeddings(json::Node body,
     return writer.finish(context.model, usage);
 }
 
+// The feature extraction of Hugging Face's own inference provider.
+Result<void> encode_huggingface_embeddings(
+    json::Node request, const EncodeContext& context, Outbound& out)
+{
+    auto asked = read_embeddings(request);
+    if (!asked) {
+        return std::move(asked).error();
+    }
+    std::string body;
+    json::Writer w(body);
+    w.begin_object();
+    write_texts(w, "inputs", *asked);
+    write_own(w, request, {"normalize", "prompt_name", "truncate"});
+    if (asked->dimensions) {
+        w.field("dimensions", *asked->dimensions);
+    }
+    w.end_object();
+    const std::string path = "/hf-inference/models/"
+        + percent_encode(context.model, "/") + "/pipeline/feature-extraction";
+    if (path.find("/..") != std::string::npos) {
+        return make_error(ErrorCode::invalid_request, "invalid model", "model");
+    }
+    send(out, path, std::move(body));
+    return {};
+}
+
+// A vector for each text; the bare vector for a single one in older answers.
+Result<void> answer_huggingface_embeddings(json::Node body,
+    const EncodeContext& context, bool base64, std::string& out,
+    chat::Usage& usage)
+{
+    EmbeddingsWriter writer(out, base64);
+    if (body.at(0).is_number()) {
+        if (auto done = writer.add(0, body); !done) {
+            return done;
+        }
+        return writer.finish(context.model, usage);
+    }
+    int64_t index = 0;
+    for (const json::Node vector : body.items()) {
+        if (auto done = writer.add(index++, vector); !done) {
+            return done;
+        }
+    }
+    return writer.finish(context.model, usage);
+}
+
 } // namespace ai_proxy::provider

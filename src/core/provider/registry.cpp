@@ -3,6 +3,7 @@
 #include "core/provider/adjust.h"
 #include "core/provider/compatible_paths.h"
 #include "core/provider/embeddings.h"
+#include "core/provider/rerank.h"
 #include "core/provider/surface.h"
 
 #include <algorithm>
@@ -119,26 +120,6 @@ constexpr ApiPath kGroqPaths[] = {
     {Api::file_content,         "/openai/v1/files/{id}"},
 };
 
-constexpr ApiPath kGrokPaths[] = {
-    {Api::chat_completions,  "/v1/chat/completions"},
-    {Api::embeddings,        "/v1/embeddings"},
-    {Api::image_generations, "/v1/images/generations"},
-    {Api::models,            "/v1/models"},
-    {Api::model,             "/v1/models/{id}"},
-    {Api::responses,         "/v1/responses"},
-    {Api::response,          "/v1/responses/{id}"},
-    {Api::messages,          "/v1/messages"},
-};
-
-constexpr ApiPath kOpenrouterPaths[] = {
-    {Api::chat_completions, "/api/v1/chat/completions"},
-    {Api::completions,      "/api/v1/completions"},
-    {Api::embeddings,       "/api/v1/embeddings"},
-    {Api::models,           "/api/v1/models"},
-    {Api::responses,        "/api/v1/responses"},
-    {Api::messages,         "/api/v1/messages"},
-};
-
 constexpr ApiPath kMistralPaths[] = {
     {Api::chat_completions,     "/v1/chat/completions"},
     {Api::embeddings,           "/v1/embeddings"},
@@ -149,38 +130,6 @@ constexpr ApiPath kMistralPaths[] = {
     {Api::file,                 "/v1/files/{id}"},
     {Api::file_content,         "/v1/files/{id}"},
     {Api::moderations,          "/v1/moderations"},
-};
-
-constexpr ApiPath kTogetherPaths[] = {
-    {Api::chat_completions,     "/v1/chat/completions"},
-    {Api::completions,          "/v1/completions"},
-    {Api::embeddings,           "/v1/embeddings"},
-    {Api::image_generations,    "/v1/images/generations"},
-    {Api::audio_speech,         "/v1/audio/speech"},
-    {Api::audio_transcriptions, "/v1/audio/transcriptions"},
-    {Api::rerank,               "/v1/rerank"},
-    {Api::models,               "/v1/models"},
-};
-
-constexpr ApiPath kOllamaPaths[] = {
-    {Api::chat_completions, "/v1/chat/completions"},
-    {Api::completions,      "/v1/completions"},
-    {Api::embeddings,       "/v1/embeddings"},
-    {Api::models,           "/v1/models"},
-    {Api::model,            "/v1/models/{id}"},
-    {Api::responses,        "/v1/responses"},
-    {Api::messages,         "/v1/messages"},
-};
-
-constexpr ApiPath kVllmPaths[] = {
-    {Api::chat_completions,     "/v1/chat/completions"},
-    {Api::completions,          "/v1/completions"},
-    {Api::embeddings,           "/v1/embeddings"},
-    {Api::models,               "/v1/models"},
-    {Api::rerank,               "/v1/rerank"},
-    {Api::responses,            "/v1/responses"},
-    {Api::response,             "/v1/responses/{id}"},
-    {Api::audio_transcriptions, "/v1/audio/transcriptions"},
 };
 
 constexpr ApiPath kClaudePaths[] = {
@@ -248,6 +197,7 @@ constexpr ApiPath kQwenPaths[] = {
 
 constexpr Translation kQwenTranslations[] = {
     {Api::embeddings, true, encode_qwen_embeddings, answer_qwen_embeddings},
+    {Api::rerank, true, encode_qwen_rerank, answer_qwen_rerank},
 };
 
 constexpr Translation kCohereTranslations[] = {
@@ -258,6 +208,15 @@ constexpr Translation kCohereTranslations[] = {
 constexpr Translation kMinimaxTranslations[] = {
     {Api::embeddings, false,
         encode_minimax_embeddings, answer_minimax_embeddings},
+};
+
+constexpr Translation kVoyageTranslations[] = {
+    {Api::rerank, false, encode_voyage_rerank, answer_voyage_rerank},
+};
+
+constexpr Translation kHuggingfaceTranslations[] = {
+    {Api::embeddings, false, encode_huggingface_embeddings,
+        answer_huggingface_embeddings},
 };
 
 constexpr Translation kHunyuanTranslations[] = {
@@ -367,10 +326,12 @@ constexpr Type kTypes[] = {
     {"ai360", "360 AI", &kOpenai, "api.360.cn", true,
         Credential::raw_authorization, kChatPaths,
         true, true, true, false, false, adjust_relayed},
-    {"cloudflare", "Cloudflare Workers AI", &kOpenai, "api.cloudflare.com", true,
+    {"cloudflare", "Cloudflare Workers AI", &kOpenai,
+        "api.cloudflare.com", true,
         Credential::bearer, kCloudflarePaths,
         true, true, true, false, false, adjust_relayed,
-        "/client/v4/accounts/{account}/ai", kCloudflareTranslations, &kCloudflareNative},
+        "/client/v4/accounts/{account}/ai", kCloudflareTranslations,
+        &kCloudflareNative},
     {"spark", "Spark (iFlytek)", &kOpenai, "spark-api-open.xf-yun.com", true,
         Credential::bearer, kSparkPaths,
         true, true, true, false, false, adjust_relayed},
@@ -378,7 +339,8 @@ constexpr Type kTypes[] = {
         Credential::bearer, kMinimaxPaths,
         true, true, true, false, false, adjust_relayed,
         "", kMinimaxTranslations, &kMinimaxNative},
-    {"hunyuan", "Hunyuan (Tencent)", &kOpenai, "api.hunyuan.cloud.tencent.com", true,
+    {"hunyuan", "Hunyuan (Tencent)", &kOpenai,
+        "api.hunyuan.cloud.tencent.com", true,
         Credential::bearer, kChatPaths,
         true, true, true, false, false, adjust_relayed,
         "", kHunyuanTranslations, &kHunyuanNative},
@@ -386,9 +348,11 @@ constexpr Type kTypes[] = {
         Credential::bearer, {},
         true, true, false, false, false, nullptr,
         "", {}, &kCozeNative},
-    {"huggingface", "Hugging Face, or a TGI server by base_url", &kOpenai, "router.huggingface.co", true,
+    {"huggingface", "Hugging Face, or a TGI server by base_url", &kOpenai,
+        "router.huggingface.co", true,
         Credential::bearer, kServerPaths,
-        true, true, true, false, false, adjust_relayed},
+        true, true, true, false, false, adjust_relayed,
+        "", kHuggingfaceTranslations},
     {"perplexity", "Perplexity", &kOpenai, "api.perplexity.ai", true,
         Credential::bearer, kPerplexityPaths,
         true, true, false, false, false, adjust_relayed},
@@ -412,12 +376,14 @@ constexpr Type kTypes[] = {
         Credential::bearer, kSnowflakePaths,
         true, true, true, false, false, adjust_relayed,
         "/api/v2/cortex"},
-    {"vercel-gateway", "Vercel AI Gateway", &kOpenai, "ai-gateway.vercel.sh", true,
+    {"vercel-gateway", "Vercel AI Gateway", &kOpenai,
+        "ai-gateway.vercel.sh", true,
         Credential::bearer, kServerPaths,
         true, true, true, false, false, adjust_relayed},
     {"voyage", "Voyage AI", &kOpenai, "api.voyageai.com", true,
         Credential::bearer, kVoyagePaths,
-        true, true, false, false, false, adjust_relayed},
+        true, true, false, false, false, adjust_relayed,
+        "", kVoyageTranslations},
     {"lmstudio", "LM Studio", &kOpenai, "", false,
         Credential::bearer_optional, kServerPaths,
         true, true, true, false, false, adjust_relayed},
@@ -576,6 +542,10 @@ std::string_view custom_url(const Options& options) noexcept
 const Translation* translation(const Options& options, Api api) noexcept
 {
     if (options.original || !capability(options, api).empty())
+        return nullptr;
+    // A server of one's own embeds as OpenAI does.
+    if (options.base_url
+        && options.type->translations.data() == kHuggingfaceTranslations)
         return nullptr;
     for (const Translation& row : options.type->translations)
         if (row.api == api && (!row.native_only || !relays(options)))
