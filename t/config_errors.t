@@ -192,6 +192,9 @@ my @cases = (
     ['a location map with a bad regex', $p, "location / { ai_proxy_pass p;\n"
         . ' ai_proxy_model_map "~[" x; }', qr/ai_proxy_model_map/,
         'ai_proxy_model_map'],
+    ['a flag that is none', $p,
+        "location / { ai_proxy_pass p;\n ai_proxy_strict maybe; }",
+        qr/invalid value "maybe" in "ai_proxy_strict" directive/],
     ['a route that is never reached', $p . "ai_proxy_provider q {type mock;}",
         'location / { ai_proxy_pass p q; }', qr/"q" is never reached/],
 

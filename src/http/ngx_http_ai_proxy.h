@@ -81,6 +81,7 @@ struct LocConf {
     std::vector<Line>* pass; // never inherited
     std::vector<Line>* model_maps;
     std::vector<Line>* fallbacks;
+    ngx_flag_t strict;
     config::Site* site;
 };
 

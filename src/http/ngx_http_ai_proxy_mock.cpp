@@ -163,7 +163,7 @@ void start_mock_try(Run& run)
         request = *parsed;
     }
     run.script = std::make_unique<provider::MockScript>(
-        attempt.provider->options.mock, dialect::name(books.api), request,
+        attempt.provider->options.mock, dialect::name(attempt.api), request,
         books.model, steer, ctx.io.now_seconds());
 
     std::string retry_after = std::to_string(run.script->retry_after());

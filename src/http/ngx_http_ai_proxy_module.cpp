@@ -35,7 +35,11 @@ char* init_main_conf(ngx_conf_t* cf, void* conf) noexcept
 
 void* create_loc_conf(ngx_conf_t* cf) noexcept
 {
-    return ngx_pcalloc(cf->pool, sizeof(LocConf));
+    auto* conf = static_cast<LocConf*>(ngx_pcalloc(cf->pool, sizeof(LocConf)));
+    if (conf != nullptr) {
+        conf->strict = NGX_CONF_UNSET;
+    }
+    return conf;
 }
 
 char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept
@@ -43,6 +47,7 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept
     return guard(cf->log, static_cast<char*>(NGX_CONF_ERROR), [&]() -> char* {
         auto* prev = static_cast<LocConf*>(parent);
         auto* conf = static_cast<LocConf*>(child);
+        ngx_conf_merge_value(conf->strict, prev->strict, 0);
         if (conf->model_maps == nullptr) {
             conf->model_maps = prev->model_maps;
         }
@@ -188,6 +193,13 @@ ngx_command_t commands[] = {
       set_line,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(LocConf, fallbacks),
+      nullptr },
+
+    { ngx_string("ai_proxy_strict"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(LocConf, strict),
       nullptr },
 
     { ngx_string("ai_proxy_metrics"),

@@ -102,7 +102,8 @@ struct Stream {
 std::string stream(const std::vector<Event>& events, bool show_usage)
 {
     std::string out;
-    dialect::ChatStreamWriter writer(out, show_usage, "fallback", "m", 99);
+    dialect::ChatStreamWriter writer(
+        out, {"fallback", "m", 99, show_usage, false, {}});
     for (const Event& e : events) {
         writer.on(e);
     }
@@ -213,7 +214,7 @@ json::Node parse(json::Parser& parser, const std::string& text)
 
 std::string body(const std::vector<Event>& events)
 {
-    dialect::ChatBodyWriter writer("fallback", "m", 99);
+    dialect::ChatBodyWriter writer({"fallback", "m", 99, false, false, {}});
     for (const Event& e : events) {
         writer.on(e);
     }

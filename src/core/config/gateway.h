@@ -24,6 +24,7 @@ struct Provider {
 struct Site {
     std::vector<const route::Route*> routes;
     route::ModelMap model_map; // before the route is chosen
+    bool strict = false;       // refuse what a provider cannot be told
 };
 
 // The whole configuration; one immutable object per cycle.

@@ -49,6 +49,7 @@ constexpr Row kRows[] = {
     {messages, "anthropic/v1/messages", "/v1/messages"},
     {messages_count, "anthropic/v1/messages/count_tokens",
         "/v1/messages/count_tokens"},
+    {complete, "anthropic/v1/complete", "/v1/complete"},
     {rerank, "cohere/v1/rerank", "/v1/rerank"},
     {rerank, "cohere/v1/rerank", "/v2/rerank"},
     {rerank, "cohere/v1/rerank", "/v1/reranks"}, // Qwen's
@@ -77,6 +78,7 @@ constexpr Row kRows[] = {
 
 constexpr std::string_view kGenerate = ":generateContent";
 constexpr std::string_view kGenerateStream = ":streamGenerateContent";
+constexpr std::string_view kCountTokens = ":countTokens";
 
 // Where the row's path begins in path, npos when it does not fit.
 size_t fit(const Row& row, std::string_view path) noexcept
@@ -139,6 +141,9 @@ Found look(std::string_view path) noexcept
     if (const size_t at = fit_gemini(path, kGenerateStream); at != npos) {
         return {gemini_stream, at};
     }
+    if (const size_t at = fit_gemini(path, kCountTokens); at != npos) {
+        return {gemini_count, at};
+    }
     for (const Row& row : kRows) {
         if (const size_t at = fit(row, path); at != npos) {
             return {row.api, at};
@@ -152,6 +157,7 @@ constexpr auto kNames = [] {
     names[size_t(unknown)] = "unknown";
     names[size_t(gemini_generate)] = "gemini/v1beta/generatecontent";
     names[size_t(gemini_stream)] = "gemini/v1beta/streamgeneratecontent";
+    names[size_t(gemini_count)] = "gemini/v1beta/counttokens";
     for (const Row& row : kRows) {
         names[size_t(row.api)] = row.name;
     }
@@ -190,10 +196,11 @@ std::string_view canonical_path(Api api, std::string_view path) noexcept
 
 Dialect dialect_of(Api api) noexcept
 {
-    if (api == messages || api == messages_count) {
+    if (api == messages || api == messages_count || api == complete) {
         return Dialect::anthropic;
     }
-    const bool gemini = api == gemini_generate || api == gemini_stream;
+    const bool gemini =
+        api == gemini_generate || api == gemini_stream || api == gemini_count;
     return gemini ? Dialect::gemini : Dialect::openai;
 }
 

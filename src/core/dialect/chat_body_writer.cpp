@@ -28,9 +28,8 @@ void append_signature(std::string& out, std::string_view signature)
     }
 }
 
-ChatBodyWriter::ChatBodyWriter(
-    std::string fallback_id, std::string model, int64_t created)
-    : id_(std::move(fallback_id)), model_(std::move(model)), created_(created)
+ChatBodyWriter::ChatBodyWriter(const AnswerContext& context)
+    : id_(context.id), model_(context.model), created_(context.created)
 {
 }
 

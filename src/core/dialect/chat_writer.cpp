@@ -19,10 +19,10 @@ void append_number(std::string& out, int64_t number)
 
 } // namespace
 
-ChatStreamWriter::ChatStreamWriter(std::string& out, bool show_usage,
-    std::string fallback_id, std::string model, int64_t created)
-    : out_(out), show_usage_(show_usage), id_(std::move(fallback_id)),
-      model_(std::move(model)), created_(created)
+ChatStreamWriter::ChatStreamWriter(
+    std::string& out, const AnswerContext& context)
+    : out_(out), show_usage_(context.show_usage), id_(context.id),
+      model_(context.model), created_(context.created)
 {
 }
 

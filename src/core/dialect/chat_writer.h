@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/chat/event.h"
+#include "core/dialect/answer_writer.h"
 
 #include <string>
 #include <string_view>
@@ -14,12 +14,10 @@ namespace ai_proxy::dialect {
 // "data: [DONE]" once on end.  reasoning goes to delta.reasoning_content,
 // signatures and redacted blocks to delta.thinking_blocks, a tool's signature
 // to tool_calls[].extra_content.google.thought_signature.
-class ChatStreamWriter final : public chat::Sink {
+class ChatStreamWriter final : public AnswerWriter {
 public:
-    // out is appended to; created: seconds, used when the provider gives none;
-    // id is used when the provider gives none.
-    ChatStreamWriter(std::string& out, bool show_usage, std::string fallback_id,
-        std::string model, int64_t created);
+    // out is appended to.
+    ChatStreamWriter(std::string& out, const AnswerContext& context);
     void on(const chat::Event& event) override;
 
 private:
@@ -48,12 +46,12 @@ private:
 };
 
 // Gathers canonical events into one chat.completion object.
-class ChatBodyWriter final : public chat::Sink {
+class ChatBodyWriter final : public AnswerWriter {
 public:
-    ChatBodyWriter(std::string fallback_id, std::string model, int64_t created);
+    explicit ChatBodyWriter(const AnswerContext& context);
     void on(const chat::Event& event) override;
     // Appends the chat.completion JSON.
-    void write(std::string& out) const;
+    void write(std::string& out) const override;
 
 private:
     struct Call {

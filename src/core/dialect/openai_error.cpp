@@ -119,9 +119,9 @@ std::string first_scalar(
 // The status an error inside a 2xx answer stands for, when it says so.
 uint16_t own_status(json::Node error, json::Node body)
 {
-    for (const json::Node place : {error["status_code"], error["http_code"],
-             error["status"], error["code"], body["status_code"], body["status"],
-             body["code"]})
+    for (const json::Node place :
+        {error["status_code"], error["http_code"], error["status"],
+            error["code"], body["status_code"], body["status"], body["code"]})
     {
         auto number = place.integer();
         if (const auto text = place.string()) {

@@ -19,6 +19,8 @@ bool matters(const wire::SseEvent& event)
         || event.event.starts_with("response.incomplete")
         || event.event.starts_with("response.failed")
         || event.data.find("\"usage") != std::string_view::npos
+        || event.data.find("\"finishReason\"") != std::string_view::npos
+        || event.data.find("\"promptFeedback\"") != std::string_view::npos
         || event.data.find("\"error\"") != std::string_view::npos;
 }
 
@@ -37,6 +39,48 @@ chat::Usage merge(const chat::Usage& a, const chat::Usage& b)
 }
 
 } // namespace
+
+chat::Finish read_finish(Api api, json::Node body)
+{
+    std::string_view word;
+    switch (api) {
+    case Api::messages:
+        word = body["stop_reason"].string_or();
+        break;
+    case Api::gemini_generate:
+    case Api::gemini_stream:
+        word = body["candidates"].at(0)["finishReason"].string_or();
+        if (word.empty()) {
+            word = body["promptFeedback"]["blockReason"].string_or();
+        }
+        break;
+    default:
+        return dialect::read_plain(body).finish;
+    }
+    struct Row {
+        std::string_view word;
+        chat::Finish finish;
+    };
+    constexpr Row kWords[] = {{"", chat::Finish::none},
+        {"STOP", chat::Finish::stop}, {"end_turn", chat::Finish::stop},
+        {"stop_sequence", chat::Finish::stop},
+        {"tool_use", chat::Finish::tool_calls},
+        {"max_tokens", chat::Finish::length},
+        {"MAX_TOKENS", chat::Finish::length},
+        {"model_context_window_exceeded", chat::Finish::length},
+        {"refusal", chat::Finish::content_filter},
+        {"SAFETY", chat::Finish::content_filter},
+        {"RECITATION", chat::Finish::content_filter},
+        {"BLOCKLIST", chat::Finish::content_filter},
+        {"PROHIBITED_CONTENT", chat::Finish::content_filter},
+        {"SPII", chat::Finish::content_filter}};
+    for (const Row& row : kWords) {
+        if (word == row.word) {
+            return row.finish;
+        }
+    }
+    return chat::Finish::stop;
+}
 
 chat::Usage read_usage(Api api, json::Node body)
 {
@@ -79,11 +123,14 @@ void EventWatch::note(json::Node body)
         terminal_ = true;
         finish_ = chat::Finish::error;
     } else if (type == "message_delta") {
-        const std::string_view reason =
-            body["delta"]["stop_reason"].string_or();
-        finish_ = reason == "end_turn" || reason == "stop_sequence"
-            ? chat::Finish::stop
-            : dialect::finish_of(reason);
+        const chat::Finish found = read_finish(Api::messages, body["delta"]);
+        finish_ = found == chat::Finish::none ? finish_ : found;
+    } else if (api_ == Api::gemini_stream || api_ == Api::gemini_generate) {
+        const chat::Finish found = read_finish(api_, body);
+        if (found != chat::Finish::none) {
+            terminal_ = true;
+            finish_ = found;
+        }
     }
 }
 
@@ -118,6 +165,7 @@ bool EventWatch::whole() const noexcept
     switch (api_) {
     case Api::responses:
     case Api::messages:
+    case Api::gemini_stream:
         return terminal_;
     default:
         return true;

@@ -38,6 +38,8 @@ private:
     chat::Usage usage_;
 };
 
+// How a plain body of any API says that it ended.
+[[nodiscard]] chat::Finish read_finish(dialect::Api api, json::Node body);
 // Usage of a plain body of any API that reports it.
 [[nodiscard]] chat::Usage read_usage(dialect::Api api, json::Node body);
 

@@ -4,6 +4,7 @@
 
 #include "core/base/text.h"
 #include "core/dialect/error_writer.h"
+#include "core/dialect/gemini_caller.h"
 
 #include <algorithm>
 
@@ -31,6 +32,10 @@ bool has_json_model(Api api) noexcept
     case Api::rerank:
     case Api::messages:
     case Api::messages_count:
+    case Api::complete:
+    case Api::gemini_generate:
+    case Api::gemini_stream:
+    case Api::gemini_count:
         return true;
     case Api::unknown:
     case Api::audio_transcriptions:
@@ -47,8 +52,6 @@ bool has_json_model(Api api) noexcept
     case Api::fine_tuning:
     case Api::response:
     case Api::video:
-    case Api::gemini_generate:
-    case Api::gemini_stream:
         return false;
     }
     return false;
@@ -111,6 +114,26 @@ int index_of(const List& list, const void* item) noexcept
 
 } // namespace
 
+namespace {
+
+// Google's clients may name their key in the query: it ends here.
+std::string without_key(std::string_view query)
+{
+    std::string kept;
+    while (!query.empty()) {
+        const size_t end = std::min(query.find('&'), query.size());
+        const std::string_view pair = query.substr(0, end);
+        query.remove_prefix(std::min(end + 1, query.size()));
+        if (!pair.starts_with("key=") && !pair.empty()) {
+            kept += kept.empty() ? "" : "&";
+            kept += pair;
+        }
+    }
+    return kept;
+}
+
+} // namespace
+
 Exchange::Exchange(const config::Gateway& gateway, const config::Site& site,
     const ClientHead& head, Micros now, json::Parser* parser)
     : gateway_(gateway), site_(site), head_(head), shared_(parser)
@@ -118,7 +141,10 @@ Exchange::Exchange(const config::Gateway& gateway, const config::Site& site,
     books_.api = dialect::recognise(head_.path);
     books_.begin = now;
     dialect_ = dialect::dialect_of(books_.api);
+    caller_ = dialect::find_caller(books_.api);
     kind_ = kind_of(books_.api, head_);
+    query_ =
+        has_path_model() ? without_key(head_.query) : std::string(head_.query);
     path_ = dialect::canonical_path(books_.api, head_.path);
 }
 
@@ -132,6 +158,18 @@ dialect::BodyKind Exchange::body_kind() const noexcept
 bool Exchange::is_chat() const noexcept
 {
     return books_.api == Api::chat_completions && kind_ == BodyKind::json;
+}
+
+bool Exchange::converts(const provider::Options& options) const noexcept
+{
+    return caller_ != nullptr && kind_ == BodyKind::json && !options.original
+        && !provider::native(options, books_.api);
+}
+
+bool Exchange::has_path_model() const noexcept
+{
+    return books_.api == Api::gemini_generate
+        || books_.api == Api::gemini_stream || books_.api == Api::gemini_count;
 }
 
 bool Exchange::has_model() const noexcept
@@ -196,9 +234,15 @@ Result<void> Exchange::read_json()
         return std::move(envelope).error();
     }
     envelope_ = *envelope;
+    if (has_path_model()) {
+        path_model_ = dialect::gemini_model(path_);
+        envelope_.model = path_model_;
+        envelope_.stream = books_.api == Api::gemini_stream;
+    }
     books_.request_model = envelope_.model;
     books_.stream = envelope_.stream;
-    return is_chat() ? dialect::check_chat(document_) : Result<void>();
+    const bool checked = caller_ != nullptr && caller_->check != nullptr;
+    return checked ? caller_->check(document_) : Result<void>();
 }
 
 Result<void> Exchange::read_form()
@@ -318,6 +362,9 @@ std::string Exchange::error_event(const Error& error)
 void Exchange::release_body() noexcept
 {
     request_.reset();
+    hub_text_ = {};
+    hub_body_ = {};
+    hub_.reset();
     document_ = {};
     envelope_.model = {};
     own_.reset();

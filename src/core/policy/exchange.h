@@ -2,6 +2,7 @@
 
 #include "core/chat/request.h"
 #include "core/config/gateway.h"
+#include "core/dialect/caller.h"
 #include "core/dialect/chat_request.h"
 #include "core/json/reader.h"
 #include "core/json/splice.h"
@@ -51,6 +52,10 @@ struct Try {
     bool base64 = false;         // the client asked for vectors in base64
     provider::Outbound outbound; // views into the Exchange's body
     std::unique_ptr<Response> response;
+    // What the provider is asked in: the caller's API or, converted, chat.
+    dialect::Api api = dialect::Api::unknown;
+    // Set: there is nothing to send, this is the answer.
+    std::optional<Reply> reply;
 };
 
 // One client request inside the core: what it asks for, where it may go, what
@@ -98,8 +103,13 @@ public:
 
 private:
     [[nodiscard]] bool is_chat() const noexcept;
+    // Is the request of a kind that this provider gets converted?
+    [[nodiscard]] bool converts(
+        const provider::Options& options) const noexcept;
     // May the request name a model, and is it rewritten?
     [[nodiscard]] bool has_model() const noexcept;
+    // Is the model named in the path, not in the body?
+    [[nodiscard]] bool has_path_model() const noexcept;
     // The parsed body; parsed again when another request has used the shared
     // parser since.  keep: Nodes of it will outlive this event.
     [[nodiscard]] Result<json::Node> document(bool keep);
@@ -110,6 +120,10 @@ private:
     [[nodiscard]] bool some_target_names_a_model(
         const route::Route& route) const;
 
+    // The request as OpenAI chat, whatever the caller speaks.
+    [[nodiscard]] Result<json::Node> chat_body();
+    [[nodiscard]] Result<void> encode_request(
+        const provider::EncodeContext& context, Try& attempt);
     [[nodiscard]] Result<void> encode_chat(
         const provider::EncodeContext& context, Try& attempt);
     [[nodiscard]] Result<std::string> shaped(
@@ -119,6 +133,8 @@ private:
         Try& attempt);
     [[nodiscard]] Result<void> encode_translated(
         const provider::EncodeContext& context, Try& attempt);
+    [[nodiscard]] Result<void> check_dropped(
+        const provider::EncodeContext& context) const;
     [[nodiscard]] Result<void> encode_relay(
         const provider::EncodeContext& context, Try& attempt);
     [[nodiscard]] Result<void> relay_json(
@@ -132,6 +148,7 @@ private:
     const config::Site& site_;
     ClientHead head_;
     dialect::Dialect dialect_;
+    const dialect::Caller* caller_; // nullptr: only relayed
     dialect::BodyKind kind_;
     std::string_view path_; // canonical
     const char* body_ = nullptr;
@@ -141,9 +158,16 @@ private:
     json::Node document_;
     uint64_t generation_ = 0; // of the shared parser, when it was ours
     dialect::Envelope envelope_;
-    std::string boundary_;                 // of a multipart body
-    wire::FormField form_;                 // where its model stands
+    std::string path_model_; // gemini: the model is in the path
+    std::string query_;      // without what is the client's credential
+    std::string boundary_;   // of a multipart body
+    wire::FormField form_;   // where its model stands
     std::optional<chat::Request> request_; // read when first needed
+    // The body as OpenAI chat, when the caller speaks another dialect.
+    std::string hub_text_;
+    std::unique_ptr<json::Parser> hub_; // set: hub_body_ is read
+    json::Node hub_body_;
+    chat::Dropped dropped_; // on the way into the hub
     const route::Route* route_ = nullptr;
     std::string routed_model_; // after the location's and the route's map
     Books books_;

@@ -104,10 +104,10 @@ bool is_adjusted(Api api) noexcept
         || api == Api::embeddings || api == Api::image_generations;
 }
 
-std::string answer_id(Api api, uint64_t random)
+std::string answer_id(std::string_view prefix, uint64_t random)
 {
     static constexpr std::string_view kHex = "0123456789abcdef";
-    std::string id = api == Api::chat_completions ? "chatcmpl-" : "cmpl-";
+    std::string id(prefix);
     for (int shift = 60; shift >= 0; shift -= 4) {
         id += kHex[(random >> shift) & 15];
     }
@@ -123,6 +123,12 @@ std::string_view conversation(const ClientHead& head) noexcept
         }
     }
     return {};
+}
+
+const provider::Protocol& protocol_for(const provider::Options& options)
+{
+    return provider::relays(options) ? provider::kOpenai
+                                     : provider::protocol(options);
 }
 
 } // namespace
@@ -144,22 +150,35 @@ Result<std::unique_ptr<Try>> Exchange::make_try(const route::Target& target,
     }
     books_.provider = target.provider;
     books_.model = model;
-    if (is_chat() && model.empty()) {
+    if ((is_chat() || converts(provider.options)) && model.empty()) {
         return make_error(ErrorCode::invalid_request,
             "you must provide a model parameter", "model");
     }
 
+    chat::Dropped dropped;
     provider::EncodeContext context{
         provider.options, model, now_seconds, random};
     context.conversation = conversation(head_);
-    const bool convert = is_chat() && !provider::relays(provider.options);
+    context.dropped = &dropped;
     attempt->translation = kind_ == BodyKind::json
         ? provider::translation(provider.options, books_.api)
         : nullptr;
+    if (converts(provider.options) && caller_->answer != nullptr) {
+        auto body = document(false);
+        if (!body) {
+            return std::move(body).error();
+        }
+        attempt->reply.emplace();
+        attempt->reply->status = 200;
+        caller_->answer(*body, attempt->reply->body);
+        return attempt;
+    }
+    attempt->api =
+        converts(provider.options) ? Api::chat_completions : books_.api;
     auto encoded = attempt->translation != nullptr
         ? encode_translated(context, *attempt)
-        : convert ? encode_chat(context, *attempt)
-                  : encode_relay(context, *attempt);
+        : converts(provider.options) ? encode_chat(context, *attempt)
+                                     : encode_relay(context, *attempt);
     if (!encoded) {
         return std::move(encoded).error();
     }
@@ -184,17 +203,22 @@ ResponseContext Exchange::response_context(
     response.provider = attempt.provider;
     response.api = books_.api;
     // Thoughts are sorted in the canonical form.
-    response.convert = is_chat()
-        && (!provider::relays(context.options)
-            || (ThoughtFilter::wanted(context.options)
-                && !context.options.original));
+    response.convert = converts(context.options)
+        || (is_chat() && ThoughtFilter::wanted(context.options)
+            && !context.options.original);
     response.translation = attempt.translation;
     response.base64 = attempt.base64;
+    if (response.convert && caller_->echo != nullptr && document_.exists()) {
+        response.echo = caller_->echo(document_);
+    }
     response.stream = envelope_.stream;
+    response.json_array = response.convert && books_.api == Api::gemini_stream
+        && query_value(head_.query, "alt").value_or("") != "sse";
     response.show_usage = envelope_.include_usage;
     response.no_body = head_.method == "HEAD";
     response.model = context.model;
-    response.fallback_id = answer_id(books_.api, context.random);
+    response.fallback_id =
+        answer_id(caller_ ? caller_->id_prefix : "cmpl-", context.random);
     response.now_seconds = context.now_seconds;
     response.random = context.random;
     response.parser = shared_;
@@ -224,31 +248,56 @@ Result<void> Exchange::encode_shaped(const provider::EncodeContext& context,
     if (!request) {
         return std::move(request).error();
     }
-    return provider::protocol(context.options)
+    return protocol_for(context.options)
         .encode(*request, context, attempt.outbound);
 }
 
-Result<void> Exchange::encode_chat(
+Result<json::Node> Exchange::chat_body()
+{
+    auto body = document(true);
+    if (!body || caller_->to_chat == nullptr) {
+        return body;
+    }
+    if (hub_) {
+        return hub_body_;
+    }
+    dropped_.clear();
+    hub_text_.clear();
+    const dialect::ClientRequest asked{
+        *body, books_.request_model, envelope_.stream, dropped_};
+    if (auto done = caller_->to_chat(asked, hub_text_); !done) {
+        return std::move(done).error();
+    }
+    auto parser = std::make_unique<json::Parser>();
+    auto parsed = parser->parse(std::string_view(hub_text_));
+    if (parsed) {
+        hub_ = std::move(parser);
+        hub_body_ = *parsed;
+    }
+    return parsed;
+}
+
+Result<void> Exchange::encode_request(
     const provider::EncodeContext& context, Try& attempt)
 {
-    if (provider::shapes(context.options)) {
-        auto body = document(true);
+    const provider::Options& options = context.options;
+    if (provider::shapes(options)) {
+        auto body = chat_body();
         if (!body) {
             return std::move(body).error();
         }
-        auto text = shaped(context.options, *body);
-        if (!text) {
-            return std::move(text).error();
+        const std::string_view text = hub_
+            ? std::string_view(hub_text_)
+            : std::string_view(body_, body_length_);
+        auto made = provider::shape_chat(options, text, *body);
+        if (!made) {
+            return std::move(made).error();
         }
-        auto done = encode_shaped(context, *text, attempt);
-        if (done) {
-            attempt.outbound.path = provider::join_path(
-                attempt.provider->endpoint.path, attempt.outbound.path);
-        }
-        return done;
+        return encode_shaped(
+            context, made->empty() ? std::string(text) : *made, attempt);
     }
     if (!request_) {
-        auto body = document(true);
+        auto body = chat_body();
         if (!body) {
             return std::move(body).error();
         }
@@ -258,12 +307,31 @@ Result<void> Exchange::encode_chat(
         }
         request_ = std::move(*request);
     }
+    return protocol_for(options).encode(*request_, context, attempt.outbound);
+}
+
+Result<void> Exchange::encode_chat(
+    const provider::EncodeContext& context, Try& attempt)
+{
+    const provider::Options& options = context.options;
     provider::Outbound& out = attempt.outbound;
-    const provider::Protocol& protocol = provider::protocol(context.options);
-    if (auto encoded = protocol.encode(*request_, context, out); !encoded) {
+    if (auto encoded = encode_request(context, attempt); !encoded) {
         return encoded;
     }
-    out.path = provider::join_path(attempt.provider->endpoint.path, out.path);
+    if (auto allowed = check_dropped(context); !allowed) {
+        return allowed;
+    }
+    if (!provider::relays(options)) {
+        out.path =
+            provider::join_path(attempt.provider->endpoint.path, out.path);
+        return {};
+    }
+    auto path = provider::relay_path(options, attempt.provider->endpoint,
+        Api::chat_completions, "/v1/chat/completions", {}, context.model);
+    if (!path) {
+        return std::move(path).error();
+    }
+    out.path = std::move(*path);
     return {};
 }
 
@@ -284,12 +352,29 @@ Result<void> Exchange::encode_translated(
     return {};
 }
 
+// With ai_proxy_strict nothing is left out without a word.
+Result<void> Exchange::check_dropped(
+    const provider::EncodeContext& context) const
+{
+    if (!site_.strict) {
+        return {};
+    }
+    const chat::Dropped& first = dropped_.empty() ? *context.dropped : dropped_;
+    if (first.empty()) {
+        return {};
+    }
+    const std::string& field = first.fields().front();
+    return make_error(ErrorCode::invalid_request,
+        "\"" + field + "\" cannot be said to the provider \""
+            + context.options.name + "\"",
+        field);
+}
+
 Result<void> Exchange::encode_relay(
     const provider::EncodeContext& context, Try& attempt)
 {
-    auto path =
-        provider::relay_path(context.options, attempt.provider->endpoint,
-            books_.api, path_, head_.query, context.model);
+    auto path = provider::relay_path(context.options,
+        attempt.provider->endpoint, books_.api, path_, query_, context.model);
     if (!path) {
         return std::move(path).error();
     }
@@ -338,7 +423,9 @@ Result<void> Exchange::relay_json(
     if (!splice) {
         return std::move(splice).error();
     }
-    if (!context.model.empty() && context.model != books_.request_model) {
+    if (!context.model.empty() && context.model != books_.request_model
+        && !has_path_model())
+    {
         splice->set("model", quoted(context.model));
     }
     const provider::Type& type = *context.options.type;
@@ -395,7 +482,16 @@ void Exchange::relay_headers(Try& attempt)
     } else if (!head_.content_type.empty() && body_length_ != 0) {
         out.header("Content-Type", head_.content_type);
     }
-    if (envelope_.stream) {
+    // Anthropic answers nobody who does not say which version they speak.
+    if ((books_.api == Api::messages || books_.api == Api::messages_count)
+        && std::none_of(
+            out.headers.begin(), out.headers.end(), [](const auto& field) {
+                return iequals(field.first, "anthropic-version");
+            }))
+    {
+        out.header("anthropic-version", "2023-06-01");
+    }
+    if (envelope_.stream && !has_path_model()) {
         out.header("Accept", "text/event-stream");
     } else if (!head_.accept.empty()) {
         out.header("Accept", head_.accept);

@@ -31,6 +31,7 @@ bool answers_json(Api api)
     case Api::messages:
     case Api::messages_count:
     case Api::gemini_generate:
+    case Api::gemini_count:
         return true;
     default:
         return false;
@@ -46,6 +47,8 @@ bool may_answer_json(Api api)
     case Api::image_generations:
     case Api::image_variations:
     case Api::image_edits:
+    case Api::gemini_stream:
+    case Api::complete:
         return true;
     default:
         return answers_json(api);
@@ -159,7 +162,9 @@ std::optional<Framing> Response::stream_framing() const
     if (iequals(media, "text/event-stream")) {
         return Framing::sse;
     }
-    if (media.empty() && context_.stream && is_chat_like(context_.api)) {
+    if (media.empty() && context_.stream
+        && (context_.convert || is_chat_like(context_.api)))
+    {
         return own;
     }
     if (!context_.convert) {
@@ -210,8 +215,11 @@ Response::Mode Response::choose_mode() const
     if (answers_json(api)) {
         return Mode::plain;
     }
-    return may_answer_json(api) && is_json_type(media) ? Mode::plain
-                                                       : Mode::passthrough;
+    // Gemini's JSON array is a stream as well: it must not be gathered.
+    return may_answer_json(api) && is_json_type(media)
+            && api != Api::gemini_stream
+        ? Mode::plain
+        : Mode::passthrough;
 }
 
 void Response::frame(Framing framing)
@@ -262,6 +270,7 @@ void Response::prepare()
         || content_type_.empty())
     {
         content_type_ = mode_ == Mode::passthrough ? "application/octet-stream"
+            : context_.json_array                  ? "application/json"
                                                    : "text/event-stream";
     }
 }
@@ -314,7 +323,9 @@ Response::State Response::gather(std::string_view bytes, size_t limit)
 bool Response::sniff(std::string_view bytes)
 {
     constexpr std::string_view begins = "de:";
-    if (!context_.stream || !gathered_.empty() || !is_chat_like(context_.api)) {
+    if (!context_.stream || !gathered_.empty()
+        || !(context_.convert || is_chat_like(context_.api)))
+    {
         return false;
     }
     if (begins.find(bytes.front()) == std::string_view::npos) {
@@ -428,6 +439,17 @@ int Response::client_status() const noexcept
 std::string_view Response::content_type() const noexcept
 {
     return content_type_;
+}
+
+std::string Response::error_event(const Error& error)
+{
+    std::string event;
+    if (conversion_ && conversion_->stream
+        && !conversion_->writer->fail(event, error))
+    {
+        event.clear();
+    }
+    return event;
 }
 
 std::optional<uint64_t> Response::content_length() const noexcept

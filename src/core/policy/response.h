@@ -4,7 +4,6 @@
 #include "core/config/gateway.h"
 #include "core/dialect/api.h"
 #include "core/dialect/chat_relay.h"
-#include "core/dialect/chat_writer.h"
 #include "core/policy/books.h"
 #include "core/policy/event_watch.h"
 #include "core/provider/protocol.h"
@@ -34,6 +33,8 @@ struct ResponseContext {
     bool show_usage = false; // the client asked for the usage chunk
     bool no_body = false;    // HEAD: the answer is its header
     std::string model;       // sent upstream
+    bool json_array = false; // gemini: a stream without alt=sse
+    std::string echo;        // what the answer repeats of the request
     std::string fallback_id; // "chatcmpl-..."
     int64_t now_seconds = 0;
     uint64_t random = 0;
@@ -96,6 +97,9 @@ public:
     {
         return headers_;
     }
+    // The event that ends a stream that has begun and is not whole, in words
+    // that only the writer knows; "": the dialect's common error event does.
+    [[nodiscard]] std::string error_event(const Error& error);
     // Length of an untouched body that is streamed on, when known.
     [[nodiscard]] std::optional<uint64_t> content_length() const noexcept;
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/dialect/answer_writer.h"
 #include "core/policy/response.h"
 #include "core/policy/thought_filter.h"
 
@@ -17,8 +18,8 @@ struct Response::Conversion final : chat::Sink {
     std::unique_ptr<provider::Decoder> decoder;
     std::optional<ThoughtFilter> thoughts;
     std::string buffer; // written by stream, moved on after each event
-    std::optional<dialect::ChatStreamWriter> stream;
-    std::optional<dialect::ChatBodyWriter> body;
+    std::unique_ptr<dialect::AnswerWriter> writer;
+    bool stream = false;
     chat::Usage usage;
     chat::Finish finish = chat::Finish::none;
     bool spoke = false;

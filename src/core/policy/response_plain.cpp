@@ -52,7 +52,7 @@ Response::State Response::finish_relayed_plain(json::Node body)
 {
     const dialect::PlainFacts facts = dialect::read_plain(body);
     usage_ = read_usage(context_.api, body);
-    finish_ = facts.finish;
+    finish_ = read_finish(context_.api, body);
     if (facts.is_error) {
         fail(dialect::read_openai_error(0, body, gathered_));
         return state_;

@@ -1,5 +1,6 @@
 #include "core/policy/response.h"
 
+#include "core/dialect/caller.h"
 #include "core/policy/response_conversion.h"
 #include "core/provider/registry.h"
 
@@ -16,6 +17,7 @@ const provider::Options& options_of(const ResponseContext& context)
 const provider::Protocol& protocol_of(const ResponseContext& context)
 {
     return context.convert && context.provider != nullptr
+            && !provider::relays(context.provider->options)
         ? provider::protocol(context.provider->options)
         : provider::kOpenai;
 }
@@ -30,12 +32,15 @@ Response::Conversion::Conversion(const ResponseContext& context)
     if (context.convert && ThoughtFilter::wanted(call.options)) {
         thoughts.emplace(call.options, *this);
     }
-    if (context.stream) {
-        stream.emplace(buffer, context.show_usage, context.fallback_id,
-            context.model, context.now_seconds);
-    } else {
-        body.emplace(context.fallback_id, context.model, context.now_seconds);
+    const dialect::Caller* caller = dialect::find_caller(context.api);
+    if (caller == nullptr) {
+        caller = dialect::find_caller(dialect::Api::chat_completions);
     }
+    const dialect::AnswerContext answer{context.fallback_id, context.model,
+        context.now_seconds, context.show_usage, context.json_array,
+        context.echo};
+    stream = context.stream;
+    writer = stream ? caller->stream(buffer, answer) : caller->plain(answer);
 }
 
 chat::Sink& Response::Conversion::sink()
@@ -70,11 +75,7 @@ void Response::Conversion::on(const chat::Event& event)
     case chat::EventKind::annotations:
         break;
     }
-    if (stream) {
-        stream->on(event);
-    } else {
-        body->on(event);
-    }
+    writer->on(event);
 }
 
 void Response::relay_event(const wire::SseEvent& event, json::Parser& parser,
@@ -196,9 +197,9 @@ Response::State Response::finish_converted(
     } else if (!conversion_->ended) {
         fail(truncated_answer());
     } else {
-        if (conversion_->body) {
+        if (!conversion_->stream) {
             gathered_.clear();
-            conversion_->body->write(gathered_);
+            conversion_->writer->write(gathered_);
         } else {
             gathered_ = {};
         }

@@ -125,6 +125,12 @@ bool Journey::prepare()
         return false;
     }
     attempt_ = std::move(*attempt);
+    if (attempt_->reply) {
+        outcome_.reply = std::move(*attempt_->reply);
+        exchange_.books().status = outcome_.reply.status;
+        over_ = true;
+        return false;
+    }
     return true;
 }
 
@@ -206,7 +212,7 @@ void Journey::finish(bool committed)
 // The client has the beginning of an answer that will not be whole.
 void Journey::break_off(const async::TryEnd& end)
 {
-    const Response& response = *attempt_->response;
+    Response& response = *attempt_->response;
     Books& books = exchange_.books();
     // What the client saw; the failed codec would tell another one.
     if (books.status == 0) {
@@ -216,8 +222,15 @@ void Journey::break_off(const async::TryEnd& end)
     over_ = true;
     outcome_.streamed = true;
     outcome_.broken = true;
-    if (end.code != ErrorCode::client_closed && is_event_stream(response)) {
-        outcome_.tail = exchange_.error_event(error_of(response, end.code));
+    if (end.code == ErrorCode::client_closed) {
+        return;
+    }
+    const Error error = error_of(response, end.code);
+    outcome_.tail = response.error_event(error);
+    if (!outcome_.tail.empty()) {
+        books.error = error.code;
+    } else if (is_event_stream(response)) {
+        outcome_.tail = exchange_.error_event(error);
     }
 }
 

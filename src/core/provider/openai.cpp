@@ -3,7 +3,7 @@
 #include "core/dialect/content_parts.h"
 #include "core/dialect/openai_error.h"
 #include "core/json/writer.h"
-#include "core/provider/protocol.h"
+#include "core/provider/openai.h"
 #include "core/usage/reading.h"
 
 #include <string>
@@ -346,13 +346,6 @@ Result<void> OpenaiDecoder::finish(chat::Sink& sink)
         "The provider's stream ended before the answer was complete.");
 }
 
-Result<void> encode(const chat::Request&, const EncodeContext&, Outbound&)
-{
-    // The relay splices the client's own body; nothing is encoded.
-    return make_error(
-        ErrorCode::internal, "OpenAI requests are relayed, not encoded.");
-}
-
 std::unique_ptr<Decoder> decoder(const EncodeContext&)
 {
     return std::make_unique<OpenaiDecoder>();
@@ -361,6 +354,6 @@ std::unique_ptr<Decoder> decoder(const EncodeContext&)
 } // namespace
 
 const Protocol kOpenai = {
-    "openai", encode, decoder, dialect::read_openai_error};
+    "openai", encode_openai, decoder, dialect::read_openai_error};
 
 } // namespace ai_proxy::provider

@@ -149,7 +149,8 @@ Result<std::string> fill(const Options& options, Api api, std::string_view path,
     if (text.find("{version}") != std::string::npos) {
         std::string_view version = options.api_version;
         if (version.empty() && is_version(native.version)
-            && (api == Api::gemini_generate || api == Api::gemini_stream))
+            && (api == Api::gemini_generate || api == Api::gemini_stream
+                || api == Api::gemini_count))
             version = native.version;
         replace(text, "{version}", version.empty() ? "v1beta" : version);
     }

@@ -2,6 +2,7 @@
 
 #include "core/base/result.h"
 #include "core/base/text.h"
+#include "core/chat/dropped.h"
 #include "core/chat/event.h"
 #include "core/chat/request.h"
 #include "core/dialect/api.h"
@@ -39,6 +40,15 @@ struct EncodeContext {
     uint64_t random = 0; // for ids
     // Of a vendor that keeps the conversation itself; "" begins one.
     std::string_view conversation = {};
+    chat::Dropped* dropped = nullptr;
+
+    // Notes that the provider cannot be told this: ai_proxy_strict refuses.
+    void drop(std::string_view field) const
+    {
+        if (dropped != nullptr) {
+            dropped->add(field);
+        }
+    }
 };
 
 // Decodes the answer of one try into canonical events.  All state of a
@@ -90,8 +100,8 @@ struct Translation {
         bool base64, std::string& out, chat::Usage& usage);
 };
 
-// The protocols; openai's encode is not used (relay splices instead), its
-// decoder is.
+// The protocols.  openai's encode serves callers of other dialects; OpenAI's
+// own requests are relayed.
 extern const Protocol kOpenai;
 extern const Protocol kClaude;
 extern const Protocol kGemini;

@@ -136,6 +136,7 @@ constexpr ApiPath kClaudePaths[] = {
     {Api::chat_completions, "/v1/messages"},
     {Api::messages,         "/v1/messages"},
     {Api::messages_count,   "/v1/messages/count_tokens"},
+    {Api::complete,         "/v1/complete"},
     {Api::models,           "/v1/models"},
     {Api::model,            "/v1/models/{id}"},
 };
@@ -144,6 +145,7 @@ constexpr ApiPath kGeminiPaths[] = {
     {Api::chat_completions, "/{version}/models/{model}:generateContent"},
     {Api::gemini_generate,  "/{version}/models/{model}:generateContent"},
     {Api::gemini_stream,    "/{version}/models/{model}:streamGenerateContent"},
+    {Api::gemini_count,     "/{version}/models/{model}:countTokens"},
     {Api::models,           "/{version}/models"},
     {Api::model,            "/{version}/models/{id}"},
 };

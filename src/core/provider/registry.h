@@ -81,6 +81,9 @@ struct Type {
 // does not.
 [[nodiscard]] const Translation* translation(
     const Options& options, dialect::Api api) noexcept;
+// Does the provider speak the caller's API itself, so that bytes are relayed?
+// Asked for the APIs that could be converted instead (dialect::Caller).
+[[nodiscard]] bool native(const Options& options, dialect::Api api) noexcept;
 [[nodiscard]] bool supports(const Options& options, dialect::Api api) noexcept;
 
 // Where to connect: base_url, else the type's own options (qwen_domain, ...),

@@ -1,0 +1,472 @@
+#include "core/dialect/responses_request.h"
+
+#include "core/dialect/hub_message.h"
+#include "core/dialect/request_fault.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+namespace ai_proxy::dialect {
+
+namespace {
+
+// Members that are read somewhere here, or that ask for nothing a chat
+// provider could do otherwise.
+constexpr std::array<std::string_view, 25> kKnown{"model", "input",
+    "instructions", "stream", "stream_options", "tools", "tool_choice",
+    "parallel_tool_calls", "text", "reasoning", "max_output_tokens",
+    "temperature", "top_p", "metadata", "store", "user", "service_tier",
+    "include", "truncation", "top_logprobs", "prompt_cache_key",
+    "safety_identifier", "previous_response_id", "conversation",
+    "prompt_cache_retention"};
+
+Error unsupported(std::string_view field, std::string_view why)
+{
+    std::string text = "'" + std::string(field) + "' ";
+    text += why;
+    return fault(std::move(text), std::string(field), "unsupported_parameter");
+}
+
+class Request {
+public:
+    Request(const ClientRequest& request, std::string& out)
+        : body_(request.body), request_(request), w_(out)
+    {
+    }
+
+    Result<void> write();
+
+private:
+    void drop(std::string_view where) { request_.dropped.add(where); }
+    Result<void> check();
+    Result<void> input();
+    Result<void> item(json::Node item, const Place& place);
+    Result<void> message(json::Node item, const Place& place);
+    Result<void> part(HubMessage& out, json::Node part, const Place& place);
+    void file(HubMessage& out, json::Node part);
+    Result<void> reasoning(json::Node item);
+    Result<void> call_output(json::Node item, const Place& place);
+    HubMessage& assistant();
+    void flush();
+    Result<void> tools();
+    void tool_choice();
+    void format();
+    void rest();
+
+    json::Node body_;
+    const ClientRequest& request_;
+    json::Writer w_;
+    // What the model said since the user's last word is one message in chat.
+    HubMessage turn_{"assistant"};
+    bool in_turn_ = false;
+};
+
+Result<void> Request::check()
+{
+    for (const std::string_view name : {"previous_response_id", "conversation"})
+    {
+        if (body_[name].has_value()) {
+            return unsupported(name,
+                "needs a provider that keeps responses; this one answers "
+                "chat completions. Send the whole conversation in 'input'.");
+        }
+    }
+    if (body_["background"].boolean().value_or(false)) {
+        return unsupported(
+            "background", "needs a provider that has the Responses API.");
+    }
+    if (body_["prompt"].has_value()) {
+        return unsupported(
+            "prompt", "needs a provider that keeps prompt templates.");
+    }
+    return {};
+}
+
+HubMessage& Request::assistant()
+{
+    in_turn_ = true;
+    return turn_;
+}
+
+void Request::flush()
+{
+    if (in_turn_ && !turn_.empty()) {
+        turn_.write(w_);
+    }
+    turn_ = HubMessage("assistant");
+    in_turn_ = false;
+}
+
+void Request::file(HubMessage& out, json::Node part)
+{
+    const std::string_view name = part["filename"].string_or();
+    const std::string_view data = part["file_data"].string_or();
+    if (const auto id = part["file_id"].string(); id) {
+        out.file_id(*id);
+    } else if (const auto url = part["file_url"].string(); url) {
+        out.file_url(*url, {}, name);
+    } else if (data.starts_with("data:")) {
+        const size_t type = data.find(';');
+        const size_t comma = data.find(',');
+        if (type != std::string_view::npos && comma != std::string_view::npos
+            && type < comma)
+        {
+            out.file(data.substr(5, type - 5), data.substr(comma + 1), name);
+        }
+    } else {
+        out.file("application/pdf", data, name);
+    }
+}
+
+Result<void> Request::part(HubMessage& out, json::Node part, const Place& place)
+{
+    if (auto done = require(Need::string, part, place, "type"); !done) {
+        return done;
+    }
+    const std::string_view type = part["type"].string_or();
+    if (type == "input_text" || type == "output_text" || type == "text"
+        || type == "summary_text" || type == "reasoning_text")
+    {
+        if (auto done = require(Need::string, part, place, "text"); !done) {
+            return done;
+        }
+        out.text(part["text"].string_or());
+    } else if (type == "refusal") {
+        out.refusal(part["refusal"].string_or());
+    } else if (type == "input_image") {
+        if (const auto id = part["file_id"].string(); id) {
+            out.file_id(*id);
+        } else {
+            out.image_url(
+                part["image_url"].string_or(), part["detail"].string_or());
+        }
+    } else if (type == "input_file") {
+        file(out, part);
+    } else if (type == "input_audio") {
+        const json::Node audio = part["input_audio"];
+        out.audio(audio["format"].string_or(), audio["data"].string_or());
+    } else {
+        drop(place.member("type").text());
+    }
+    return {};
+}
+
+Result<void> Request::message(json::Node item, const Place& place)
+{
+    const std::string_view role = item["role"].string_or();
+    if (role != "user" && role != "assistant" && role != "system"
+        && role != "developer")
+    {
+        return fault("Invalid value for 'role'. Supported values are: "
+                     "'assistant', 'system', 'developer', and 'user'.",
+            place.member("role").text(), "invalid_value");
+    }
+    const bool own = role == "assistant";
+    if (!own) {
+        flush();
+    }
+    HubMessage other(role);
+    HubMessage& out = own ? assistant() : other;
+    const json::Node content = item["content"];
+    const Place inner = place.member("content");
+    if (content.is_string()) {
+        out.text(content.string_or());
+    } else if (content.is_array()) {
+        size_t index = 0;
+        for (const json::Node one : content.items()) {
+            const Place at = inner[index++];
+            if (auto done = part(out, one, at); !done) {
+                return done;
+            }
+        }
+    } else {
+        return content.exists() ? wrong_type(
+                   inner.text(), "one of a string or array of objects", content)
+                                : missing(inner.text());
+    }
+    if (!own) {
+        other.write(w_);
+    }
+    return {};
+}
+
+Result<void> Request::reasoning(json::Node item)
+{
+    std::string text;
+    for (const std::string_view list : {"summary", "content"}) {
+        for (const json::Node one : item[list].items()) {
+            text += text.empty() ? "" : "\n";
+            text += one["text"].string_or();
+        }
+        if (!text.empty()) {
+            break;
+        }
+    }
+    const std::string_view opaque = item["encrypted_content"].string_or();
+    if (opaque.starts_with(kRedactedMark)) {
+        assistant().redacted(opaque.substr(kRedactedMark.size()));
+    } else if (!text.empty() || !opaque.empty()) {
+        assistant().thinking(text, opaque);
+    }
+    return {};
+}
+
+Result<void> Request::call_output(json::Node item, const Place& place)
+{
+    flush();
+    HubMessage out("tool");
+    out.answers(item["call_id"].string_or(), false);
+    const json::Node output = item["output"];
+    out.text(output.string_or());
+    const Place inner = place.member("output");
+    size_t index = 0;
+    for (const json::Node one : output.items()) {
+        const Place at = inner[index++];
+        if (auto done = part(out, one, at); !done) {
+            return done;
+        }
+    }
+    out.write(w_);
+    return {};
+}
+
+Result<void> Request::item(json::Node item, const Place& place)
+{
+    if (!item.is_object()) {
+        return wrong_type(place.text(), "an object", item);
+    }
+    const std::string_view type = item["type"].string_or("message");
+    if (type == "message") {
+        return message(item, place);
+    }
+    if (type == "function_call") {
+        assistant().call(item["call_id"].string_or(), item["name"].string_or(),
+            item["arguments"].string_or());
+        return {};
+    }
+    if (type == "function_call_output") {
+        return call_output(item, place);
+    }
+    if (type == "reasoning") {
+        return reasoning(item);
+    }
+    if (type == "custom_tool_call" || type == "custom_tool_call_output"
+        || type == "item_reference")
+    {
+        return fault("Items of type '" + std::string(type)
+                + "' need a provider that has the Responses API; this one "
+                  "answers chat completions.",
+            place.member("type").text(), "unsupported_value");
+    }
+    // web_search_call and the like: what the vendor's own tools did.
+    drop(place.member("type").text());
+    return {};
+}
+
+Result<void> Request::input()
+{
+    const json::Node input = body_["input"];
+    w_.key("messages").begin_array();
+    if (const auto text = body_["instructions"].string(); text) {
+        w_.begin_object().field("role", "system");
+        w_.field("content", *text).end_object();
+    }
+    if (input.is_string()) {
+        w_.begin_object().field("role", "user");
+        w_.field("content", input).end_object();
+    } else if (input.is_array()) {
+        const Place place{nullptr, "input", 0};
+        size_t index = 0;
+        for (const json::Node one : input.items()) {
+            const Place at = place[index++];
+            if (auto done = item(one, at); !done) {
+                return done;
+            }
+        }
+        flush();
+    } else {
+        return input.exists()
+            ? wrong_type("input", "one of a string or array of objects", input)
+            : missing("input");
+    }
+    w_.end_array();
+    return {};
+}
+
+Result<void> Request::tools()
+{
+    std::string list;
+    size_t index = 0;
+    for (const json::Node tool : body_["tools"].items()) {
+        const size_t here = index++;
+        if (tool["type"].string_or() != "function") {
+            drop("tools[" + std::to_string(here) + "].type");
+            continue;
+        }
+        list += list.empty() ? "" : ",";
+        json::Writer w(list);
+        w.begin_object().field("type", "function");
+        w.key("function").begin_object();
+        for (const std::string_view name :
+            {"name", "description", "parameters", "strict"})
+        {
+            if (tool[name].has_value()) {
+                w.field(name, tool[name]);
+            }
+        }
+        w.end_object().end_object();
+    }
+    if (list.empty()) {
+        return {};
+    }
+    w_.key("tools").raw("[" + list + "]");
+    tool_choice();
+    if (const auto flag = body_["parallel_tool_calls"].boolean(); flag) {
+        w_.field("parallel_tool_calls", *flag);
+    }
+    return {};
+}
+
+void Request::tool_choice()
+{
+    const json::Node choice = body_["tool_choice"];
+    const std::string_view type = choice["type"].string_or();
+    if (choice.is_string()) {
+        w_.field("tool_choice", choice);
+    } else if (type == "function") {
+        w_.key("tool_choice").begin_object().field("type", "function");
+        w_.key("function").begin_object();
+        w_.field("name", choice["name"].string_or());
+        w_.end_object().end_object();
+    } else if (type == "allowed_tools") {
+        w_.field("tool_choice", choice["mode"].string_or("auto"));
+        drop("tool_choice.tools");
+    } else if (choice.has_value()) {
+        drop("tool_choice.type");
+    }
+}
+
+void Request::format()
+{
+    const json::Node text = body_["text"];
+    const json::Node format = text["format"];
+    const std::string_view type = format["type"].string_or();
+    if (type == "json_object") {
+        w_.key("response_format").begin_object();
+        w_.field("type", type).end_object();
+    } else if (type == "json_schema") {
+        w_.key("response_format").begin_object().field("type", type);
+        w_.key("json_schema").begin_object();
+        for (const std::string_view name :
+            {"name", "description", "schema", "strict"}) {
+            if (format[name].has_value()) {
+                w_.field(name, format[name]);
+            }
+        }
+        w_.end_object().end_object();
+    }
+    if (text["verbosity"].has_value()
+        && text["verbosity"].string_or() != "medium") {
+        drop("text.verbosity");
+    }
+}
+
+void Request::rest()
+{
+    struct Name {
+        std::string_view from, to;
+    };
+    constexpr Name kSame[] = {{"max_output_tokens", "max_tokens"},
+        {"temperature", "temperature"}, {"top_p", "top_p"}, {"user", "user"},
+        {"service_tier", "service_tier"}};
+    for (const Name& row : kSame) {
+        if (body_[row.from].has_value()) {
+            w_.field(row.to, body_[row.from]);
+        }
+    }
+    if (const auto effort = body_["reasoning"]["effort"].string(); effort) {
+        w_.field("reasoning_effort", *effort);
+    }
+    if (request_.stream) {
+        w_.field("stream", true);
+    }
+    if (body_["top_logprobs"].integer().value_or(0) > 0) {
+        drop("top_logprobs");
+    }
+    if (body_["truncation"].string_or() == "auto") {
+        drop("truncation");
+    }
+    for (const json::Member member : body_.members()) {
+        if (member.value.has_value()
+            && std::find(kKnown.begin(), kKnown.end(), member.key)
+                == kKnown.end()
+            && member.key != "background" && member.key != "prompt")
+        {
+            drop(member.key);
+        }
+    }
+}
+
+Result<void> Request::write()
+{
+    if (auto done = check(); !done) {
+        return done;
+    }
+    w_.begin_object().field("model", request_.model);
+    if (auto done = input(); !done) {
+        return done;
+    }
+    if (auto done = tools(); !done) {
+        return done;
+    }
+    format();
+    rest();
+    w_.end_object();
+    return {};
+}
+
+void echo(json::Writer& w, json::Node body, std::string_view name,
+    std::string_view otherwise)
+{
+    const json::Node value = body[name];
+    if (value.has_value()) {
+        w.field(name, value);
+    } else {
+        w.key(name).raw(otherwise);
+    }
+}
+
+} // namespace
+
+Result<void> responses_to_chat(const ClientRequest& request, std::string& out)
+{
+    return Request(request, out).write();
+}
+
+std::string responses_echo(json::Node body)
+{
+    std::string out;
+    json::Writer w(out);
+    w.begin_object();
+    echo(w, body, "instructions", "null");
+    echo(w, body, "max_output_tokens", "null");
+    echo(w, body, "metadata", "{}");
+    echo(w, body, "parallel_tool_calls", "true");
+    w.key("previous_response_id").null();
+    echo(w, body, "reasoning", R"({"effort":null,"summary":null})");
+    echo(w, body, "service_tier", R"("default")");
+    // Nothing is kept here, whatever was asked for.
+    w.field("store", false);
+    echo(w, body, "temperature", "1");
+    echo(w, body, "text", R"({"format":{"type":"text"}})");
+    echo(w, body, "tool_choice", R"("auto")");
+    echo(w, body, "tools", "[]");
+    echo(w, body, "top_p", "1");
+    w.field("truncation", "disabled");
+    echo(w, body, "user", "null");
+    w.end_object();
+    return out;
+}
+
+} // namespace ai_proxy::dialect

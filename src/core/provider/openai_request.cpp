@@ -1,0 +1,382 @@
+#include "core/json/splice.h"
+#include "core/json/writer.h"
+#include "core/provider/openai.h"
+#include "core/provider/registry.h"
+
+#include <algorithm>
+#include <array>
+#include <span>
+#include <string>
+#include <vector>
+
+// The canonical request as OpenAI chat completions, for callers of other
+// dialects.  The request's own text is OpenAI chat already, with members that
+// only some vendors know: those go to them alone.
+namespace ai_proxy::provider {
+
+namespace {
+
+using Names = std::span<const std::string_view>;
+
+// Who takes what OpenAI does not define, by the vendors' own references.
+constexpr std::string_view kTopK[] = {"vllm", "openrouter", "together-ai",
+    "qwen", "ollama", "fireworks", "huggingface", "generic", "mock"};
+constexpr std::string_view kReasoningText[] = {"deepseek", "moonshot",
+    "zhipuai", "doubao", "openrouter", "vllm", "minimax", "generic", "mock"};
+constexpr std::string_view kCacheMarkers[] = {"openrouter", "generic", "mock"};
+constexpr std::string_view kEffort[] = {
+    "zhipuai", "doubao", "openrouter", "vllm", "ollama", "generic", "mock"};
+constexpr std::string_view kThinkingSwitch[] = {
+    "deepseek", "moonshot", "zhipuai", "doubao"};
+
+bool holds(Names names, std::string_view name) noexcept
+{
+    return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// Models that think before they answer and can be told how much.
+bool takes_effort(std::string_view model) noexcept
+{
+    constexpr std::array<std::string_view, 6> kNames{
+        "o1", "o3", "o4", "gpt-5", "gpt-oss", "grok-3-mini"};
+    if (const size_t slash = model.rfind('/'); slash != std::string_view::npos)
+    {
+        model.remove_prefix(slash + 1);
+    }
+    return std::any_of(kNames.begin(), kNames.end(),
+        [model](std::string_view name) { return model.starts_with(name); });
+}
+
+std::string_view effort_of_budget(int64_t budget) noexcept
+{
+    if (budget < 4096) {
+        return "low";
+    }
+    return budget < 16384 ? "medium" : "high";
+}
+
+constexpr size_t kLongestUser = 64;
+
+// A shorter name for the same user (FNV-1a).
+std::string short_name(std::string_view user)
+{
+    uint64_t hash = 0xcbf29ce484222325ULL;
+    for (const char c : user) {
+        hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+    }
+    std::string out = "user-";
+    for (int shift = 60; shift >= 0; shift -= 4) {
+        out += "0123456789abcdef"[hash >> shift & 15U];
+    }
+    return out;
+}
+
+class Body {
+public:
+    Body(std::string& out, const chat::Request& request,
+        const EncodeContext& context)
+        : w_(out), request_(request), context_(context),
+          type_(*context.options.type)
+    {
+    }
+
+    void write();
+
+private:
+    [[nodiscard]] bool takes(Names types) const noexcept
+    {
+        return holds(types, type_.name);
+    }
+    void member(json::Member member);
+    void messages(json::Node messages);
+    void message(json::Node message);
+    void content(json::Node parts, bool result);
+    void pictures();
+    void part(json::Node part);
+    void call(json::Node call);
+    void tool(json::Node tool);
+    void marker(json::Node value);
+    void thinking();
+    void stream();
+
+    json::Writer w_;
+    // Parts of tools' results that only a user's message may hold.
+    std::vector<json::Node> pictures_;
+    const chat::Request& request_;
+    const EncodeContext& context_;
+    const Type& type_;
+};
+
+void Body::marker(json::Node value)
+{
+    // A marker changes the price, not the answer: no loss to be refused.
+    if (takes(kCacheMarkers)) {
+        w_.field("cache_control", value);
+    }
+}
+
+void Body::part(json::Node part)
+{
+    if (!part["cache_control"].exists() || !part.is_object()) {
+        w_.value(part);
+        return;
+    }
+    w_.begin_object();
+    for (const json::Member member : part.members()) {
+        if (member.key == "cache_control") {
+            marker(member.value);
+        } else {
+            w_.field(member.key, member.value);
+        }
+    }
+    w_.end_object();
+}
+
+void Body::call(json::Node call)
+{
+    w_.begin_object();
+    for (const json::Member member : call.members()) {
+        if (member.key != "extra_content" || takes(kCacheMarkers)) {
+            w_.field(member.key, member.value);
+        }
+    }
+    w_.end_object();
+}
+
+bool is_text(json::Node part)
+{
+    return part["type"].string_or() == "text";
+}
+
+// The pictures of results, behind the last result of the turn.
+void Body::pictures()
+{
+    if (pictures_.empty()) {
+        return;
+    }
+    w_.begin_object().field("role", "user").key("content").begin_array();
+    for (const json::Node one : pictures_) {
+        part(one);
+    }
+    w_.end_array().end_object();
+    pictures_.clear();
+}
+
+void Body::messages(json::Node messages)
+{
+    w_.begin_array();
+    for (const json::Node one : messages.items()) {
+        if (one["role"].string_or() != "tool") {
+            pictures();
+        }
+        message(one);
+    }
+    pictures();
+    w_.end_array();
+}
+
+void Body::content(json::Node parts, bool result)
+{
+    bool any = false;
+    w_.begin_array();
+    for (const json::Node one : parts.items()) {
+        if (result && !is_text(one)) {
+            pictures_.push_back(one);
+        } else {
+            any = true;
+            part(one);
+        }
+    }
+    if (!any) {
+        w_.begin_object().field("type", "text");
+        w_.field("text", "The result follows.").end_object();
+    }
+    w_.end_array();
+}
+
+void Body::message(json::Node message)
+{
+    const bool result = message["role"].string_or() == "tool";
+    if (message["is_error"].boolean().value_or(false)) {
+        context_.drop("is_error");
+    }
+    w_.begin_object();
+    for (const json::Member member : message.members()) {
+        const std::string_view key = member.key;
+        if (key == "thinking_blocks" || key == "is_error") {
+            continue; // the text of both is there as well
+        }
+        if (key == "reasoning_content" && !takes(kReasoningText)) {
+            continue; // what a model thought is no part of what it said
+        }
+        if (key == "cache_control") {
+            marker(member.value);
+            continue;
+        }
+        w_.key(key);
+        if (key == "content" && member.value.is_array()) {
+            content(member.value, result);
+        } else if (key == "tool_calls" && member.value.is_array()) {
+            w_.begin_array();
+            for (const json::Node one : member.value.items()) {
+                call(one);
+            }
+            w_.end_array();
+        } else {
+            w_.value(member.value);
+        }
+    }
+    w_.end_object();
+}
+
+void Body::tool(json::Node tool)
+{
+    w_.begin_object();
+    for (const json::Member member : tool.members()) {
+        if (member.key == "cache_control") {
+            marker(member.value);
+        } else {
+            w_.field(member.key, member.value);
+        }
+    }
+    w_.end_object();
+}
+
+// How much to think: by effort where the model or the vendor takes it, else by
+// the vendor's switch.
+void Body::thinking()
+{
+    const json::Node given = request_.raw["thinking"];
+    const std::string_view kind = given["type"].string_or();
+    std::string_view effort = request_.reasoning_effort;
+    if (effort.empty() && request_.reasoning_max_tokens && kind != "disabled") {
+        effort = effort_of_budget(*request_.reasoning_max_tokens);
+    }
+    if (kind == "disabled" && effort.empty() && takes(kEffort)) {
+        effort = "none";
+    }
+    if (!effort.empty() && effort != "none"
+        && (takes(kEffort) || takes_effort(context_.model)))
+    {
+        w_.field("reasoning_effort", effort == "max" ? "xhigh" : effort);
+        return;
+    }
+    if (takes(kThinkingSwitch) && (!effort.empty() || !kind.empty())) {
+        const bool off = kind == "disabled" || effort == "none";
+        w_.key("thinking").begin_object();
+        w_.field("type", off ? "disabled" : "enabled").end_object();
+        return;
+    }
+    if (!effort.empty() && effort != "none") {
+        context_.drop(given.exists() ? "thinking" : "reasoning_effort");
+    }
+}
+
+void Body::member(json::Member member)
+{
+    const std::string_view key = member.key;
+    if (key == "model" || key == "thinking" || key == "reasoning_effort"
+        || key == "stream_options" || key == "stream")
+    {
+        return; // written apart
+    }
+    if (key == "top_k" && !takes(kTopK)) {
+        context_.drop(key);
+        return;
+    }
+    // OpenAI's newer models refuse the older name.
+    if (key == "max_tokens" && type_.developer_role
+        && takes_effort(context_.model)) {
+        w_.field("max_completion_tokens", member.value);
+        return;
+    }
+    w_.key(key);
+    const bool list = member.value.is_array();
+    if (list && key == "messages") {
+        messages(member.value);
+        return;
+    }
+    if (list && key == "tools") {
+        w_.begin_array();
+        for (const json::Node one : member.value.items()) {
+            tool(one);
+        }
+        w_.end_array();
+        return;
+    }
+    // OpenAI takes 64 characters; the clients of others send more.
+    if (key == "user" && member.value.string_or().size() > kLongestUser) {
+        w_.field(key, std::string_view(short_name(member.value.string_or())));
+        return;
+    }
+    w_.value(member.value);
+}
+
+void Body::stream()
+{
+    if (!request_.stream) {
+        return;
+    }
+    w_.field("stream", true);
+    if (type_.stream_options && context_.options.stream_options) {
+        w_.key("stream_options").begin_object();
+        w_.field("include_usage", true).end_object();
+    }
+}
+
+void Body::write()
+{
+    w_.begin_object().field("model", context_.model);
+    for (const json::Member one : request_.raw.members()) {
+        member(one);
+    }
+    thinking();
+    stream();
+    w_.end_object();
+}
+
+// What the vendor's row changes in every body.
+Result<std::string> adjusted(std::string text, const EncodeContext& context)
+{
+    const Type& type = *context.options.type;
+    if (type.adjust == nullptr) {
+        return text;
+    }
+    const size_t length = text.size();
+    text.resize(length + json::kPadding, ' ');
+    json::Parser parser;
+    auto parsed = parser.parse(text.data(), length);
+    if (!parsed) {
+        return std::move(parsed).error();
+    }
+    auto splice = json::Splice::scan(text.data(), length);
+    if (!splice) {
+        return std::move(splice).error();
+    }
+    if (auto done = type.adjust(*splice, *parsed, context); !done) {
+        return std::move(done).error();
+    }
+    return splice->text();
+}
+
+} // namespace
+
+Result<void> encode_openai(
+    const chat::Request& request, const EncodeContext& context, Outbound& out)
+{
+    std::string text;
+    Body(text, request, context).write();
+    auto body = adjusted(std::move(text), context);
+    if (!body) {
+        return std::move(body).error();
+    }
+    out.method = "POST";
+    out.path = "/v1/chat/completions";
+    out.header("Content-Type", "application/json");
+    out.header(
+        "Accept", request.stream ? "text/event-stream" : "application/json");
+    out.own_body(std::move(*body));
+    return {};
+}
+
+} // namespace ai_proxy::provider
