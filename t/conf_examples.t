@@ -19,6 +19,13 @@ ok(@examples >= 7, scalar(@examples) . ' examples');
 
 my $certificates = Upstream::certificates();
 
+sub service_account {
+    my $key = qx(openssl genpkey -quiet -algorithm RSA \
+        -pkeyopt rsa_keygen_bits:2048 2>/dev/null);
+    return encode({ client_email => 'a@p.example', private_key => $key,
+        project_id => 'p' });
+}
+
 # A copy of an example that can be loaded here: our module, ports that are
 # free, paths below the test's folder; all else as it stands.
 sub load {
@@ -31,7 +38,9 @@ sub load {
     $text =~ s/^\s*load_module\s[^;]*;//mg;
     $text =~ s/^\s*(?:user|pid|include\s+\/etc\/nginx\/modules-enabled)\b
         [^;]*;//mgx;
-    $text =~ s{\bfile:(/[^;\s]+)}{
+    $text =~ s{(\bvertex_auth_key\s+)file:/[^;\s]+}{
+        $1 . 'file:' . $gw->write_file('account', service_account())}ge;
+    $text =~ s{\bfile:(?!\Q$gw->{dir}\E)(/[^;\s]+)}{
         'file:' . $gw->write_file('secret', "sk-secret-example\n")}ge;
     $text =~ s{(ssl_certificate)\s+[^;]+;}
         {$1 $certificates/server.crt;}g;

@@ -24,12 +24,15 @@ public:
         async::Op* op;
         async::SleepOp* sleep;
         async::AttemptOp* attempt;
+        async::TokenOp* token = nullptr;
     };
 
     // What a provider does during a try.
     std::function<async::TryEnd(policy::Try&)> play = [](policy::Try&) {
         return async::TryEnd{};
     };
+    Result<std::string> token{std::string("access-token")};
+    int dropped = 0; // tokens
     bool immediate = false;
     std::vector<std::string> started;
     std::vector<Pending> pending;
@@ -60,6 +63,17 @@ public:
         pending.push_back({&op, nullptr, &op});
         return false;
     }
+    bool start(async::TokenOp& op) override
+    {
+        started.push_back("token " + std::to_string(op.provider));
+        if (immediate) {
+            op.result = token;
+            return true;
+        }
+        pending.push_back({&op, nullptr, nullptr, &op});
+        return false;
+    }
+    void drop_token(uint16_t) noexcept override { ++dropped; }
     void cancel(async::Op& op) noexcept override
     {
         ++cancelled;
@@ -77,6 +91,8 @@ public:
         pending.erase(pending.begin());
         if (first.sleep != nullptr) {
             clock += static_cast<int64_t>(first.sleep->milliseconds) * 1000;
+        } else if (first.token != nullptr) {
+            first.token->result = token;
         } else {
             first.attempt->result = play(*first.attempt->attempt);
         }

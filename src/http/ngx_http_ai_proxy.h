@@ -7,6 +7,7 @@
 #include "ngx/bridge.h"
 
 #include "http/ngx_http_ai_proxy_peer.h"
+#include "http/ngx_http_ai_proxy_token.h"
 #include "http/ngx_http_ai_proxy_zone.h"
 
 #include "core/async/frame_arena.h"
@@ -57,6 +58,7 @@ struct Upstream {
     ngx_str_t location; // provider is this internal location
     std::string authority;
     bool ready = false;
+    std::unique_ptr<TokenSource> tokens; // of a provider that wants them
 };
 
 // Everything http-level that is C++; made on cf->pool.
@@ -165,6 +167,8 @@ public:
     explicit NgxIo(Ctx& ctx) noexcept : ctx_(ctx) {}
     bool start(async::SleepOp& op) override;
     bool start(async::AttemptOp& op) override;
+    bool start(async::TokenOp& op) override;
+    void drop_token(uint16_t provider) noexcept override;
     void cancel(async::Op& op) noexcept override;
     int64_t now() noexcept override;
     int64_t now_seconds() noexcept override;
@@ -195,10 +199,12 @@ struct Ctx {
     std::vector<std::unique_ptr<Run>> runs;
     Run* run = nullptr; // the one that is on
     async::SleepOp* sleeping = nullptr;
-    ngx_event_t timer{}; // of the sleep
-    ngx_event_t wake{};  // posted when an operation has ended
+    async::TokenOp* token_op = nullptr; // that is waited for
+    ngx_event_t timer{};                // of the sleep
+    ngx_event_t wake{};                 // posted when an operation has ended
     bool attempt_ended = false;
     bool sleep_ended = false;
+    bool token_ended = false;
     std::string reply; // bytes of a plain answer, until they are sent
     metrics::Series* active = nullptr; // whose gauge of streams it holds
 };

@@ -262,6 +262,10 @@ void drive(Ctx& ctx)
         ctx.sleep_ended = false;
         std::exchange(ctx.sleeping, nullptr)->finish();
     }
+    if (ctx.token_ended && ctx.token_op != nullptr) {
+        ctx.token_ended = false;
+        std::exchange(ctx.token_op, nullptr)->finish();
+    }
     if (ctx.attempt_ended && ctx.run != nullptr) {
         ctx.attempt_ended = false;
         if (async::AttemptOp* op = std::exchange(ctx.run->op, nullptr)) {
@@ -289,8 +293,36 @@ bool NgxIo::start(async::AttemptOp& op)
     return start_try(ctx_, op);
 }
 
+bool NgxIo::start(async::TokenOp& op)
+{
+    TokenSource& source =
+        *main_conf(ctx_.r)->configuration->upstreams[op.provider].tokens;
+    ctx_.token_ended = false;
+    ctx_.token_op = &op;
+    const bool ready = take_token(ctx_, source, op);
+    if (ready) {
+        ctx_.token_op = nullptr;
+    }
+    return ready;
+}
+
+void NgxIo::drop_token(uint16_t provider) noexcept
+{
+    auto& source = main_conf(ctx_.r)->configuration->upstreams[provider].tokens;
+    if (source != nullptr) {
+        source->expires = 0;
+    }
+}
+
 void NgxIo::cancel(async::Op& op) noexcept
 {
+    if (static_cast<async::Op*>(ctx_.token_op) == &op) {
+        const uint16_t provider = ctx_.token_op->provider;
+        ctx_.token_op = nullptr;
+        leave_token(ctx_,
+            *main_conf(ctx_.r)->configuration->upstreams[provider].tokens);
+        return;
+    }
     if (static_cast<async::Op*>(ctx_.sleeping) == &op) {
         ctx_.sleeping = nullptr;
         if (ctx_.timer.timer_set) {

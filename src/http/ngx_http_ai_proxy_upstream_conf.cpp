@@ -128,22 +128,23 @@ ngx_http_upstream_srv_conf_t* find_block(ngx_conf_t* cf, std::string_view host)
 }
 
 bool set_peers(ngx_conf_t* cf, MainConf& mc, const config::Provider& provider,
-    const Position& position, ngx_http_upstream_conf_t& conf)
+    const provider::Endpoint& endpoint, const Position& position,
+    ngx_http_upstream_conf_t& conf)
 {
-    conf.upstream = find_block(cf, provider.endpoint.host);
+    conf.upstream = find_block(cf, endpoint.host);
     if (conf.upstream != nullptr) {
         return true;
     }
     ngx_str_t file = copy(cf->pool, position.file);
     ngx_http_ai_proxy_peer_options_t options;
     ngx_memzero(&options, sizeof(options));
-    std::string host = provider.endpoint.host;
+    std::string host = endpoint.host;
     if (host.find(':') != std::string::npos && !host.starts_with("unix:")) {
         host = "[" + host + "]";
     }
     options.name = to_ngx(std::string_view(provider.options.name));
     options.host = copy(cf->pool, host);
-    options.port = provider.endpoint.port;
+    options.port = endpoint.port;
     options.file = &file;
     options.line = position.line;
     options.keepalive = provider.options.keepalive;
@@ -151,11 +152,13 @@ bool set_peers(ngx_conf_t* cf, MainConf& mc, const config::Provider& provider,
     return conf.upstream != nullptr;
 }
 
-bool fill(ngx_conf_t* cf, MainConf& mc, const config::Provider& provider,
-    const Position& position, Upstream& u)
+// What a connection to one address of a provider needs.
+bool fill_conf(ngx_conf_t* cf, MainConf& mc, const config::Provider& provider,
+    const provider::Endpoint& endpoint, std::string_view ssl_name,
+    const Position& position, ngx_http_upstream_conf_t& conf,
+    ngx_http_complex_value_t& name)
 {
     static ngx_str_t module = ngx_string("ai_proxy");
-    ngx_http_upstream_conf_t& conf = u.head_conf;
     const provider::Options& options = provider.options;
 
     conf.connect_timeout = or_forever(options.timeouts.connect);
@@ -173,12 +176,12 @@ bool fill(ngx_conf_t* cf, MainConf& mc, const config::Provider& provider,
     conf.socket_keepalive = 1;
     ngx_ai_no_limit_rate(&conf);
     if (hide_headers(cf, &conf) != NGX_OK
-        || !set_peers(cf, mc, provider, position, conf))
+        || !set_peers(cf, mc, provider, endpoint, position, conf))
     {
         return false;
     }
 #if (NGX_HTTP_SSL)
-    if (provider.endpoint.tls) {
+    if (endpoint.tls) {
         std::string why = "cannot set up TLS";
         if ((!options.ssl_trusted_certificate.empty()
                 && !readable(cf, options.ssl_trusted_certificate, why))
@@ -188,29 +191,67 @@ bool fill(ngx_conf_t* cf, MainConf& mc, const config::Provider& provider,
                 "ai_proxy_provider \"" + options.name + "\": " + why);
             return false;
         }
-        u.ssl_name.value = copy(cf->pool,
-            options.ssl_name.empty() ? provider.endpoint.host
-                                     : options.ssl_name);
-        if (u.ssl_name.value.data == nullptr) {
+        name.value =
+            copy(cf->pool, ssl_name.empty() ? endpoint.host : ssl_name);
+        if (name.value.data == nullptr) {
             return false;
         }
-        conf.ssl_name = &u.ssl_name;
+        conf.ssl_name = &name;
     }
 #else
-    if (provider.endpoint.tls) {
+    if (endpoint.tls) {
         log_at(cf->log, position,
             "ai_proxy_provider \"" + options.name
                 + "\": https needs nginx with the SSL module");
         return false;
     }
 #endif
+    return true;
+}
+
+ngx_str_t schema_of(const provider::Endpoint& endpoint)
+{
+    return endpoint.tls ? ngx_str_t ngx_string("https://")
+                        : ngx_str_t ngx_string("http://");
+}
+
+bool fill(ngx_conf_t* cf, MainConf& mc, const config::Provider& provider,
+    const Position& position, Upstream& u)
+{
+    const provider::Options& options = provider.options;
+    ngx_http_upstream_conf_t& conf = u.head_conf;
+    if (!fill_conf(cf, mc, provider, provider.endpoint, options.ssl_name,
+            position, conf, u.ssl_name))
+    {
+        return false;
+    }
     u.body_conf = conf;
     u.body_conf.read_timeout = or_forever(options.timeouts.idle);
     u.drain_conf = conf;
     u.drain_conf.read_timeout = kDrain;
-    u.schema = provider.endpoint.tls ? ngx_str_t ngx_string("https://")
-                                     : ngx_str_t ngx_string("http://");
+    u.schema = schema_of(provider.endpoint);
     u.authority = provider.endpoint.authority();
+    return true;
+}
+
+// Where the provider's access tokens come from.
+bool fill_tokens(ngx_conf_t* cf, MainConf& mc, const config::Provider& provider,
+    const Position& position, Upstream& u)
+{
+    u.tokens = std::make_unique<TokenSource>();
+    TokenSource& source = *u.tokens;
+    source.provider = &provider;
+    if (provider.options.vertex_auth_key == nullptr) {
+        return true;
+    }
+    source.schema = schema_of(provider.token_endpoint);
+    if (!fill_conf(cf, mc, provider, provider.token_endpoint, {}, position,
+            source.conf, source.ssl_name))
+    {
+        return false;
+    }
+    // There is no client that could leave.
+    source.conf.ignore_client_abort = 1;
     return true;
 }
 
@@ -226,6 +267,11 @@ bool make_upstreams(ngx_conf_t* cf, MainConf& mc)
         Upstream& u = c.upstreams[i];
         if (provider.options.type->mock) {
             continue;
+        }
+        if (provider::wants_access_token(provider.options)
+            && !fill_tokens(cf, mc, provider, c.provider_positions[i], u))
+        {
+            return false;
         }
         if (!provider.options.location.empty()) {
             u.location = to_ngx(std::string_view(provider.options.location));

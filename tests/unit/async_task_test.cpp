@@ -287,6 +287,8 @@ class ThrowingIo final : public Io {
 public:
     bool start(SleepOp&) override { throw std::bad_alloc(); }
     bool start(AttemptOp&) override { throw std::bad_alloc(); }
+    bool start(TokenOp&) override { throw std::bad_alloc(); }
+    void drop_token(uint16_t) noexcept override {}
     void cancel(Op&) noexcept override { ++cancelled; }
     int64_t now() noexcept override { return 0; }
     int64_t now_seconds() noexcept override { return 0; }

@@ -140,6 +140,15 @@ TEST(CloudFields, WrongOnesAreNamed)
         {"vertex", {{"vertex_region", "a/b"}}, "\"a/b\""},
         {"vertex", {{"vertex_region", "us-central1"}}, "neither"},
         {"openai", {{"aws_region", "us-east-1"}}, "does not belong"},
+        {"vertex", {{"vertex_auth_key", "{}"}}, "client_email"},
+        {"vertex", {{"vertex_token_refresh_ahead", "2h"}}, "30m"},
+        {"vertex", {{"api_token", "k"}, {"vertex_openai_compatible", "on"}},
+            "vertex_auth_key"},
+        {"azure", {{"azure_token_file", "relative"}}, "absolute"},
+        {"azure",
+            {{"azure_service_url", "https://r.example/openai/v1"},
+                {"api_token", "k"}, {"azure_token_file", "/t"}},
+            "exclude"},
     };
     for (const Case& c : cases) {
         ProviderBuilder builder("p", {});
@@ -240,6 +249,44 @@ TEST_F(Cloud, VertexClaude)
         << body;
     EXPECT_EQ(body.find("\"model\""), std::string::npos);
     EXPECT_EQ(header(out, "anthropic-version"), "");
+}
+
+TEST_F(Cloud, VertexWithAServiceAccount)
+{
+    const auto& out = send("vertex",
+        {{"vertex_auth_key", "file:/key.json"}, {"vertex_region", "eu"}},
+        "gemini-2.5-pro", "ya29.token");
+    // The project is the key's own.
+    EXPECT_EQ(out.path,
+        "/v1/projects/p/locations/eu/publishers/google/models/"
+        "gemini-2.5-pro:generateContent");
+    EXPECT_EQ(header(out, "Authorization"), "Bearer ya29.token");
+    const config::Provider& provider = *world.gateway.providers[0];
+    EXPECT_TRUE(provider::wants_access_token(provider.options));
+    EXPECT_EQ(provider.token_endpoint.host, "oauth2.googleapis.com");
+    EXPECT_EQ(provider.token_endpoint.path, "/token");
+}
+
+TEST_F(Cloud, VertexOpenaiCompatibleIsARelay)
+{
+    request.body =
+        R"({"model":"x","temperature":1.50,"messages":[{"role":"user",)"
+        R"("content":"hi"}]})";
+    const auto& out = send("vertex",
+        {{"vertex_auth_key", "file:/key.json"}, {"vertex_region", "global"},
+            {"vertex_project_id", "q"}, {"vertex_openai_compatible", "on"}},
+        "google/gemini-2.5-pro", "ya29.token");
+    EXPECT_EQ(out.path,
+        "/v1beta1/projects/q/locations/global/endpoints/openapi/chat/"
+        "completions");
+    std::string body;
+    for (const std::string_view piece : out.body) {
+        body += piece;
+    }
+    EXPECT_EQ(body,
+        R"({"model":"google/gemini-2.5-pro","temperature":1.50,"messages":[)"
+        R"({"role":"user","content":"hi"}]})");
+    EXPECT_EQ(header(out, "Authorization"), "Bearer ya29.token");
 }
 
 TEST_F(Cloud, VertexExpressHasItsKeyInTheQuery)

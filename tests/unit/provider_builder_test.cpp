@@ -347,7 +347,8 @@ TEST(ProviderFields, AreDescribedOnce)
 TEST(ProviderFields, YamlNamesFollow)
 {
     const std::set<std::string_view> kOther = {"api_token", "model_map",
-        "capability", "custom_setting", "context_file"};
+        "capability", "custom_setting", "context_file",
+        "vertex_openai_compatible"};
     for (const auto& field : config::provider_fields()) {
         if (field.yaml_name.empty() || kOther.contains(field.name))
             continue;

@@ -1,9 +1,10 @@
 #pragma once
 
 #include "core/async/waiter.h"
-#include "core/base/error.h"
+#include "core/base/result.h"
 
 #include <cstdint>
+#include <string>
 
 namespace ai_proxy::policy {
 struct Try;
@@ -74,15 +75,30 @@ public:
     TryEnd result;
 };
 
+// The access token of a provider that wants one beforehand.
+class TokenOp : public Op {
+public:
+    TokenOp(Io& io, uint16_t of) noexcept : Op(io), provider(of) {}
+    bool start(Waiter& waiter);
+    Result<std::string> take() { return std::move(result); }
+
+    uint16_t provider; // index
+    Result<std::string> result{std::string()};
+};
+
 class Io {
 public:
     // True: the result is already in the operation, finish() will not be
     // called.  False: Io keeps the pointer until finish() or cancel().
     virtual bool start(SleepOp& op) = 0;
     virtual bool start(AttemptOp& op) = 0;
+    virtual bool start(TokenOp& op) = 0;
     // Forgets a pending operation and stops what it does; O(1).  Called from
     // the destructor of the base: only Op's members may be used.
     virtual void cancel(Op& op) noexcept = 0;
+
+    // The provider refused its access token: the next one is a new one.
+    virtual void drop_token(uint16_t provider) noexcept = 0;
 
     virtual int64_t now() noexcept = 0;         // monotonic microseconds
     virtual int64_t now_seconds() noexcept = 0; // UNIX time
@@ -95,6 +111,10 @@ public:
     [[nodiscard]] AttemptOp attempt(policy::Try& what) noexcept
     {
         return AttemptOp(*this, what);
+    }
+    [[nodiscard]] TokenOp token(uint16_t provider) noexcept
+    {
+        return TokenOp(*this, provider);
     }
 
 protected:

@@ -41,4 +41,12 @@ bool AttemptOp::start(Waiter& waiter)
     return ready;
 }
 
+bool TokenOp::start(Waiter& waiter)
+{
+    waiter_ = &waiter;
+    const bool ready = io_->start(*this);
+    state_ = ready ? State::done : State::pending;
+    return ready;
+}
+
 } // namespace ai_proxy::async

@@ -402,6 +402,8 @@ constexpr Field kFields[] = {
 
     {"azure_service_url", "azureServiceUrl", "URL", "azure", 1, 1, false,
         set_text<&Options::azure_service_url>},
+    {"azure_token_file", "", "PATH", "azure", 1, 1, false,
+        set_azure_token_file},
     {"claude_version", "claudeVersion", "VERSION", "claude", 1, 1, false,
         set_text<&Options::claude_version>},
     {"claude_code_mode", "claudeCodeMode", "on | off", "claude", 1, 1, false,
@@ -492,6 +494,12 @@ constexpr Field kFields[] = {
         "bedrockPromptCachePointPositions", "POSITION ... | none", "bedrock",
         1, 3, false, set_cache_points},
 
+    {"vertex_auth_key", "vertexAuthKey", "JSON | env:NAME | file:PATH",
+        "vertex", 1, 1, false, set_vertex_auth_key},
+    {"vertex_openai_compatible", "vertexOpenAICompatible", "on | off",
+        "vertex", 1, 1, false, set_flag<&Options::vertex_openai_compatible>},
+    {"vertex_token_refresh_ahead", "vertexTokenRefreshAhead", "TIME",
+        "vertex", 1, 1, false, set_refresh_ahead},
     {"vertex_region", "vertexRegion", "REGION", "vertex", 1, 1, false,
         set_vertex_region},
     {"vertex_project_id", "vertexProjectId", "PROJECT", "vertex", 1, 1, false,

@@ -3,6 +3,7 @@
 #include "core/policy/serve.h"
 
 #include "core/base/text.h"
+#include "core/provider/registry.h"
 
 #include <memory>
 #include <utility>
@@ -86,6 +87,14 @@ public:
     [[nodiscard]] Try& attempt() noexcept { return *attempt_; }
     [[nodiscard]] Outcome take() noexcept { return std::move(outcome_); }
 
+    // Must the next try wait for an access token, and whose?
+    [[nodiscard]] bool wants_token() const noexcept;
+    [[nodiscard]] uint16_t provider() const noexcept
+    {
+        return step_.target->provider;
+    }
+    // False: there is none; settled already.
+    [[nodiscard]] bool take_token(Result<std::string> token);
     // Makes the next try.  False: it cannot be made here; settled already.
     [[nodiscard]] bool prepare();
     // Takes note of how the try ended and decides what follows.
@@ -93,7 +102,7 @@ public:
     [[nodiscard]] bool over() const noexcept { return over_; }
 
 private:
-    void refuse(Error error);
+    void refuse(Error error, bool from_network = false);
     void finish(bool committed);
     void break_off(const async::TryEnd& end);
     void go_on(const route::TryResult& result);
@@ -104,6 +113,7 @@ private:
     route::Attempts attempts_;
     route::Attempts::Step step_;
     std::unique_ptr<Try> attempt_;
+    std::string access_token_; // of the next try
     Outcome outcome_;
     bool over_ = false;
 
@@ -116,10 +126,26 @@ private:
     std::unique_ptr<Failure> failure_;
 };
 
+bool Journey::wants_token() const noexcept
+{
+    return provider::wants_access_token(
+        exchange_.gateway().providers[provider()]->options);
+}
+
+bool Journey::take_token(Result<std::string> token)
+{
+    if (!token) {
+        refuse(std::move(token).error(), true);
+        return false;
+    }
+    access_token_ = std::move(*token);
+    return true;
+}
+
 bool Journey::prepare()
 {
-    auto attempt = exchange_.make_try(
-        *step_.target, step_.key, io_.now_seconds(), io_.random());
+    auto attempt = exchange_.make_try(*step_.target, step_.key,
+        io_.now_seconds(), io_.random(), access_token_);
     if (!attempt) {
         refuse(std::move(attempt).error());
         return false;
@@ -135,7 +161,7 @@ bool Journey::prepare()
 }
 
 // A provider that cannot take the request counts as a failed try.
-void Journey::refuse(Error error)
+void Journey::refuse(Error error, bool from_network)
 {
     Try record;
     record.provider_index = step_.target->provider;
@@ -149,8 +175,9 @@ void Journey::refuse(Error error)
     if (error.code != ErrorCode::unsupported_api) {
         result.status = error.http_status();
     }
-    if (!failure_ || !failure_->from_network) {
+    if (!failure_ || from_network || !failure_->from_network) {
         failure_ = std::make_unique<Failure>();
+        failure_->from_network = from_network;
         failure_->error = std::move(error);
     }
     go_on(result);
@@ -160,6 +187,9 @@ void Journey::settle(const async::TryEnd& end)
 {
     const Response& response = *attempt_->response;
     exchange_.record(*attempt_, end.code, end.begin, end.end);
+    if (!std::exchange(access_token_, {}).empty() && response.status() == 401) {
+        io_.drop_token(attempt_->provider_index);
+    }
     if (end.code == ErrorCode::none) {
         finish(end.committed);
         return;
@@ -261,6 +291,12 @@ async::Task<Outcome> serve(async::Scope& s, Exchange& exchange)
     while (!journey.over()) {
         if (journey.delay_ms() != 0) {
             co_await s.io.sleep(journey.delay_ms());
+        }
+        if (journey.wants_token()) {
+            Result<std::string> token = co_await s.io.token(journey.provider());
+            if (!journey.take_token(std::move(token))) {
+                continue;
+            }
         }
         if (!journey.prepare()) {
             continue;

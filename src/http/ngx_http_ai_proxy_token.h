@@ -1,0 +1,46 @@
+#pragma once
+
+#include "ngx/ngx.h"
+
+#include "core/async/io.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+// Access tokens that are fetched beforehand: exchanged at a token endpoint for
+// a signed assertion, or read from a file that its owner renews.  Each worker
+// keeps its own, renews it ahead of its end and asks once for all requests
+// that wait.
+namespace ai_proxy::config {
+struct Provider;
+}
+
+namespace ai_proxy::http {
+
+struct Ctx;
+struct TokenCall;
+
+// Of one provider that wants a token.
+struct TokenSource {
+    const config::Provider* provider = nullptr;
+
+    // of a token endpoint; made with the configuration
+    ngx_http_upstream_conf_t conf{};
+    ngx_http_complex_value_t ssl_name{};
+    ngx_str_t schema{};
+
+    // of the worker
+    std::string token;
+    int64_t expires = 0;    // seconds
+    int64_t not_before = 0; // of the next renewal of a token that still holds
+    TokenCall* call = nullptr;
+    std::vector<Ctx*> waiters;
+};
+
+// As Io::start(): true when op has its result.
+bool take_token(Ctx& ctx, TokenSource& source, async::TokenOp& op);
+// The request waits no longer.
+void leave_token(Ctx& ctx, TokenSource& source) noexcept;
+
+} // namespace ai_proxy::http
