@@ -260,6 +260,11 @@ void replay(json::Node job, json::Node exchange, std::string& out)
     context.api = dialect::recognise(path_of(job["api"].string_or("chat")));
     context.convert = context.api == dialect::Api::chat_completions
         && !provider::relays((*provider)->options);
+    // "to": the dialect of a client that is answered by this chat provider.
+    if (const auto to = job["to"].string(); to) {
+        context.api = dialect::recognise(path_of(*to));
+        context.convert = true;
+    }
     context.translation =
         provider::translation((*provider)->options, context.api);
     context.stream =

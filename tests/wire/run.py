@@ -25,6 +25,7 @@ from urllib.parse import unquote
 sys.dont_write_bytecode = True
 
 import back
+import callers
 import client
 import outbound
 import scope
@@ -145,6 +146,17 @@ class Run:
                          self.checker(exchange, api, how, family, show, same))
         if stream and api == "chat":
             self.plan_cut(case, exchange, base, family)
+        if api == "chat" and exchange["response"]["status"] < 300:
+            self.plan_callers(case, exchange, base, family)
+
+    def plan_callers(self, case, exchange, base, family):
+        """The same answer for clients of other dialects."""
+        for to in ("messages", "responses"):
+            same = []
+            for split in (0, 3, "events") if base["stream"] else (0,):
+                self.add(case, f"to {to}, split {split}",
+                         dict(base, to=to, split=split),
+                         self.caller_checker(exchange, to, family, same))
 
     def reframed(self, case, exchange):
         """Gemini's JSON array as the SSE that the gateway asks for."""
@@ -230,6 +242,16 @@ class Run:
                 yield from check_relayed_stream(exchange, answer, api, show)
             else:
                 yield from check_relayed_plain(exchange, answer, api)
+        return check
+
+    def caller_checker(self, exchange, to, family, same):
+        def check(answer):
+            if same and same[0] != answer.get("output"):
+                yield "the output depends on how the input was split"
+            same.append(answer.get("output"))
+            yield from callers.check(
+                vendor.read(exchange, family), answer, to,
+                exchange["wire"] != "json")
         return check
 
     def request_checker(self, case, exchange, family):
