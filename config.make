@@ -3,6 +3,15 @@
 # on headers exact.
 
 ai_proxy_common="-std=c++20 -fvisibility=hidden -MMD -MP"
+
+# Symbols that the compiler makes unique (coroutine_handle's no-op frame) would
+# keep the module in memory when nginx closes it.
+if echo 'int i;' | $CC -fno-gnu-unique -Werror -x c++ -fsyntax-only - \
+    2>/dev/null
+then
+    ai_proxy_common="$ai_proxy_common -fno-gnu-unique"
+fi
+
 ai_proxy_strict="-Wextra -Wshadow -Wconversion"
 # GCC 12 sees overlaps in std::string that are none (its bug 105651).
 if [ "$NGX_CC_NAME" = gcc ]; then
@@ -24,6 +33,10 @@ for ai_proxy_src in `grep '\.cpp$' "$ngx_addon_dir/src/sources"`; do
         *)      ai_proxy_warn="-Wall $ai_proxy_error" ;;
     esac
 
-    echo "$ai_proxy_obj.o: CFLAGS += $ai_proxy_common $ai_proxy_warn"
+    # The name of the target as make knows it: ccache may shorten paths.
+    ai_proxy_deps="-MT $ai_proxy_obj.o"
+
+    echo "$ai_proxy_obj.o: CFLAGS += $ai_proxy_common $ai_proxy_deps" \
+        "$ai_proxy_warn"
     echo "-include $ai_proxy_obj.d"
 done                                                        >> $NGX_MAKEFILE

@@ -25,7 +25,8 @@ import sys
 import tempfile
 import time
 
-from answers import openai_answer, claude_answer, openai_stream, claude_stream
+from answers import (REQUEST, STREAM, claude_answer, claude_stream,
+                     openai_answer, openai_stream)
 
 NGINX = os.environ.get("NGINX", "/usr/sbin/nginx")
 EVENTS = 200

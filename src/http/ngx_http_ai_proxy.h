@@ -144,7 +144,7 @@ struct Run {
 
     ngx_http_status_t status{};
     wire::ChunkedDecoder decoder;
-    std::vector<std::pair<std::string, std::string>> fields;
+    std::vector<Header> fields; // views into the upstream's buffer
     std::string tail; // output made after the last read; the driver sends it
     ngx_event_t deadline{};
 
@@ -253,6 +253,8 @@ void settle(Run& run, ErrorCode code);
 // Ends a running try as if the provider had timed out.
 void stop_run(Run& run) noexcept;
 void stop_timers(Run& run) noexcept;
+// Head and body of the request of a native try; nullptr: out of memory.
+[[nodiscard]] ngx_chain_t* request_chain(ngx_pool_t* pool, const Run& run);
 ngx_int_t start_location_try(Run& run);
 [[nodiscard]] ErrorCode location_outcome(Run& run, ngx_int_t rc);
 ngx_int_t start_subrequest(
@@ -260,7 +262,18 @@ ngx_int_t start_subrequest(
 void start_mock_try(Run& run);
 [[nodiscard]] Run* run_of(ngx_http_request_t* sr) noexcept;
 void feed_run(Run& run, std::string_view payload, std::string& out);
-std::string& scratch() noexcept;
+
+// Memory of the worker process that all its requests use in turn, each within
+// one event; from init_process to exit_process.
+struct Worker {
+    json::Parser parser;
+    std::string output; // bytes on their way from one read to the client
+};
+[[nodiscard]] bool start_worker() noexcept;
+void stop_worker() noexcept;
+[[nodiscard]] Worker& worker() noexcept;
+// worker().output, empty.
+[[nodiscard]] std::string& scratch() noexcept;
 
 // filters for location tries (ngx_http_ai_proxy_location.cpp)
 ngx_int_t header_filter(ngx_http_request_t* r) noexcept;

@@ -52,6 +52,7 @@ policy::ClientHead client_head(ngx_http_request_t* r, Ctx& ctx)
     if (r->headers_in.authorization != nullptr) {
         head.authorization = view(r->headers_in.authorization->value);
     }
+    ctx.headers.reserve(16);
     for (ngx_list_part_t* part = &r->headers_in.headers.part; part != nullptr;
          part = part->next)
     {
@@ -65,13 +66,6 @@ policy::ClientHead client_head(ngx_http_request_t* r, Ctx& ctx)
     }
     head.headers = ctx.headers;
     return head;
-}
-
-// Scratch of the worker, for the turn of one event.
-json::Parser& parser()
-{
-    static json::Parser shared;
-    return shared;
 }
 
 void finalize_with(Ctx& ctx, const Error& error)
@@ -385,7 +379,7 @@ ngx_int_t content_handler(ngx_http_request_t* r) noexcept
 
             ctx->exchange.emplace(main_conf(r)->configuration->gateway,
                 *loc_conf(r)->site, client_head(r, *ctx), ctx->io.now(),
-                &parser());
+                &worker().parser);
 
             if (ctx->exchange->body_kind() == dialect::BodyKind::none) {
                 ngx_int_t rc = ngx_http_discard_request_body(r);

@@ -137,9 +137,12 @@ MainConf* cycle_conf(ngx_cycle_t* cycle) noexcept
 ngx_int_t init_process(ngx_cycle_t* cycle) noexcept
 {
     MainConf* mc = cycle_conf(cycle);
-    return mc == nullptr
-        ? NGX_OK
-        : ngx_http_ai_proxy_peer_init_process(cycle, &mc->peers);
+    if (mc == nullptr) {
+        return NGX_OK;
+    }
+    return start_worker()
+        ? ngx_http_ai_proxy_peer_init_process(cycle, &mc->peers)
+        : NGX_ERROR;
 }
 
 
@@ -147,6 +150,7 @@ void exit_process(ngx_cycle_t* cycle) noexcept
 {
     if (MainConf* mc = cycle_conf(cycle); mc != nullptr) {
         ngx_http_ai_proxy_peer_exit_process(cycle, &mc->peers);
+        stop_worker();
     }
 }
 

@@ -7,7 +7,9 @@ namespace ai_proxy::http {
 
 namespace {
 
-constexpr size_t kOutputBuffer = 4096;
+// Buffers of a stream: an event or two, or a burst of them.
+constexpr size_t kSmallBuffer = 1024;
+constexpr size_t kLargeBuffer = 4096;
 
 ngx_int_t push_header(
     ngx_http_request_t* r, std::string_view name, std::string_view value)
@@ -142,11 +144,13 @@ ngx_chain_t* to_chain(ngx_pool_t* pool, ngx_chain_t** free, ngx_buf_tag_t tag,
         }
         b = cl->buf;
         if (b->start == nullptr) {
-            b->start = static_cast<u_char*>(ngx_palloc(pool, kOutputBuffer));
+            const size_t size =
+                bytes.size() <= kSmallBuffer ? kSmallBuffer : kLargeBuffer;
+            b->start = static_cast<u_char*>(ngx_palloc(pool, size));
             if (b->start == nullptr) {
                 return nullptr;
             }
-            b->end = b->start + kOutputBuffer;
+            b->end = b->start + size;
         }
         b->tag = tag;
         b->temporary = 1;
@@ -155,7 +159,8 @@ ngx_chain_t* to_chain(ngx_pool_t* pool, ngx_chain_t** free, ngx_buf_tag_t tag,
         b->last_buf = 0;
         b->last_in_chain = 0;
         b->pos = b->start;
-        size_t n = std::min(bytes.size(), kOutputBuffer);
+        const size_t n =
+            std::min(bytes.size(), static_cast<size_t>(b->end - b->start));
         b->last = ngx_cpymem(b->start, bytes.data(), n);
         bytes.remove_prefix(n);
         *next = cl;

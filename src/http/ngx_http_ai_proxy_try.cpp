@@ -19,17 +19,6 @@ void feed_run(Run& run, std::string_view payload, std::string& out)
     }
 }
 
-std::string& scratch() noexcept
-{
-    // Bytes on their way from one read to the client; empty between events.
-    static std::string buffer;
-    buffer.clear();
-    if (buffer.capacity() > 1024 * 1024) {
-        buffer.shrink_to_fit();
-    }
-    return buffer;
-}
-
 Run::~Run()
 {
     stop_timers(*this);

@@ -67,89 +67,13 @@ ngx_int_t try_content_handler(ngx_http_request_t* sr) noexcept
 
 namespace {
 
-bool has_header(const provider::Outbound& outbound, std::string_view name)
-{
-    for (const auto& [key, value] : outbound.headers) {
-        if (iequals(key, name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-// Request line and header fields.  Accept-Encoding is fixed: what the codec
-// cannot read must not come.
-std::string request_head(const Run& run, size_t length)
-{
-    const provider::Outbound& outbound = run.attempt->outbound;
-    std::string head;
-    head.reserve(512);
-    head.append(outbound.method).append(" ").append(outbound.path);
-    head.append(" HTTP/1.1\r\nHost: ").append(run.upstream->authority);
-    head.append("\r\n");
-    if (length != 0 || (outbound.method != "GET" && outbound.method != "HEAD"))
-    {
-        head.append("Content-Length: ").append(std::to_string(length));
-        head.append("\r\n");
-    }
-    head.append("Accept-Encoding: identity\r\n");
-    if (!has_header(outbound, "user-agent")) {
-        head.append("User-Agent: nginx-ai-proxy\r\n");
-    }
-    for (const auto& [key, value] : outbound.headers) {
-        head.append(key).append(": ").append(value).append("\r\n");
-    }
-    return head.append("\r\n");
-}
-
-ngx_chain_t* memory_buf(ngx_pool_t* pool, std::string_view bytes)
-{
-    ngx_chain_t* cl = ngx_alloc_chain_link(pool);
-    ngx_buf_t* b = static_cast<ngx_buf_t*>(ngx_calloc_buf(pool));
-    if (cl == nullptr || b == nullptr) {
-        return nullptr;
-    }
-    b->pos = reinterpret_cast<u_char*>(const_cast<char*>(bytes.data()));
-    b->last = b->pos + bytes.size();
-    b->start = b->pos; // nginx rewinds to it for another peer
-    b->end = b->last;
-    b->memory = 1;
-    cl->buf = b;
-    cl->next = nullptr;
-    return cl;
-}
-
 ngx_int_t create_request(ngx_http_request_t* sr) noexcept
 {
     return guard(
         sr->connection->log, ngx_int_t(NGX_ERROR), [sr]() -> ngx_int_t {
-            Run* run = run_of(sr);
-            const provider::Outbound& outbound = run->attempt->outbound;
-            size_t length = 0;
-            for (std::string_view piece : outbound.body) {
-                length += piece.size();
-            }
-            ngx_str_t head = copy(sr->pool, request_head(*run, length));
-            ngx_chain_t* first = head.data != nullptr
-                ? memory_buf(sr->pool, view(head))
-                : nullptr;
-            if (first == nullptr) {
-                return NGX_ERROR;
-            }
-            ngx_chain_t* last = first;
-            for (std::string_view piece : outbound.body) {
-                if (piece.empty()) {
-                    continue;
-                }
-                last->next = memory_buf(sr->pool, piece);
-                if (last->next == nullptr) {
-                    return NGX_ERROR;
-                }
-                last = last->next;
-            }
-            last->buf->flush = 1;
-            sr->upstream->request_bufs = first;
-            return reinit_request(sr);
+            sr->upstream->request_bufs = request_chain(sr->pool, *run_of(sr));
+            return sr->upstream->request_bufs != nullptr ? reinit_request(sr)
+                                                         : NGX_ERROR;
         });
 }
 
@@ -242,19 +166,13 @@ ngx_int_t header_done(ngx_http_request_t* sr, Run& run)
         u->headers_in.content_length_n = -1;
         run.keepalive = false;
     }
-    std::vector<Header> headers;
-    headers.reserve(run.fields.size());
-    for (const auto& [name, value] : run.fields) {
-        headers.push_back({name, value});
-    }
     run.header_seen = true;
     policy::Response& response = *run.attempt->response;
-    response.head(static_cast<int>(run.status.code), headers);
+    response.head(static_cast<int>(run.status.code), run.fields);
     if (u->headers_in.content_length_n >= 0 && !bodyless(run)) {
         response.expect(static_cast<uint64_t>(u->headers_in.content_length_n));
     }
-    run.fields.clear();
-    run.fields.shrink_to_fit();
+    run.fields = {};
     return NGX_OK;
 }
 
@@ -263,6 +181,7 @@ ngx_int_t process_header(ngx_http_request_t* sr) noexcept
     Run* run = run_of(sr);
     ngx_http_upstream_t* u = sr->upstream;
     return guard(sr->connection->log, ngx_int_t(NGX_ERROR), [&]() -> ngx_int_t {
+        run->fields.reserve(16);
         for (;;) {
             ngx_int_t rc = ngx_http_parse_header_line(sr, &u->buffer, 1);
             if (rc == NGX_AGAIN) {
@@ -273,14 +192,14 @@ ngx_int_t process_header(ngx_http_request_t* sr) noexcept
             }
             if (rc == NGX_OK) {
                 auto text = [](u_char* begin, u_char* end) {
-                    return std::string(reinterpret_cast<char*>(begin),
+                    return std::string_view(reinterpret_cast<char*>(begin),
                         static_cast<size_t>(end - begin));
                 };
-                std::string name =
-                    text(sr->header_name_start, sr->header_name_end);
-                std::string value = text(sr->header_start, sr->header_end);
-                if (take_framing(*run, u, name, value)) {
-                    run->fields.emplace_back(std::move(name), std::move(value));
+                const Header field{
+                    text(sr->header_name_start, sr->header_name_end),
+                    text(sr->header_start, sr->header_end)};
+                if (take_framing(*run, u, field.name, field.value)) {
+                    run->fields.push_back(field);
                     continue;
                 }
             }
@@ -326,6 +245,28 @@ void body_over(Run& run, ngx_http_upstream_t* u, std::string& out)
     }
 }
 
+// A header may need a large buffer; the events of a stream, which may be idle
+// for minutes, do not.
+void shrink_buffer(ngx_http_request_t* sr, ngx_http_upstream_t* u) noexcept
+{
+    constexpr size_t kStreamBuffer = 4096;
+    const auto held = static_cast<size_t>(u->buffer.last - u->buffer.pos);
+    if (static_cast<size_t>(u->buffer.end - u->buffer.start) <= kStreamBuffer
+        || held > kStreamBuffer)
+    {
+        return;
+    }
+    auto* start = static_cast<u_char*>(ngx_palloc(sr->pool, kStreamBuffer));
+    if (start == nullptr) {
+        return;
+    }
+    u_char* old = u->buffer.start;
+    u->buffer.last = ngx_cpymem(start, u->buffer.pos, held);
+    u->buffer.start = u->buffer.pos = start;
+    u->buffer.end = start + kStreamBuffer;
+    (void)ngx_pfree(sr->pool, old);
+}
+
 ngx_int_t input_filter_init(void* data) noexcept
 {
     auto* sr = static_cast<ngx_http_request_t*>(data);
@@ -338,6 +279,9 @@ ngx_int_t input_filter_init(void* data) noexcept
         u->peer.connection->recv = ssl_recv;
     }
 #endif
+    if (run->attempt != nullptr && run->attempt->response->streaming()) {
+        shrink_buffer(sr, u);
+    }
     if (bodyless(*run)) {
         u->length = 0;
     } else if (run->chunked) {
@@ -362,8 +306,9 @@ void release_request(Run& run, ngx_http_upstream_t* u)
     if (!u->request_body_sent) {
         return;
     }
-    run.attempt->outbound.body.clear();
-    run.attempt->outbound.owned.clear();
+    provider::Outbound().body.swap(run.attempt->outbound.body);
+    provider::Outbound().owned.swap(run.attempt->outbound.owned);
+    provider::Outbound().headers.swap(run.attempt->outbound.headers);
     run.ctx->exchange->release_body();
     run.ctx->body.reset();
 }

@@ -1,5 +1,7 @@
 #include "vendor_probe.h"
 
+#include <simdjson.h>
+
 using namespace ai_proxy;
 using chat::Finish;
 

@@ -19,6 +19,8 @@
 #include <string_view>
 #include <vector>
 
+#include <simdjson.h>
+
 // What the tests of the protocols share: a client's body put through encode(),
 // and a provider's answer gathered from the events of its decoder.
 namespace vendor_probe {

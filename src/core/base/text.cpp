@@ -43,29 +43,6 @@ uint64_t unit_ms(std::string_view unit) noexcept
 
 } // namespace
 
-char lower(char c) noexcept
-{
-    return c >= 'A' && c <= 'Z' ? char(c | 0x20) : c;
-}
-
-bool iequals(std::string_view a, std::string_view b) noexcept
-{
-    return a.size() == b.size() && istarts_with(a, b);
-}
-
-bool istarts_with(std::string_view text, std::string_view prefix) noexcept
-{
-    if (text.size() < prefix.size()) {
-        return false;
-    }
-    for (size_t i = 0; i < prefix.size(); i++) {
-        if (lower(text[i]) != lower(prefix[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
 std::string_view trim(std::string_view text) noexcept
 {
     while (!text.empty() && is_space(text.front())) {

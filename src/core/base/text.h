@@ -16,10 +16,28 @@ struct Header {
     std::string_view value;
 };
 
-[[nodiscard]] char lower(char c) noexcept;
-[[nodiscard]] bool iequals(std::string_view a, std::string_view b) noexcept;
-[[nodiscard]] bool istarts_with(
-    std::string_view text, std::string_view prefix) noexcept;
+[[nodiscard]] constexpr char lower(char c) noexcept
+{
+    return c >= 'A' && c <= 'Z' ? char(c | 0x20) : c;
+}
+[[nodiscard]] constexpr bool istarts_with(
+    std::string_view text, std::string_view prefix) noexcept
+{
+    if (text.size() < prefix.size()) {
+        return false;
+    }
+    for (size_t i = 0; i < prefix.size(); i++) {
+        if (text[i] != prefix[i] && lower(text[i]) != lower(prefix[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+[[nodiscard]] constexpr bool iequals(
+    std::string_view a, std::string_view b) noexcept
+{
+    return a.size() == b.size() && istarts_with(a, b);
+}
 [[nodiscard]] std::string_view trim(std::string_view text) noexcept;
 // Unsigned decimal, whole string; nullopt on anything else or overflow.
 [[nodiscard]] std::optional<uint64_t> parse_uint(

@@ -14,52 +14,77 @@ namespace {
 
 constexpr std::string_view kDone = "[DONE]";
 
-size_t find(std::string_view text, std::string_view what)
+bool is_space(char c) noexcept
 {
-    const void* at = memmem(text.data(), text.size(), what.data(), what.size());
-    return at == nullptr
-        ? std::string_view::npos
-        : static_cast<size_t>(static_cast<const char*>(at) - text.data());
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-// What stands behind the colon of a key that ends at `end`.
-std::string_view value_at(std::string_view text, size_t end)
-{
-    const size_t at = text.find_first_not_of(" \t\r\n:", end);
-    return at == std::string_view::npos ? std::string_view() : text.substr(at);
-}
+enum class Tells : uint8_t { nothing, choices, more };
 
-// Does text have the quoted key with a value other than null?
-bool has_value(std::string_view text, std::string_view key)
+// What a key with this value says besides the next piece of the answer.
+// before: all that stands before the colon, trimmed.
+Tells tells(std::string_view before, char value) noexcept
 {
-    for (size_t at; (at = find(text, key)) != std::string_view::npos;) {
-        if (!value_at(text, at + key.size()).starts_with("null")) {
-            return true;
-        }
-        text.remove_prefix(at + key.size());
+    if (before.size() < 2 || before.back() != '"') {
+        return Tells::nothing;
     }
-    return false;
+    bool more = false;
+    switch (before[before.size() - 2]) {
+    case 's':
+        return value == '[' && before.ends_with(R"("choices")")
+            ? Tells::choices
+            : Tells::nothing;
+    case 'n':
+        more = value != 'n' && before.ends_with(R"("finish_reason")");
+        break;
+    case 'e':
+        more = value != 'n' && before.ends_with(R"("usage")");
+        break;
+    case 'r':
+        more = value != 'n' && before.ends_with(R"("error")");
+        break;
+    case 't':
+        more = value == '[' && before.ends_with(R"("content")");
+        break;
+    default:
+        break;
+    }
+    return more ? Tells::more : Tells::nothing;
 }
 
 // A cheap look at the text of an event: can it hold anything but the next
-// piece of the answer?  May say yes too often, as in "content":"error".
-bool matters(std::string_view data)
+// piece of the answer?  May say yes too often: a text can look like a key.
+bool matters(std::string_view data) noexcept
 {
-    if (has_value(data, R"("finish_reason")") || has_value(data, R"("usage")")
-        || has_value(data, R"("error")"))
-    {
-        return true;
+    const char* const begin = data.data();
+    const char* const end = begin + data.size();
+    bool choices = false;
+    for (const char* at = begin; at < end;) {
+        const auto* colon = static_cast<const char*>(
+            std::memchr(at, ':', static_cast<size_t>(end - at)));
+        if (colon == nullptr) {
+            break;
+        }
+        const char* last = colon;
+        while (last > begin && is_space(last[-1])) {
+            --last;
+        }
+        at = colon + 1;
+        while (at < end && is_space(*at)) {
+            ++at;
+        }
+        if (at == end) {
+            break;
+        }
+        const Tells said =
+            tells({begin, static_cast<size_t>(last - begin)}, *at);
+        if (said == Tells::more) {
+            return true;
+        }
+        choices = choices || said == Tells::choices;
     }
     // What has no choices may be an error in a vendor's own shape.
-    const size_t choices = find(data, R"("choices")");
-    if (choices == std::string_view::npos
-        || !value_at(data, choices + 9).starts_with('['))
-    {
-        return true;
-    }
-    const size_t content = find(data, R"("content")");
-    return content != std::string_view::npos
-        && value_at(data, content + 9).starts_with('[');
+    return !choices;
 }
 
 // Does an event as received end in a blank line?  The last one of a stream
@@ -103,11 +128,11 @@ bool speaks(json::Node choice)
 
 json::Node find_usage(json::Node body)
 {
-    if (body["usage"].is_object()) {
-        return body["usage"];
+    if (const json::Node usage = body["usage"]; usage.is_object()) {
+        return usage;
     }
-    if (body["x_groq"]["usage"].is_object()) {
-        return body["x_groq"]["usage"];
+    if (const json::Node usage = body["x_groq"]["usage"]; usage.is_object()) {
+        return usage;
     }
     for (const json::Node choice : body["choices"].items()) {
         if (choice["usage"].is_object()) {

@@ -5,6 +5,8 @@
 #include <bitset>
 #include <charconv>
 
+#include <simdjson.h>
+
 namespace ai_proxy::json {
 namespace {
 

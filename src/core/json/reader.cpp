@@ -4,14 +4,35 @@
 #include "core/json/wide_numbers.h"
 
 #include <algorithm>
+#include <bit>
 #include <new>
 #include <string>
 #include <vector>
 
+#include <simdjson.h>
+
 namespace ai_proxy::json {
 namespace {
 
+using simdjson::dom::element;
 using simdjson::dom::element_type;
+using ArrayIterator = simdjson::dom::array::iterator;
+using ObjectIterator = simdjson::dom::object::iterator;
+
+static_assert(kPadding >= simdjson::SIMDJSON_PADDING);
+
+// simdjson's handles are all one reference to the tape.
+template <class Handle>
+Handle handle_of(const Node::Place& place) noexcept
+{
+    return std::bit_cast<Handle>(place);
+}
+
+template <class Handle>
+Node::Place place_of(const Handle& handle) noexcept
+{
+    return std::bit_cast<Node::Place>(handle);
+}
 
 // simdjson's count of a container saturates here.
 constexpr size_t kCountLimit = 0xFFFFFF;
@@ -51,6 +72,8 @@ Error duplicate(std::string_view key)
 // objects, n log n for big ones.  The tree is as deep as the parser allows.
 class KeyCheck {
 public:
+    KeyCheck() { keys_.reserve(32); }
+
     bool unique(const simdjson::dom::element& value)
     {
         simdjson::dom::array array;
@@ -123,41 +146,50 @@ private:
 
 } // namespace
 
+Node::Node(simdjson::dom::element e) noexcept : place_(place_of(e))
+{
+}
+
+simdjson::dom::element Node::element() const noexcept
+{
+    return handle_of<simdjson::dom::element>(place_);
+}
+
 bool Node::is_null() const noexcept
 {
-    return has_ && element_.is_null();
+    return exists() && element().is_null();
 }
 
 bool Node::is_string() const noexcept
 {
-    return has_ && element_.is_string();
+    return exists() && element().is_string();
 }
 
 bool Node::is_object() const noexcept
 {
-    return has_ && element_.is_object();
+    return exists() && element().is_object();
 }
 
 bool Node::is_array() const noexcept
 {
-    return has_ && element_.is_array();
+    return exists() && element().is_array();
 }
 
 bool Node::is_number() const noexcept
 {
-    return has_ && element_.is_number();
+    return exists() && element().is_number();
 }
 
 bool Node::is_bool() const noexcept
 {
-    return has_ && element_.is_bool();
+    return exists() && element().is_bool();
 }
 
 Node Node::operator[](std::string_view key) const noexcept
 {
     simdjson::dom::object object;
     simdjson::dom::element found;
-    if (!has_ || element_.get_object().get(object) != simdjson::SUCCESS
+    if (!exists() || element().get_object().get(object) != simdjson::SUCCESS
         || object.at_key(key).get(found) != simdjson::SUCCESS)
     {
         return {};
@@ -169,7 +201,7 @@ Node Node::at(size_t index) const noexcept
 {
     simdjson::dom::array array;
     simdjson::dom::element found;
-    if (!has_ || element_.get_array().get(array) != simdjson::SUCCESS
+    if (!exists() || element().get_array().get(array) != simdjson::SUCCESS
         || array.at(index).get(found) != simdjson::SUCCESS)
     {
         return {};
@@ -181,10 +213,10 @@ size_t Node::size() const noexcept
 {
     simdjson::dom::array array;
     simdjson::dom::object object;
-    if (has_ && element_.get_array().get(array) == simdjson::SUCCESS) {
+    if (exists() && element().get_array().get(array) == simdjson::SUCCESS) {
         return count(array, array.size());
     }
-    if (has_ && element_.get_object().get(object) == simdjson::SUCCESS) {
+    if (exists() && element().get_object().get(object) == simdjson::SUCCESS) {
         return count(object, object.size());
     }
     return 0;
@@ -193,7 +225,7 @@ size_t Node::size() const noexcept
 std::optional<std::string_view> Node::string() const noexcept
 {
     std::string_view text;
-    if (!has_ || element_.get_string().get(text) != simdjson::SUCCESS) {
+    if (!exists() || element().get_string().get(text) != simdjson::SUCCESS) {
         return std::nullopt;
     }
     return text;
@@ -206,16 +238,16 @@ std::string_view Node::string_or(std::string_view fallback) const noexcept
 
 std::optional<int64_t> Node::integer() const noexcept
 {
-    if (!has_) {
+    if (!exists()) {
         return std::nullopt;
     }
     int64_t whole = 0;
-    if (element_.get_int64().get(whole) == simdjson::SUCCESS) {
+    if (element().get_int64().get(whole) == simdjson::SUCCESS) {
         return whole;
     }
     double real = 0;
-    if (element_.type() != element_type::DOUBLE
-        || element_.get_double().get(real) != simdjson::SUCCESS)
+    if (element().type() != element_type::DOUBLE
+        || element().get_double().get(real) != simdjson::SUCCESS)
     {
         return std::nullopt;
     }
@@ -234,7 +266,7 @@ std::optional<int64_t> Node::integer() const noexcept
 std::optional<double> Node::number() const noexcept
 {
     double real = 0;
-    if (!has_ || element_.get_double().get(real) != simdjson::SUCCESS) {
+    if (!exists() || element().get_double().get(real) != simdjson::SUCCESS) {
         return std::nullopt;
     }
     return real;
@@ -243,7 +275,7 @@ std::optional<double> Node::number() const noexcept
 std::optional<bool> Node::boolean() const noexcept
 {
     bool value = false;
-    if (!has_ || element_.get_bool().get(value) != simdjson::SUCCESS) {
+    if (!exists() || element().get_bool().get(value) != simdjson::SUCCESS) {
         return std::nullopt;
     }
     return value;
@@ -252,61 +284,102 @@ std::optional<bool> Node::boolean() const noexcept
 Node::Items Node::items() const noexcept
 {
     simdjson::dom::array array;
-    if (!has_ || element_.get_array().get(array) != simdjson::SUCCESS) {
+    if (!exists() || element().get_array().get(array) != simdjson::SUCCESS) {
         return {Items::Iterator(), Items::Iterator()};
     }
-    return {Items::Iterator(array.begin()), Items::Iterator(array.end())};
+    return {Items::Iterator(place_of(array.begin())),
+        Items::Iterator(place_of(array.end()))};
 }
 
 Node::Members Node::members() const noexcept
 {
     simdjson::dom::object object;
-    if (!has_ || element_.get_object().get(object) != simdjson::SUCCESS) {
+    if (!exists() || element().get_object().get(object) != simdjson::SUCCESS) {
         return {Members::Iterator(), Members::Iterator()};
     }
-    return {Members::Iterator(object.begin()), Members::Iterator(object.end())};
+    return {Members::Iterator(place_of(object.begin())),
+        Members::Iterator(place_of(object.end()))};
 }
+
+Node Node::Items::Iterator::operator*() const noexcept
+{
+    return Node(*handle_of<ArrayIterator>(at_));
+}
+
+Node::Items::Iterator& Node::Items::Iterator::operator++() noexcept
+{
+    auto it = handle_of<ArrayIterator>(at_);
+    ++it;
+    at_ = place_of(it);
+    return *this;
+}
+
+Member Node::Members::Iterator::operator*() const noexcept
+{
+    const auto it = handle_of<ObjectIterator>(at_);
+    return {it.key(), Node(it.value())};
+}
+
+Node::Members::Iterator& Node::Members::Iterator::operator++() noexcept
+{
+    auto it = handle_of<ObjectIterator>(at_);
+    ++it;
+    at_ = place_of(it);
+    return *this;
+}
+
+Parser::Parser() = default;
+Parser::~Parser() = default;
+Parser::Parser(Parser&&) noexcept = default;
+Parser& Parser::operator=(Parser&&) noexcept = default;
+
+namespace {
+
+simdjson::error_code parse_tree(simdjson::dom::parser& parser, const char* text,
+    size_t length, size_t depth, element& root)
+{
+    // The depth is kept when parse() makes the parser's memory grow.
+    if (parser.max_depth() != depth
+        && parser.allocate(std::max(length, size_t(1)), depth)
+            != simdjson::SUCCESS)
+    {
+        throw std::bad_alloc();
+    }
+    const auto code = parser.parse(text, length, false).get(root);
+    if (code == simdjson::MEMALLOC) {
+        throw std::bad_alloc();
+    }
+    return code;
+}
+
+} // namespace
 
 Result<Node> Parser::parse(const char* text, size_t length)
 {
     simdjson::dom::element root;
     generation_++;
-    auto code = parse(text, length, kMaxDepth, root);
+    if (!parser_) {
+        parser_ = std::make_unique<simdjson::dom::parser>();
+    }
+    auto code = parse_tree(*parser_, text, length, kMaxDepth, root);
     if (code == simdjson::NUMBER_ERROR) {
         // Valid JSON all the same: the tree gets the nearest double.
         copy_.reserve(length + kPadding);
         copy_.assign(text, length);
         if (narrow_numbers(copy_)) {
-            code = parse(copy_.data(), length, kMaxDepth, root);
+            code = parse_tree(*parser_, copy_.data(), length, kMaxDepth, root);
         }
     }
     // simdjson counts a container with content one deeper than an empty one.
     if (code == simdjson::DEPTH_ERROR
         && !nests_deeper({text, length}, kMaxDepth)) {
-        code = parse(text, length, kMaxDepth + 1, root);
+        code = parse_tree(*parser_, text, length, kMaxDepth + 1, root);
     }
     if (code != simdjson::SUCCESS) {
         return make_error(ErrorCode::invalid_json,
             "invalid JSON: " + describe_fault({text, length}));
     }
     return Node(root);
-}
-
-simdjson::error_code Parser::parse(
-    const char* text, size_t length, size_t depth, simdjson::dom::element& root)
-{
-    // The depth is kept when parse() makes the parser's memory grow.
-    if (parser_.max_depth() != depth
-        && parser_.allocate(std::max(length, size_t(1)), depth)
-            != simdjson::SUCCESS)
-    {
-        throw std::bad_alloc();
-    }
-    const auto code = parser_.parse(text, length, false).get(root);
-    if (code == simdjson::MEMALLOC) {
-        throw std::bad_alloc();
-    }
-    return code;
 }
 
 Result<Node> Parser::parse(std::string_view text)

@@ -4,11 +4,16 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
-#include <simdjson.h>
+// Including simdjson's header takes most of the time of compiling a file.
+namespace simdjson::dom {
+class element;
+class parser;
+} // namespace simdjson::dom
 
 // Reading JSON with simdjson's DOM: strict, and 40 times faster than the
 // alternatives.  Views and Nodes point into the Parser and die at its next
@@ -16,7 +21,7 @@
 namespace ai_proxy::json {
 
 // Bytes that must be readable (any content) after a text given to parse().
-inline constexpr size_t kPadding = simdjson::SIMDJSON_PADDING;
+inline constexpr size_t kPadding = 64;
 // Deepest nesting accepted from outside.
 inline constexpr size_t kMaxDepth = 128;
 
@@ -25,14 +30,18 @@ inline constexpr size_t kMaxDepth = 128;
 class Node {
 public:
     Node() = default;
-    explicit Node(simdjson::dom::element e) noexcept : element_(e), has_(true)
-    {
-    }
+    explicit Node(simdjson::dom::element e) noexcept;
 
-    [[nodiscard]] bool exists() const noexcept { return has_; }
+    [[nodiscard]] bool exists() const noexcept
+    {
+        return place_.document != nullptr;
+    }
     [[nodiscard]] bool is_null() const noexcept;
     // Neither missing nor null.
-    [[nodiscard]] bool has_value() const noexcept { return has_ && !is_null(); }
+    [[nodiscard]] bool has_value() const noexcept
+    {
+        return exists() && !is_null();
+    }
     [[nodiscard]] bool is_string() const noexcept;
     [[nodiscard]] bool is_object() const noexcept;
     [[nodiscard]] bool is_array() const noexcept;
@@ -57,14 +66,18 @@ public:
     [[nodiscard]] Items items() const noexcept;
     [[nodiscard]] Members members() const noexcept; // yields Member
 
-    [[nodiscard]] simdjson::dom::element element() const noexcept
-    {
-        return element_;
-    }
+    // Of a value that exists.
+    [[nodiscard]] simdjson::dom::element element() const noexcept;
+
+    // A place on the tape of a document: what simdjson's own element and
+    // iterators consist of.
+    struct Place {
+        const void* document = nullptr;
+        size_t index = 0;
+    };
 
 private:
-    simdjson::dom::element element_{};
-    bool has_ = false;
+    Place place_;
 };
 
 struct Member {
@@ -77,20 +90,16 @@ public:
     class Iterator {
     public:
         Iterator() = default;
-        explicit Iterator(simdjson::dom::array::iterator it) : it_(it) {}
-        Node operator*() const noexcept { return Node(*it_); }
-        Iterator& operator++() noexcept
-        {
-            ++it_;
-            return *this;
-        }
+        explicit Iterator(Place at) noexcept : at_(at) {}
+        Node operator*() const noexcept;
+        Iterator& operator++() noexcept;
         bool operator!=(const Iterator& o) const noexcept
         {
-            return it_ != o.it_;
+            return at_.index != o.at_.index;
         }
 
     private:
-        simdjson::dom::array::iterator it_{};
+        Place at_;
     };
     Items(Iterator b, Iterator e) : begin_(b), end_(e) {}
     [[nodiscard]] Iterator begin() const noexcept { return begin_; }
@@ -105,23 +114,16 @@ public:
     class Iterator {
     public:
         Iterator() = default;
-        explicit Iterator(simdjson::dom::object::iterator it) : it_(it) {}
-        Member operator*() const noexcept
-        {
-            return {it_.key(), Node(it_.value())};
-        }
-        Iterator& operator++() noexcept
-        {
-            ++it_;
-            return *this;
-        }
+        explicit Iterator(Place at) noexcept : at_(at) {}
+        Member operator*() const noexcept;
+        Iterator& operator++() noexcept;
         bool operator!=(const Iterator& o) const noexcept
         {
-            return it_ != o.it_;
+            return at_.index != o.at_.index;
         }
 
     private:
-        simdjson::dom::object::iterator it_{};
+        Place at_;
     };
     Members(Iterator b, Iterator e) : begin_(b), end_(e) {}
     [[nodiscard]] Iterator begin() const noexcept { return begin_; }
@@ -134,6 +136,11 @@ private:
 // Owns the parsed document and the scratch memory; reuse it.
 class Parser {
 public:
+    Parser();
+    ~Parser();
+    Parser(Parser&&) noexcept;
+    Parser& operator=(Parser&&) noexcept;
+
     // text must be followed by kPadding readable bytes and stay unchanged
     // while Nodes are used.  Errors: invalid_json with a message that names
     // the fault (cut short, nested too deeply, lone surrogate, ...).
@@ -147,10 +154,7 @@ public:
 
 private:
     uint64_t generation_ = 0;
-    simdjson::error_code parse(const char* text, size_t length, size_t depth,
-        simdjson::dom::element& root);
-
-    simdjson::dom::parser parser_{};
+    std::unique_ptr<simdjson::dom::parser> parser_;
     std::string copy_; // of a text that came without padding
 };
 

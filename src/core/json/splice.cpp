@@ -92,6 +92,7 @@ Result<Splice> Splice::scan(const char* text, size_t length)
 {
     Splice splice;
     splice.text_ = {text, length};
+    splice.slots_.reserve(8);
     Cursor cursor(text, length);
     if (cursor.space() != '{') {
         return no_object();
@@ -205,6 +206,7 @@ void Splice::remove(std::string_view key)
 std::vector<std::string_view> Splice::pieces() const
 {
     std::vector<std::string_view> out;
+    out.reserve(8);
     const auto add = [&](std::string_view piece) {
         if (piece.empty()) {
             return;

@@ -4,6 +4,8 @@
 #include <array>
 #include <cstring>
 
+#include <simdjson.h>
+
 namespace ai_proxy::json {
 namespace {
 

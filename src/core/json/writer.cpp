@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cmath>
 
+#include <simdjson.h>
+
 namespace ai_proxy::json {
 namespace {
 

@@ -193,11 +193,11 @@ Result<void> Exchange::receive(const char* body, size_t length)
     return choose_route(books_.request_model);
 }
 
-Result<json::Node> Exchange::document(bool keep)
+Result<json::Node> Exchange::document()
 {
     // What a shared parser once needed it keeps: big bodies get their own.
     constexpr size_t kShared = 256 * 1024;
-    const bool apart = keep || shared_ == nullptr || body_length_ > kShared;
+    const bool apart = shared_ == nullptr || body_length_ > kShared;
     if (own_
         || (!apart && generation_ != 0 && generation_ == shared_->generation()))
     {
@@ -218,7 +218,7 @@ Result<json::Node> Exchange::document(bool keep)
 
 Result<void> Exchange::read_json()
 {
-    auto parsed = document(false);
+    auto parsed = document();
     if (!parsed) {
         return std::move(parsed).error();
     }
@@ -359,15 +359,19 @@ std::string Exchange::error_event(const Error& error)
     return event;
 }
 
-void Exchange::release_body() noexcept
+void Exchange::release_trees() noexcept
 {
-    request_.reset();
     hub_text_ = {};
     hub_body_ = {};
     hub_.reset();
+    own_.reset();
+}
+
+void Exchange::release_body() noexcept
+{
+    release_trees();
     document_ = {};
     envelope_.model = {};
-    own_.reset();
     generation_ = 0;
     body_ = nullptr;
     body_length_ = 0;

@@ -110,9 +110,10 @@ private:
     [[nodiscard]] bool has_model() const noexcept;
     // Is the model named in the path, not in the body?
     [[nodiscard]] bool has_path_model() const noexcept;
-    // The parsed body; parsed again when another request has used the shared
-    // parser since.  keep: Nodes of it will outlive this event.
-    [[nodiscard]] Result<json::Node> document(bool keep);
+    // The parsed body, for the turn of this event; parsed again when another
+    // request has used the shared parser since.
+    [[nodiscard]] Result<json::Node> document();
+    void release_trees() noexcept;
     [[nodiscard]] Result<void> read_json();
     [[nodiscard]] Result<void> read_form();
     [[nodiscard]] Result<void> choose_route(std::string_view model);
@@ -162,7 +163,6 @@ private:
     std::string query_;      // without what is the client's credential
     std::string boundary_;   // of a multipart body
     wire::FormField form_;   // where its model stands
-    std::optional<chat::Request> request_; // read when first needed
     // The body as OpenAI chat, when the caller speaks another dialect.
     std::string hub_text_;
     std::unique_ptr<json::Parser> hub_; // set: hub_body_ is read

@@ -164,7 +164,7 @@ Result<std::unique_ptr<Try>> Exchange::make_try(const route::Target& target,
         ? provider::translation(provider.options, books_.api)
         : nullptr;
     if (converts(provider.options) && caller_->answer != nullptr) {
-        auto body = document(false);
+        auto body = document();
         if (!body) {
             return std::move(body).error();
         }
@@ -254,7 +254,7 @@ Result<void> Exchange::encode_shaped(const provider::EncodeContext& context,
 
 Result<json::Node> Exchange::chat_body()
 {
-    auto body = document(true);
+    auto body = document();
     if (!body || caller_->to_chat == nullptr) {
         return body;
     }
@@ -296,18 +296,15 @@ Result<void> Exchange::encode_request(
         return encode_shaped(
             context, made->empty() ? std::string(text) : *made, attempt);
     }
-    if (!request_) {
-        auto body = chat_body();
-        if (!body) {
-            return std::move(body).error();
-        }
-        auto request = dialect::read_chat(*body);
-        if (!request) {
-            return std::move(request).error();
-        }
-        request_ = std::move(*request);
+    auto body = chat_body();
+    if (!body) {
+        return std::move(body).error();
     }
-    return protocol_for(options).encode(*request_, context, attempt.outbound);
+    auto request = dialect::read_chat(*body);
+    if (!request) {
+        return std::move(request).error();
+    }
+    return protocol_for(options).encode(*request, context, attempt.outbound);
 }
 
 Result<void> Exchange::encode_chat(
@@ -315,7 +312,10 @@ Result<void> Exchange::encode_chat(
 {
     const provider::Options& options = context.options;
     provider::Outbound& out = attempt.outbound;
-    if (auto encoded = encode_request(context, attempt); !encoded) {
+    auto encoded = encode_request(context, attempt);
+    // A tree is many times the size of its text: another try reads it again.
+    release_trees();
+    if (!encoded) {
         return encoded;
     }
     if (auto allowed = check_dropped(context); !allowed) {
@@ -338,7 +338,7 @@ Result<void> Exchange::encode_chat(
 Result<void> Exchange::encode_translated(
     const provider::EncodeContext& context, Try& attempt)
 {
-    auto body = document(false);
+    auto body = document();
     if (!body) {
         return std::move(body).error();
     }
@@ -403,7 +403,7 @@ Result<void> Exchange::relay_json(
     const char* text = body_;
     size_t length = body_length_;
     if (provider::shapes(context.options)) {
-        auto body = document(false);
+        auto body = document();
         if (!body) {
             return std::move(body).error();
         }
@@ -437,7 +437,7 @@ Result<void> Exchange::relay_json(
     }
     if (is_adjusted(books_.api) && type.adjust != nullptr) {
         json::Parser own;
-        auto body = text == body_ ? document(false) : own.parse(text, length);
+        auto body = text == body_ ? document() : own.parse(text, length);
         if (!body) {
             return std::move(body).error();
         }

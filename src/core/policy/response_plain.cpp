@@ -51,7 +51,8 @@ Response::State Response::finish_translated(json::Node body)
 Response::State Response::finish_relayed_plain(json::Node body)
 {
     const dialect::PlainFacts facts = dialect::read_plain(body);
-    usage_ = read_usage(context_.api, body);
+    usage_ = is_chat_like(context_.api) ? facts.usage
+                                        : read_usage(context_.api, body);
     finish_ = read_finish(context_.api, body);
     if (facts.is_error) {
         fail(dialect::read_openai_error(0, body, gathered_));

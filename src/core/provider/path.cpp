@@ -220,6 +220,12 @@ std::string with_query(std::string path, std::string_view query)
     return path;
 }
 
+bool is_ascii(std::string_view text) noexcept
+{
+    return std::none_of(text.begin(), text.end(),
+        [](char c) { return (static_cast<unsigned char>(c) & 0x80) != 0; });
+}
+
 // Bytes outside ASCII may come raw; a request line must not have them.
 std::string ascii(std::string_view text)
 {
@@ -371,8 +377,11 @@ Result<std::string> relay_path(const Options& options, const Endpoint& endpoint,
     if (!is_query(client_query))
         return make_error(
             ErrorCode::invalid_request, "invalid character in the query");
-    std::string encoded = ascii(client_path), query = ascii(client_query);
-    client_path = without_base_path(options, encoded);
+    const std::string encoded = is_ascii(client_path) ? "" : ascii(client_path);
+    if (!encoded.empty())
+        client_path = encoded;
+    const std::string query = ascii(client_query);
+    client_path = without_base_path(options, client_path);
 
     std::string_view path = api_path(options, api);
     if (options.type->name == "azure") {

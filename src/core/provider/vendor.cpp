@@ -3,6 +3,8 @@
 #include "core/base/text.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 
 namespace ai_proxy::provider {
 namespace {
@@ -308,8 +310,18 @@ std::string plain_message(int status, std::string_view text)
 
 int64_t code_points(std::string_view text) noexcept
 {
-    return std::count_if(text.begin(), text.end(),
-        [](char c) { return (uint8_t(c) & 0xc0U) != 0x80U; });
+    // All bytes but those that continue a sequence (10xxxxxx), eight at once.
+    constexpr uint64_t kOnes = 0x0101010101010101U;
+    size_t continued = 0, i = 0;
+    for (; i + 8 <= text.size(); i += 8) {
+        uint64_t word = 0;
+        std::memcpy(&word, text.data() + i, sizeof(word));
+        continued += size_t(std::popcount((word >> 7) & ~(word >> 6) & kOnes));
+    }
+    for (; i < text.size(); ++i) {
+        continued += (uint8_t(text[i]) & 0xc0U) == 0x80U ? 1 : 0;
+    }
+    return int64_t(text.size() - continued);
 }
 
 } // namespace ai_proxy::provider

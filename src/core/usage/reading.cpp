@@ -3,7 +3,6 @@
 #include "core/json/writer.h"
 
 #include <algorithm>
-#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,28 +22,82 @@ Count count(json::Node node)
     return n && *n >= 0 && *n <= kAbsurd ? n : std::nullopt;
 }
 
-// The first of several places that holds a number.
-Count first(std::initializer_list<json::Node> places)
+// The first of two places that holds a number.
+Count either(Count a, Count b)
 {
-    for (const json::Node place : places) {
-        if (const Count n = count(place)) {
-            return n;
-        }
-    }
-    return std::nullopt;
+    return a ? a : b;
 }
 
-// The first that is not zero, else zero or nothing: vendors often send the
-// standard field as 0 next to their own.
-Count largest(std::initializer_list<json::Node> places)
+// Vendors often send the standard field as 0 next to their own.
+void raise(int64_t& known, json::Node node)
 {
-    Count best;
-    for (const json::Node place : places) {
-        if (const Count n = count(place); n && (!best || *n > *best)) {
-            best = n;
+    known = std::max(known, count(node).value_or(0));
+}
+
+// What the members of an OpenAI usage object say, in any of the spellings.
+struct OpenaiCounts {
+    Count prompt, input, completion, output, total;
+    json::Node prompt_details, input_details, completion_details,
+        output_details;
+    int64_t cache_read = 0, cache_write = 0, reasoning = 0;
+
+    void take(std::string_view key, json::Node value);
+    void take_prompt_details(json::Node details, chat::Usage& out);
+    void take_completion_details(json::Node details, chat::Usage& out);
+};
+
+void OpenaiCounts::take(std::string_view key, json::Node value)
+{
+    if (key == "prompt_tokens") {
+        prompt = count(value);
+    } else if (key == "completion_tokens") {
+        completion = count(value);
+    } else if (key == "total_tokens") {
+        total = count(value);
+    } else if (key == "prompt_tokens_details") {
+        prompt_details = value;
+    } else if (key == "completion_tokens_details") {
+        completion_details = value;
+    } else if (key == "input_tokens") {
+        input = count(value);
+    } else if (key == "output_tokens") {
+        output = count(value);
+    } else if (key == "input_tokens_details") {
+        input_details = value;
+    } else if (key == "output_tokens_details") {
+        output_details = value;
+    } else if (key == "prompt_cache_hit_tokens" || key == "cached_tokens") {
+        raise(cache_read, value);
+    } else if (key == "cache_creation_input_tokens") {
+        raise(cache_write, value);
+    } else if (key == "reasoning_tokens") {
+        raise(reasoning, value);
+    }
+}
+
+void OpenaiCounts::take_prompt_details(json::Node details, chat::Usage& out)
+{
+    for (const auto& [key, value] : details.members()) {
+        if (key == "cached_tokens") {
+            raise(cache_read, value);
+        } else if (key == "cache_write_tokens"
+            || key == "cache_creation_tokens") {
+            raise(cache_write, value);
+        } else if (key == "audio_tokens") {
+            out.audio_prompt = count(value).value_or(0);
         }
     }
-    return best;
+}
+
+void OpenaiCounts::take_completion_details(json::Node details, chat::Usage& out)
+{
+    for (const auto& [key, value] : details.members()) {
+        if (key == "reasoning_tokens") {
+            raise(reasoning, value);
+        } else if (key == "audio_tokens") {
+            out.audio_completion = count(value).value_or(0);
+        }
+    }
 }
 
 // Forces the invariants: parts are no larger than their whole, total is the
@@ -96,36 +149,30 @@ int64_t modality(json::Node details, std::string_view name)
 chat::Usage read_openai(json::Node usage)
 {
     chat::Usage out;
-    const json::Node in = usage["prompt_tokens_details"].has_value()
-        ? usage["prompt_tokens_details"]
-        : usage["input_tokens_details"];
-    const json::Node made = usage["completion_tokens_details"].has_value()
-        ? usage["completion_tokens_details"]
-        : usage["output_tokens_details"];
-    const Count prompt = first({usage["prompt_tokens"], usage["input_tokens"]});
-    const Count completion =
-        first({usage["completion_tokens"], usage["output_tokens"]});
-    const Count total = count(usage["total_tokens"]);
-    out.known = prompt || completion || total;
+    OpenaiCounts found;
+    for (const auto& [key, value] : usage.members()) {
+        found.take(key, value);
+    }
+    const Count prompt = either(found.prompt, found.input);
+    const Count completion = either(found.completion, found.output);
+    out.known = prompt || completion || found.total;
     if (!out.known) {
         return out;
     }
+    found.take_prompt_details(found.prompt_details.has_value()
+            ? found.prompt_details
+            : found.input_details,
+        out);
+    found.take_completion_details(found.completion_details.has_value()
+            ? found.completion_details
+            : found.output_details,
+        out);
     out.prompt = prompt.value_or(0);
     out.completion = completion.value_or(0);
-    out.cache_read =
-        largest({in["cached_tokens"], usage["prompt_cache_hit_tokens"],
-                    usage["cached_tokens"]})
-            .value_or(0);
-    out.cache_write =
-        largest({in["cache_write_tokens"], in["cache_creation_tokens"],
-                    usage["cache_creation_input_tokens"]})
-            .value_or(0);
-    out.reasoning =
-        largest({made["reasoning_tokens"], usage["reasoning_tokens"]})
-            .value_or(0);
-    out.audio_prompt = count(in["audio_tokens"]).value_or(0);
-    out.audio_completion = count(made["audio_tokens"]).value_or(0);
-    absorb_gap(out, total);
+    out.cache_read = found.cache_read;
+    out.cache_write = found.cache_write;
+    out.reasoning = found.reasoning;
+    absorb_gap(out, found.total);
     settle(out);
     return out;
 }
@@ -202,9 +249,9 @@ chat::Usage read_cohere(json::Node usage)
     const json::Node tokens = usage["tokens"];
     const json::Node billed = usage["billed_units"];
     const Count prompt =
-        first({tokens["input_tokens"], billed["input_tokens"]});
+        either(count(tokens["input_tokens"]), count(billed["input_tokens"]));
     const Count completion =
-        first({tokens["output_tokens"], billed["output_tokens"]});
+        either(count(tokens["output_tokens"]), count(billed["output_tokens"]));
     out.known = prompt || completion;
     out.prompt = prompt.value_or(0);
     out.completion = completion.value_or(0);
