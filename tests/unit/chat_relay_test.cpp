@@ -1,5 +1,6 @@
 #include "core/dialect/chat_relay.h"
 
+#include <algorithm>
 #include <gtest/gtest.h>
 
 #include <string>

@@ -1,5 +1,6 @@
 #include "vendor_probe.h"
 
+#include <algorithm>
 #include <simdjson.h>
 
 using namespace ai_proxy;

@@ -3,6 +3,7 @@
 #include "core/policy/provider_headers.h"
 #include "core/provider/registry.h"
 
+#include <algorithm>
 #include <gtest/gtest.h>
 
 #include <memory>

@@ -1,5 +1,6 @@
 #include "core/wire/sse.h"
 
+#include <algorithm>
 #include <gtest/gtest.h>
 
 #include <string>

@@ -1,5 +1,6 @@
 #include "core/credential/digest.h"
 
+#include <algorithm>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 

@@ -5,6 +5,7 @@
 #include "core/provider/vendor.h"
 #include "core/usage/reading.h"
 
+#include <algorithm>
 #include <array>
 
 // Qianfan's API before its version 2: one path per model, one call of a

@@ -7,6 +7,7 @@
 #include "core/provider/vendor.h"
 #include "core/usage/reading.h"
 
+#include <algorithm>
 #include <array>
 
 // Workers AI's own call, /ai/run/{model} (providers.md 3.16).

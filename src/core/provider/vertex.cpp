@@ -5,6 +5,8 @@
 #include "core/provider/gemini.h"
 #include "core/provider/vendor.h"
 
+#include <algorithm>
+
 // Google Vertex AI (providers.md 4.3): Gemini's and Claude's own protocols
 // under Google Cloud's paths.
 namespace ai_proxy::provider {
