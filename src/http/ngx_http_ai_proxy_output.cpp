@@ -1,5 +1,7 @@
 #include "http/ngx_http_ai_proxy.h"
 
+#include <algorithm>
+
 // What goes to the client: the header at the commit point, streamed bytes,
 // and the reply or error that ends a request.
 

@@ -1,5 +1,6 @@
 #include "http/ngx_http_ai_proxy.h"
 
+#include <algorithm>
 #include <charconv>
 
 // The upstream of a native try: nginx's callbacks around the response codec of
