@@ -101,10 +101,18 @@ count_prove()
     count "$1" "$2"
 }
 
+# The tests link the very objects that the module is made of.
+build_tests_debug()
+{
+    need $core_packages $build_packages
+    build_module debug
+    build_core "$build/cmake-debug" -DCMAKE_BUILD_TYPE=Debug \
+        -DAI_PROXY_OBJECTS="$objs"
+}
+
 part_unit()
 {
-    need $core_packages
-    build_core "$build/cmake-debug" -DCMAKE_BUILD_TYPE=Debug
+    build_tests_debug
     run_ctest "$build/cmake-debug"
 }
 
@@ -115,8 +123,8 @@ find_replay()
 
 part_wire()
 {
-    need $core_packages $wire_packages
-    build_core "$build/cmake-debug" -DCMAKE_BUILD_TYPE=Debug
+    need $wire_packages
+    build_tests_debug
     counted wire python3 tests/wire/run.py \
         "$(find_replay "$build/cmake-debug")"
 }
@@ -151,13 +159,14 @@ part_clients()
 part_asan()
 {
     need $core_packages $wire_packages $build_packages $t_packages
+    build_module asan
     build_core "$build/cmake-asan" -DCMAKE_BUILD_TYPE=Debug \
+        -DAI_PROXY_OBJECTS="$objs" \
         "-DCMAKE_CXX_FLAGS=-O1 -fno-omit-frame-pointer -D_GLIBCXX_ASSERTIONS \
 -fsanitize=address,undefined -fno-sanitize-recover=undefined"
     run_ctest "$build/cmake-asan"
     counted wire-asan python3 tests/wire/run.py \
         "$(find_replay "$build/cmake-asan")"
-    build_module asan
     export AI_PROXY_MODULE="$module" AI_PROXY_ASAN=1
     run_prove t/*.t
 }
@@ -218,10 +227,10 @@ part_clang()
 part_tidy()
 {
     need $core_packages $clang_packages $tidy_packages
-    build_core "$build/cmake-debug" -DCMAKE_BUILD_TYPE=Debug
+    build_core "$build/cmake-tidy" -DCMAKE_BUILD_TYPE=Debug
     for file in $(grep '^core/.*\.cpp$' src/sources); do
         check "clang-tidy $file" clang-tidy-14 --quiet \
-            -p "$build/cmake-debug" "src/$file"
+            -p "$build/cmake-tidy" "src/$file"
     done
 }
 

@@ -364,7 +364,10 @@ void Exchange::release_trees() noexcept
     hub_text_ = {};
     hub_body_ = {};
     hub_.reset();
-    own_.reset();
+    if (own_) {
+        own_.reset();
+        document_ = {};
+    }
 }
 
 void Exchange::release_body() noexcept

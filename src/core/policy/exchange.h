@@ -164,6 +164,7 @@ private:
     std::string boundary_;   // of a multipart body
     wire::FormField form_;   // where its model stands
     // The body as OpenAI chat, when the caller speaks another dialect.
+    std::string echo_; // what an answer repeats of the request
     std::string hub_text_;
     std::unique_ptr<json::Parser> hub_; // set: hub_body_ is read
     json::Node hub_body_;

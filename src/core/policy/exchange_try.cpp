@@ -208,9 +208,7 @@ ResponseContext Exchange::response_context(
             && !context.options.original);
     response.translation = attempt.translation;
     response.base64 = attempt.base64;
-    if (response.convert && caller_->echo != nullptr && document_.exists()) {
-        response.echo = caller_->echo(document_);
-    }
+    response.echo = response.convert ? echo_ : std::string();
     response.stream = envelope_.stream;
     response.json_array = response.convert && books_.api == Api::gemini_stream
         && query_value(head_.query, "alt").value_or("") != "sse";
@@ -313,6 +311,11 @@ Result<void> Exchange::encode_chat(
     const provider::Options& options = context.options;
     provider::Outbound& out = attempt.outbound;
     auto encoded = encode_request(context, attempt);
+    if (encoded && caller_->echo != nullptr && echo_.empty()) {
+        if (auto body = document(); body) {
+            echo_ = caller_->echo(*body);
+        }
+    }
     // A tree is many times the size of its text: another try reads it again.
     release_trees();
     if (!encoded) {

@@ -161,11 +161,11 @@ bool is_json_type(std::string_view media) noexcept
 
 bool is_ndjson_type(std::string_view media) noexcept
 {
-    constexpr std::string_view kNames[] = {"application/x-ndjson",
+    constexpr std::string_view types[] = {"application/x-ndjson",
         "application/ndjson", "application/jsonl", "application/json-lines",
         "application/stream+json"};
-    return std::any_of(std::begin(kNames), std::end(kNames),
-        [media](std::string_view name) { return iequals(media, name); });
+    return std::any_of(std::begin(types), std::end(types),
+        [media](std::string_view type) { return iequals(media, type); });
 }
 
 } // namespace ai_proxy::policy
