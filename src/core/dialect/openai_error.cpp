@@ -5,7 +5,9 @@
 #include "core/dialect/error_codes.h"
 #include "core/json/writer.h"
 
+#include <algorithm>
 #include <initializer_list>
+#include <iterator>
 #include <string>
 
 namespace ai_proxy::dialect {
@@ -162,6 +164,34 @@ bool is_bare_code(json::Node body)
             && body["msg"].string_or().empty());
 }
 
+bool is_failed_choice(json::Node choice)
+{
+    return truthy(choice["error"])
+        || choice["finish_reason"].string_or() == "error";
+}
+
+// One pass over the members: most answers have none of those that errors are
+// told by.
+bool may_report_error(json::Node body)
+{
+    constexpr std::string_view kMarks[] = {"ErrorMsg", "Response", "base_resp",
+        "code", "error", "error_code", "success", "x_groq"};
+    for (const auto [key, value] : body.members()) {
+        if (key == "choices") {
+            for (const json::Node choice : value.items()) {
+                if (is_failed_choice(choice)) {
+                    return true;
+                }
+            }
+        } else if (std::find(std::begin(kMarks), std::end(kMarks), key)
+            != std::end(kMarks))
+        {
+            return true;
+        }
+    }
+    return false;
+}
+
 // Whose codes an error under 200 has.
 CodeFamily family_of(json::Node body)
 {
@@ -291,6 +321,9 @@ void read_top(Error& out, json::Node body)
 
 bool reports_error(json::Node body)
 {
+    if (!may_report_error(body)) {
+        return false;
+    }
     if (truthy(body["error"]) && body["object"].string_or() != "response") {
         return true;
     }
@@ -298,8 +331,7 @@ bool reports_error(json::Node body)
         return true;
     }
     for (const json::Node choice : body["choices"].items()) {
-        if (truthy(choice["error"])
-            || choice["finish_reason"].string_or() == "error") {
+        if (is_failed_choice(choice)) {
             return true;
         }
     }

@@ -1,6 +1,6 @@
 #include "core/policy/event_watch.h"
 
-#include "core/dialect/chat_relay.h"
+#include "core/dialect/openai_error.h"
 #include "core/usage/reading.h"
 
 #include <algorithm>
@@ -38,25 +38,22 @@ chat::Usage merge(const chat::Usage& a, const chat::Usage& b)
     return out;
 }
 
-} // namespace
-
-chat::Finish read_finish(Api api, json::Node body)
+// Why a Message ended.
+std::string_view anthropic_word(json::Node message)
 {
-    std::string_view word;
-    switch (api) {
-    case Api::messages:
-        word = body["stop_reason"].string_or();
-        break;
-    case Api::gemini_generate:
-    case Api::gemini_stream:
-        word = body["candidates"].at(0)["finishReason"].string_or();
-        if (word.empty()) {
-            word = body["promptFeedback"]["blockReason"].string_or();
-        }
-        break;
-    default:
-        return dialect::read_plain(body).finish;
-    }
+    return message["stop_reason"].string_or();
+}
+
+std::string_view gemini_word(json::Node body)
+{
+    const std::string_view word =
+        body["candidates"].at(0)["finishReason"].string_or();
+    return !word.empty() ? word
+                         : body["promptFeedback"]["blockReason"].string_or();
+}
+
+chat::Finish finish_of(std::string_view word)
+{
     struct Row {
         std::string_view word;
         chat::Finish finish;
@@ -95,6 +92,23 @@ chat::Usage read_usage(Api api, json::Node body)
     }
 }
 
+} // namespace
+
+dialect::PlainFacts read_answer(Api api, json::Node body)
+{
+    const bool anthropic = api == Api::messages;
+    if (!anthropic && api != Api::gemini_generate && api != Api::gemini_stream)
+    {
+        return dialect::read_plain(body);
+    }
+    dialect::PlainFacts facts;
+    facts.usage = read_usage(api, body);
+    facts.finish =
+        finish_of(anthropic ? anthropic_word(body) : gemini_word(body));
+    facts.is_error = dialect::reports_error(body);
+    return facts;
+}
+
 void EventWatch::note_usage(json::Node body)
 {
     // Responses wraps the answer in "response", Messages in "message".
@@ -123,10 +137,10 @@ void EventWatch::note(json::Node body)
         terminal_ = true;
         finish_ = chat::Finish::error;
     } else if (type == "message_delta") {
-        const chat::Finish found = read_finish(Api::messages, body["delta"]);
+        const chat::Finish found = finish_of(anthropic_word(body["delta"]));
         finish_ = found == chat::Finish::none ? finish_ : found;
     } else if (api_ == Api::gemini_stream || api_ == Api::gemini_generate) {
-        const chat::Finish found = read_finish(api_, body);
+        const chat::Finish found = finish_of(gemini_word(body));
         if (found != chat::Finish::none) {
             terminal_ = true;
             finish_ = found;

@@ -3,6 +3,7 @@
 #include "core/base/result.h"
 #include "core/chat/event.h"
 #include "core/dialect/api.h"
+#include "core/dialect/chat_relay.h"
 #include "core/json/reader.h"
 #include "core/wire/sse.h"
 
@@ -38,9 +39,9 @@ private:
     chat::Usage usage_;
 };
 
-// How a plain body of any API says that it ended.
-[[nodiscard]] chat::Finish read_finish(dialect::Api api, json::Node body);
-// Usage of a plain body of any API that reports it.
-[[nodiscard]] chat::Usage read_usage(dialect::Api api, json::Node body);
+// How a plain body of any API says that it ended, what it used, and whether it
+// is an error.
+[[nodiscard]] dialect::PlainFacts read_answer(
+    dialect::Api api, json::Node body);
 
 } // namespace ai_proxy::policy

@@ -40,8 +40,9 @@ bool is_relayed(std::string_view name) noexcept
 // A header value must not end its line.
 bool is_clean(std::string_view value) noexcept
 {
-    return value.find_first_of(std::string_view("\r\n\0", 3))
-        == std::string_view::npos;
+    constexpr size_t none = std::string_view::npos;
+    return value.find('\r') == none && value.find('\n') == none
+        && value.find('\0') == none;
 }
 
 // The operator's word is the last one; "" takes a field away.
@@ -472,6 +473,8 @@ void Exchange::relay_form(std::string_view model, Try& attempt)
 void Exchange::relay_headers(Try& attempt)
 {
     provider::Outbound& out = attempt.outbound;
+    // With room for the credential and what the gateway adds.
+    out.headers.reserve(head_.headers.size() + 6);
     for (const Header& field : head_.headers) {
         if (is_relayed(field.name) && is_clean(field.value)) {
             out.header(field.name, field.value);

@@ -50,10 +50,9 @@ Response::State Response::finish_translated(json::Node body)
 
 Response::State Response::finish_relayed_plain(json::Node body)
 {
-    const dialect::PlainFacts facts = dialect::read_plain(body);
-    usage_ = is_chat_like(context_.api) ? facts.usage
-                                        : read_usage(context_.api, body);
-    finish_ = read_finish(context_.api, body);
+    const dialect::PlainFacts facts = read_answer(context_.api, body);
+    usage_ = facts.usage;
+    finish_ = facts.finish;
     if (facts.is_error) {
         fail(dialect::read_openai_error(0, body, gathered_));
         return state_;

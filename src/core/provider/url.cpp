@@ -142,7 +142,9 @@ Result<void> check_path(std::string_view path)
         if (u <= 0x20 || u == 0x7f || c == '#' || c == '\\')
             return fault("invalid character in the path");
     }
-    if (has_dot_segment(path))
+    const bool plain = path.find('.') == std::string_view::npos
+        && path.find('%') == std::string_view::npos;
+    if (!plain && has_dot_segment(path))
         return fault("\".\" or \"..\" in the path");
     return {};
 }
