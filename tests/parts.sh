@@ -162,7 +162,7 @@ part_asan()
     build_module asan
     build_core "$build/cmake-asan" -DCMAKE_BUILD_TYPE=Debug \
         -DAI_PROXY_OBJECTS="$objs" \
-        "-DCMAKE_CXX_FLAGS=-O1 -fno-omit-frame-pointer -D_GLIBCXX_ASSERTIONS \
+        "-DCMAKE_CXX_FLAGS=-O0 -fno-omit-frame-pointer -D_GLIBCXX_ASSERTIONS \
 -fsanitize=address,undefined -fno-sanitize-recover=undefined"
     run_ctest "$build/cmake-asan"
     counted wire-asan python3 tests/wire/run.py \
