@@ -10,6 +10,7 @@ import sys
 sys.dont_write_bytecode = True
 
 import provider_table
+import vocabulary_table
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -132,6 +133,7 @@ def main():
     found += compare("metric", metrics(), first_column("Metrics"))
     found += compare("error", errors(), first_column("Errors"))
     found += provider_table.faults()
+    found += vocabulary_table.faults()
     found += shape_faults()
     print("\n".join(found))
     return bool(found)

@@ -248,7 +248,8 @@ Result<chat::Request> read_chat(json::Node body)
     read_sampling(body, request);
     read_format(body["response_format"], request);
     read_thinking_options(body, request);
-    request.user = body["user"].string_or();
+    request.user =
+        body["user"].string_or(body["safety_identifier"].string_or());
     request.service_tier = body["service_tier"].string_or();
     return request;
 }

@@ -132,6 +132,17 @@ const provider::Protocol& protocol_for(const provider::Options& options)
                                      : provider::protocol(options);
 }
 
+Result<void> say(const chat::Request& request,
+    const provider::EncodeContext& context, provider::Outbound& out)
+{
+    const provider::Protocol& protocol = protocol_for(context.options);
+    const provider::Vocabulary* words = protocol.vocabulary(context);
+    if (context.dropped != nullptr && words != nullptr) {
+        provider::note_unsaid(*words, request, *context.dropped);
+    }
+    return protocol.encode(request, context, out);
+}
+
 } // namespace
 
 Result<std::unique_ptr<Try>> Exchange::make_try(const route::Target& target,
@@ -160,7 +171,7 @@ Result<std::unique_ptr<Try>> Exchange::make_try(const route::Target& target,
     provider::EncodeContext context{
         provider.options, model, now_seconds, random};
     context.conversation = conversation(head_);
-    context.dropped = &dropped;
+    context.dropped = site_.strict ? &dropped : nullptr;
     attempt->translation = kind_ == BodyKind::json
         ? provider::translation(provider.options, books_.api)
         : nullptr;
@@ -247,8 +258,7 @@ Result<void> Exchange::encode_shaped(const provider::EncodeContext& context,
     if (!request) {
         return std::move(request).error();
     }
-    return protocol_for(context.options)
-        .encode(*request, context, attempt.outbound);
+    return say(*request, context, attempt.outbound);
 }
 
 Result<json::Node> Exchange::chat_body()
@@ -303,7 +313,7 @@ Result<void> Exchange::encode_request(
     if (!request) {
         return std::move(request).error();
     }
-    return protocol_for(options).encode(*request, context, attempt.outbound);
+    return say(*request, context, attempt.outbound);
 }
 
 Result<void> Exchange::encode_chat(
@@ -348,8 +358,14 @@ Result<void> Exchange::encode_translated(
     }
     provider::Outbound& out = attempt.outbound;
     const provider::Translation& words = *attempt.translation;
+    if (context.dropped != nullptr) {
+        provider::note_unsaid(words.vocabulary, *body, *context.dropped);
+    }
     if (auto encoded = words.encode(*body, context, out); !encoded) {
         return encoded;
+    }
+    if (auto allowed = check_dropped(context); !allowed) {
+        return allowed;
     }
     attempt.base64 = (*body)["encoding_format"].string_or() == "base64";
     out.path = provider::join_path(attempt.provider->endpoint.path, out.path);

@@ -22,6 +22,11 @@ constexpr std::array<std::string_view, 6> kOwn{"disable_search",
     "enable_citation", "enable_trace", "penalty_score", "user_setting",
     "max_input_tokens"};
 
+constexpr std::string_view kWords[] = {"max_tokens", "temperature", "top_p",
+    "stop", "user", "tools", "tool_choice.none", "tool_choice.named",
+    "response_format.json_object"};
+constexpr Vocabulary kVocabulary{kWords, kOwn};
+
 bool is_system(const chat::Message& message) noexcept
 {
     return message.role == chat::Role::system
@@ -140,6 +145,8 @@ Result<void> encode(
     if (request.stream) {
         w.field("stream", true);
     }
+    drop_if(context, "temperature",
+        request.temperature && *request.temperature > 1.0);
     if (request.temperature) { // (0, 1]
         w.field("temperature", std::clamp(*request.temperature, 0.01, 1.0));
     }
@@ -227,6 +234,7 @@ std::unique_ptr<Decoder> decoder(const EncodeContext& context)
 
 } // namespace
 
-const Protocol kBaidu{"baidu", encode, decoder, dialect::read_openai_error};
+const Protocol kBaidu{"baidu", vocabulary_of<kVocabulary>, encode, decoder,
+    dialect::read_openai_error};
 
 } // namespace ai_proxy::provider

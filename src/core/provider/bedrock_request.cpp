@@ -16,6 +16,12 @@ constexpr std::string_view kClaudeVersionName = "bedrock-2023-05-31";
 constexpr std::array<std::string_view, 5> kOwnMembers{"guardrailConfig",
     "requestMetadata", "performanceConfig", "promptVariables",
     "additionalModelResponseFieldPaths"};
+constexpr std::string_view kWords[] = {"max_tokens", "temperature", "top_p",
+    "top_k", "stop", "service_tier", "reasoning_effort", "tools",
+    "tools.strict", "tool_choice.none", "tool_choice.required",
+    "tool_choice.named", "response_format.json_schema",
+    "prompt_cache_retention", "additionalModelRequestFields"};
+constexpr Vocabulary kVocabulary{kWords, kOwnMembers};
 
 bool is_claude(std::string_view model) noexcept
 {
@@ -27,8 +33,8 @@ bool is_nova2(std::string_view model) noexcept
     return model.find("amazon.nova-2") != std::string_view::npos;
 }
 
-void write_inference(
-    json::Writer& w, const chat::Request& request, const ClaudeThinking& plan)
+void write_inference(json::Writer& w, const chat::Request& request,
+    const EncodeContext& context, const ClaudeThinking& plan)
 {
     const bool claude_bound = plan.mode != ClaudeThinking::Mode::unset;
     const auto max_tokens =
@@ -36,6 +42,9 @@ void write_inference(
     // Thinking allows no temperature, and top_p only near 1.
     const bool temperature = request.temperature && !plan.on();
     const bool top_p = request.top_p && (!plan.on() || *request.top_p >= 0.95);
+    drop_if(context, "temperature",
+        request.temperature && (!temperature || *request.temperature > 1.0));
+    drop_if(context, "top_p", request.top_p && !top_p);
     if (!max_tokens && !temperature && !top_p && request.stop.empty()) {
         return;
     }
@@ -71,6 +80,11 @@ public:
             }
         }
         all_.emplace_back(name, std::move(json));
+    }
+    [[nodiscard]] bool has(std::string_view name) const noexcept
+    {
+        return std::any_of(all_.begin(), all_.end(),
+            [name](const auto& one) { return one.first == name; });
     }
     void write(json::Writer& w) const
     {
@@ -137,11 +151,25 @@ void set_thinking(AdditionalFields& fields, const chat::Request& request,
     }
 }
 
+// What this family of models has no word for.
+void drop_unset(const AdditionalFields& fields, const chat::Request& request,
+    const EncodeContext& context)
+{
+    drop_if(context, "top_k",
+        request.top_k && !fields.has("top_k")
+            && !fields.has("inferenceConfig"));
+    drop_if(context, "reasoning_effort",
+        thinking_budget(request).value_or(0) > 0 && !fields.has("thinking")
+            && !fields.has("reasoningConfig")
+            && !fields.has("reasoning_effort"));
+}
+
 void write_additional(json::Writer& w, const chat::Request& request,
     const EncodeContext& context, const ClaudeThinking& plan)
 {
     AdditionalFields fields;
     set_thinking(fields, request, context.model, plan);
+    drop_unset(fields, request, context);
     for (const json::Member member :
         request.raw["additionalModelRequestFields"].members())
     {
@@ -196,16 +224,17 @@ bool has_tool_history(const chat::Request& request) noexcept
 }
 
 void write_tools(
-    json::Writer& w, const chat::Request& request, std::string_view model)
+    json::Writer& w, const chat::Request& request, const EncodeContext& context)
 {
     // There is no choice "none": without tools there is nothing to choose.
     const bool none = request.tool_choice == chat::ToolChoice::none;
     if (request.tools.empty() || (none && !has_tool_history(request))) {
         return;
     }
+    drop_if(context, "tool_choice", none);
     w.key("toolConfig").begin_object().key("tools").begin_array();
     for (const chat::Tool& tool : request.tools) {
-        write_tool(w, tool, bedrock_caches(model));
+        write_tool(w, tool, bedrock_caches(context.model));
     }
     w.end_array();
     switch (request.tool_choice) {
@@ -251,12 +280,15 @@ void write_format(json::Writer& w, const chat::Request& request)
     w.end_object().end_object().end_object().end_object();
 }
 
-void write_rest(json::Writer& w, const chat::Request& request)
+void write_rest(
+    json::Writer& w, const chat::Request& request, const EncodeContext& context)
 {
     const std::string_view tier = request.service_tier;
     if (tier == "default" || tier == "priority" || tier == "flex") {
         w.key("serviceTier").begin_object();
         w.field("type", tier).end_object();
+    } else {
+        drop_if(context, "service_tier", !tier.empty() && tier != "auto");
     }
     for (const std::string_view name : kOwnMembers) {
         if (const json::Node value = request.raw[name]; value.has_value()) {
@@ -318,11 +350,11 @@ Result<void> encode(
     if (auto done = write_bedrock_messages(w, request, context); !done) {
         return done;
     }
-    write_inference(w, request, plan);
-    write_tools(w, request, context.model);
+    write_inference(w, request, context, plan);
+    write_tools(w, request, context);
     write_format(w, request);
     write_additional(w, request, context, plan);
-    write_rest(w, request);
+    write_rest(w, request, context);
     w.end_object();
 
     out.path = model_path(
@@ -333,6 +365,11 @@ Result<void> encode(
     return {};
 }
 
+const Vocabulary* vocabulary(const EncodeContext& context)
+{
+    return invokes(context) ? &claude_vocabulary() : &kVocabulary;
+}
+
 std::unique_ptr<Decoder> decoder(const EncodeContext& context)
 {
     return invokes(context) ? make_bedrock_claude_decoder(context)
@@ -341,7 +378,7 @@ std::unique_ptr<Decoder> decoder(const EncodeContext& context)
 
 } // namespace
 
-const Protocol kBedrock{
-    "bedrock", encode, decoder, bedrock_error, Framing::aws_event_stream};
+const Protocol kBedrock{"bedrock", vocabulary, encode, decoder, bedrock_error,
+    Framing::aws_event_stream};
 
 } // namespace ai_proxy::provider

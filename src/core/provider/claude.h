@@ -59,6 +59,9 @@ struct ClaudeHost {
     const chat::Request& request, const EncodeContext& context,
     const ClaudeHost& host);
 
+// What the body has words for.
+[[nodiscard]] const Vocabulary& claude_vocabulary() noexcept;
+
 // The members "system" and "messages".
 [[nodiscard]] Result<ClaudeNeeds> write_claude_messages(
     json::Writer& w, const chat::Request& request, bool code_mode);

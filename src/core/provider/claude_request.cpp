@@ -20,6 +20,13 @@ constexpr ClaudeVersion kStrictTools{4, 5};
 constexpr std::array<std::string_view, 4> kOwnMembers{
     "container", "context_management", "inference_geo", "mcp_servers"};
 
+constexpr std::string_view kWords[] = {"max_tokens", "temperature", "top_p",
+    "top_k", "stop", "user", "service_tier", "reasoning_effort", "tools",
+    "tools.strict", "tool_choice.none", "tool_choice.required",
+    "tool_choice.named", "parallel_tool_calls", "response_format.json_schema",
+    "anthropic_beta"};
+constexpr Vocabulary kVocabulary{kWords, kOwnMembers};
+
 // json_object has no counterpart: OpenAI itself demands that the prompt asks
 // for JSON, which is all there is to it here.
 void write_output_config(json::Writer& w, const chat::Request& request,
@@ -46,25 +53,40 @@ void write_output_config(json::Writer& w, const chat::Request& request,
 // temperature goes to 1 here, to 2 at OpenAI; thinking allows neither it nor
 // top_k, and top_p only near 1; the newest models refuse all three.
 void write_sampling(json::Writer& w, const chat::Request& request,
-    std::string_view model, bool thinks)
+    const EncodeContext& context, bool thinks)
 {
-    const auto version = claude_version(model);
+    const auto version = claude_version(context.model);
     if (version && *version >= kClaudeAdaptiveOnly) {
+        drop_if(context, "temperature",
+            request.temperature && *request.temperature != 1.0);
+        drop_if(context, "top_p", request.top_p && *request.top_p < 1.0);
+        drop_if(context, "top_k", request.top_k.has_value());
         return;
     }
     const bool temperature = request.temperature && !thinks;
     if (temperature) {
         w.field("temperature", std::min(*request.temperature, 1.0));
     }
+    drop_if(context, "temperature",
+        request.temperature
+            && (thinks ? *request.temperature != 1.0
+                       : *request.temperature > 1.0));
     // Models since 4.1 refuse both together; a top_p of 1 says nothing.
-    if (request.top_p && !(temperature && *request.top_p >= 1.0)
-        && !(thinks && *request.top_p < 0.95))
-    {
+    const bool too_low = thinks && request.top_p && *request.top_p < 0.95;
+    drop_if(context, "top_p", too_low);
+    if (request.top_p && !(temperature && *request.top_p >= 1.0) && !too_low) {
         w.field("top_p", *request.top_p);
     }
+    drop_if(context, "top_k", request.top_k && thinks);
     if (request.top_k && !thinks) {
         w.field("top_k", *request.top_k);
     }
+}
+
+// Was thinking asked for?
+bool wants(const chat::Request& request) noexcept
+{
+    return thinking_budget(request).value_or(0) > 0;
 }
 
 void write_tool(json::Writer& w, const chat::Tool& tool, bool strict)
@@ -101,15 +123,19 @@ void write_tool(json::Writer& w, const chat::Tool& tool, bool strict)
 }
 
 void write_tools(
-    json::Writer& w, const chat::Request& request, std::string_view model)
+    json::Writer& w, const chat::Request& request, const EncodeContext& context)
 {
     if (request.tools.empty()) {
         return;
     }
-    const auto version = claude_version(model);
+    const auto version = claude_version(context.model);
     const bool strict = version && *version >= kStrictTools;
     w.key("tools").begin_array();
-    for (const chat::Tool& tool : request.tools) {
+    for (size_t i = 0; i < request.tools.size(); i++) {
+        const chat::Tool& tool = request.tools[i];
+        if (!strict && tool.strict == true) {
+            context.drop("tools[" + std::to_string(i) + "].function.strict");
+        }
         write_tool(w, tool, strict);
     }
     w.end_array();
@@ -146,7 +172,8 @@ void write_tools(
     w.end_object();
 }
 
-void write_rest(json::Writer& w, const chat::Request& request)
+void write_rest(
+    json::Writer& w, const chat::Request& request, const EncodeContext& context)
 {
     if (!request.stop.empty()) {
         w.key("stop_sequences").begin_array();
@@ -164,6 +191,8 @@ void write_rest(json::Writer& w, const chat::Request& request)
         w.field("service_tier", request.service_tier);
     } else if (request.service_tier == "default") {
         w.field("service_tier", "standard_only");
+    } else {
+        drop_if(context, "service_tier", !request.service_tier.empty());
     }
     for (const std::string_view name : kOwnMembers) {
         if (const json::Node value = request.raw[name]; value.has_value()) {
@@ -172,7 +201,23 @@ void write_rest(json::Writer& w, const chat::Request& request)
     }
 }
 
-void write_headers(Outbound& out, const Options& options, bool files)
+// A body's list of names elsewhere, a header here.
+void add_betas(std::string& beta, json::Node names)
+{
+    for (const json::Node name : names.items()) {
+        const std::string_view text = name.string_or();
+        if (!text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+                return c > ' ' && c < 0x7f && c != ',';
+            }))
+        {
+            beta += beta.empty() ? "" : ",";
+            beta += text;
+        }
+    }
+}
+
+void write_headers(
+    Outbound& out, const Options& options, bool files, json::Node betas)
 {
     out.header("Content-Type", "application/json");
     std::string_view version = kDefaultVersion;
@@ -192,6 +237,7 @@ void write_headers(Outbound& out, const Options& options, bool files)
         beta += beta.empty() ? "" : ",";
         beta += kFilesBeta;
     }
+    add_betas(beta, betas);
     if (!beta.empty()) {
         out.header("anthropic-beta", beta);
     }
@@ -209,12 +255,18 @@ Result<void> encode(
     out.method = "POST";
     out.path =
         options.claude_code_mode ? "/v1/messages?beta=true" : "/v1/messages";
-    write_headers(out, options, needs->files_beta);
+    write_headers(
+        out, options, needs->files_beta, request.raw["anthropic_beta"]);
     out.own_body(std::move(body));
     return {};
 }
 
 } // namespace
+
+const Vocabulary& claude_vocabulary() noexcept
+{
+    return kVocabulary;
+}
 
 Result<ClaudeNeeds> write_claude_body(std::string& body,
     const chat::Request& request, const EncodeContext& context,
@@ -242,9 +294,10 @@ Result<ClaudeNeeds> write_claude_body(std::string& body,
     }
     write_claude_thinking(w, thinking);
     write_output_config(w, request, thinking);
-    write_sampling(w, request, context.model, thinking.on());
-    write_tools(w, request, context.model);
-    write_rest(w, request);
+    drop_if(context, "reasoning_effort", !thinking.on() && wants(request));
+    write_sampling(w, request, context, thinking.on());
+    write_tools(w, request, context);
+    write_rest(w, request, context);
     if (request.stream && host.stream_member) {
         w.field("stream", true);
     }
@@ -252,6 +305,7 @@ Result<ClaudeNeeds> write_claude_body(std::string& body,
     return needs;
 }
 
-const Protocol kClaude{"claude", encode, make_claude_decoder, claude_error};
+const Protocol kClaude{"claude", vocabulary_of<kVocabulary>, encode,
+    make_claude_decoder, claude_error};
 
 } // namespace ai_proxy::provider

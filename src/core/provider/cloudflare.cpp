@@ -18,6 +18,11 @@ using json::Node;
 
 constexpr std::array<std::string_view, 3> kOwn{
     "repetition_penalty", "lora", "raw"};
+constexpr std::string_view kWords[] = {"max_tokens", "temperature", "top_p",
+    "top_k", "seed", "presence_penalty", "frequency_penalty", "tools",
+    "tool_choice.none", "response_format.json_object",
+    "response_format.json_schema"};
+constexpr Vocabulary kVocabulary{kWords, kOwn};
 
 Result<void> encode(
     const chat::Request& request, const EncodeContext& context, Outbound& out)
@@ -173,7 +178,7 @@ Result<std::string> run_path(const Options& options, std::string_view model)
     return path;
 }
 
-const Protocol kCloudflare{
-    "cloudflare", encode, decoder, dialect::read_openai_error};
+const Protocol kCloudflare{"cloudflare", vocabulary_of<kVocabulary>, encode,
+    decoder, dialect::read_openai_error};
 
 } // namespace ai_proxy::provider

@@ -20,6 +20,13 @@ constexpr std::string_view kPath = "/v2/chat";
 constexpr std::array<std::string_view, 4> kOwn{
     "documents", "citation_options", "safety_mode", "priority"};
 
+constexpr std::string_view kWords[] = {"max_tokens", "temperature", "top_p",
+    "top_k", "seed", "frequency_penalty", "presence_penalty", "logprobs",
+    "stop", "reasoning_effort", "tools", "tools.strict", "tool_choice.none",
+    "tool_choice.required", "tool_choice.named", "response_format.json_object",
+    "response_format.json_schema", "image_url.detail"};
+constexpr Vocabulary kVocabulary{kWords, kOwn};
+
 Error no_such_part(size_t message, size_t part)
 {
     return make_error(ErrorCode::invalid_request,
@@ -262,6 +269,7 @@ Error error(int status, json::Node body, std::string_view text)
 
 } // namespace
 
-const Protocol kCohere{"cohere", encode, make_cohere_decoder, error};
+const Protocol kCohere{
+    "cohere", vocabulary_of<kVocabulary>, encode, make_cohere_decoder, error};
 
 } // namespace ai_proxy::provider

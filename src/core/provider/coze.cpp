@@ -16,6 +16,11 @@ namespace {
 
 using json::Node;
 
+constexpr std::string_view kWords[] = {"user"};
+constexpr std::string_view kOwn[] = {
+    "custom_variables", "auto_save_history", "meta_data", "parameters"};
+constexpr Vocabulary kVocabulary{kWords, kOwn};
+
 Result<void> write_content(
     json::Writer& w, const chat::Message& message, size_t index)
 {
@@ -72,9 +77,7 @@ Result<void> encode(
         w.end_object();
     }
     w.end_array();
-    for (const std::string_view name :
-        {"custom_variables", "auto_save_history", "meta_data", "parameters"})
-    {
+    for (const std::string_view name : kOwn) {
         if (request.raw[name].has_value()) {
             w.field(name, request.raw[name]);
         }
@@ -160,6 +163,7 @@ std::unique_ptr<Decoder> decoder(const EncodeContext& context)
 
 } // namespace
 
-const Protocol kCoze{"coze", encode, decoder, dialect::read_openai_error};
+const Protocol kCoze{"coze", vocabulary_of<kVocabulary>, encode, decoder,
+    dialect::read_openai_error};
 
 } // namespace ai_proxy::provider

@@ -17,6 +17,8 @@ constexpr uint32_t kMaxChoices = 50; // texts of one call
 constexpr std::array<std::string_view, 7> kOwn{"source_lang", "formality",
     "glossary_id", "split_sentences", "preserve_formatting", "model_type",
     "tag_handling"};
+constexpr std::string_view kWords[] = {"target_lang"};
+constexpr Vocabulary kVocabulary{kWords, kOwn};
 
 bool is_system(const chat::Message& message) noexcept
 {
@@ -118,6 +120,7 @@ std::unique_ptr<Decoder> decoder(const EncodeContext&)
 
 } // namespace
 
-const Protocol kDeepl{"deepl", encode, decoder, dialect::read_openai_error};
+const Protocol kDeepl{"deepl", vocabulary_of<kVocabulary>, encode, decoder,
+    dialect::read_openai_error};
 
 } // namespace ai_proxy::provider

@@ -12,6 +12,10 @@ namespace {
 
 using json::Node;
 
+constexpr std::string_view kWords[] = {"user"};
+constexpr std::string_view kOwn[] = {"inputs"};
+constexpr Vocabulary kVocabulary{kWords, kOwn};
+
 bool is_workflow(const Options& options) noexcept
 {
     return options.bot_type == "workflow";
@@ -223,6 +227,7 @@ std::unique_ptr<Decoder> decoder(const EncodeContext& context)
 
 } // namespace
 
-const Protocol kDify{"dify", encode, decoder, dialect::read_openai_error};
+const Protocol kDify{"dify", vocabulary_of<kVocabulary>, encode, decoder,
+    dialect::read_openai_error};
 
 } // namespace ai_proxy::provider

@@ -36,7 +36,14 @@ private:
     bool any_ = false;
 };
 
-// The vendors, each the pair of a Translation.
+// The vendors, each the three of a Translation.
+extern const Vocabulary kQwenEmbeddings;
+extern const Vocabulary kCohereEmbeddings;
+extern const Vocabulary kMinimaxEmbeddings;
+extern const Vocabulary kHunyuanEmbeddings;
+extern const Vocabulary kCloudflareEmbeddings;
+extern const Vocabulary kHuggingfaceEmbeddings;
+
 [[nodiscard]] Result<void> encode_qwen_embeddings(
     json::Node request, const EncodeContext& context, Outbound& out);
 [[nodiscard]] Result<void> answer_qwen_embeddings(json::Node body,

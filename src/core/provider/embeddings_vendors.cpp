@@ -12,6 +12,21 @@ constexpr std::string_view kQwenPath =
     "/api/v1/services/embeddings/text-embedding/text-embedding";
 constexpr std::string_view kCoherePath = "/v2/embed";
 
+constexpr std::string_view kWords[] = {"input", "dimensions"};
+constexpr std::string_view kTextAlone[] = {"input"};
+constexpr std::string_view kCohereWords[] = {
+    "input", "dimensions", "input_type"};
+constexpr std::string_view kMinimaxWords[] = {"input", "type"};
+
+// Members that clients of the vendors put beside OpenAI's.
+constexpr std::string_view kQwenOwn[] = {
+    "text_type", "output_type", "instruct"};
+constexpr std::string_view kCohereOwn[] = {
+    "truncate", "max_tokens", "priority"};
+constexpr std::string_view kCloudflareOwn[] = {"pooling"};
+constexpr std::string_view kHuggingfaceOwn[] = {
+    "normalize", "prompt_name", "truncate"};
+
 void write_texts(
     json::Writer& w, std::string_view name, const EmbeddingsRequest& request)
 {
@@ -22,9 +37,8 @@ void write_texts(
     w.end_array();
 }
 
-// Members that clients of the vendor put beside OpenAI's.
-void write_own(json::Writer& w, json::Node raw,
-    std::initializer_list<std::string_view> names)
+void write_own(
+    json::Writer& w, json::Node raw, std::span<const std::string_view> names)
 {
     for (const std::string_view name : names) {
         if (raw[name].has_value()) {
@@ -54,6 +68,13 @@ chat::Usage prompt_only(json::Node count)
 
 } // namespace
 
+const Vocabulary kQwenEmbeddings{kWords, kQwenOwn};
+const Vocabulary kCohereEmbeddings{kCohereWords, kCohereOwn};
+const Vocabulary kMinimaxEmbeddings{kMinimaxWords};
+const Vocabulary kHunyuanEmbeddings{kTextAlone};
+const Vocabulary kCloudflareEmbeddings{kTextAlone, kCloudflareOwn};
+const Vocabulary kHuggingfaceEmbeddings{kWords, kHuggingfaceOwn};
+
 Result<void> encode_qwen_embeddings(
     json::Node request, const EncodeContext& context, Outbound& out)
 {
@@ -70,7 +91,7 @@ Result<void> encode_qwen_embeddings(
     if (asked->dimensions) {
         w.field("dimension", *asked->dimensions);
     }
-    write_own(w, request, {"text_type", "output_type", "instruct"});
+    write_own(w, request, kQwenOwn);
     w.end_object().end_object();
     send(out, kQwenPath, std::move(body));
     return {};
@@ -109,7 +130,7 @@ Result<void> encode_cohere_embeddings(
     if (asked->dimensions) {
         w.field("output_dimension", *asked->dimensions);
     }
-    write_own(w, request, {"truncate", "max_tokens", "priority"});
+    write_own(w, request, kCohereOwn);
     w.end_object();
     send(out, kCoherePath, std::move(body));
     return {};
@@ -227,7 +248,7 @@ Result<void> encode_cloudflare_embeddings(
     json::Writer w(body);
     w.begin_object();
     write_texts(w, "text", *asked);
-    write_own(w, request, {"pooling"});
+    write_own(w, request, kCloudflareOwn);
     w.end_object();
     send(out, *path, std::move(body));
     return {};
@@ -260,7 +281,7 @@ Result<void> encode_huggingface_embeddings(
     json::Writer w(body);
     w.begin_object();
     write_texts(w, "inputs", *asked);
-    write_own(w, request, {"normalize", "prompt_name", "truncate"});
+    write_own(w, request, kHuggingfaceOwn);
     if (asked->dimensions) {
         w.field("dimensions", *asked->dimensions);
     }

@@ -27,6 +27,9 @@ void write_gemini_json_schema(json::Writer& w, json::Node schema);
 [[nodiscard]] Result<void> write_gemini_body(std::string& body,
     const chat::Request& request, const EncodeContext& context);
 
+// What the body has words for.
+[[nodiscard]] const Vocabulary& gemini_vocabulary() noexcept;
+
 [[nodiscard]] std::unique_ptr<Decoder> make_gemini_decoder(
     const EncodeContext& context);
 [[nodiscard]] Error gemini_error(

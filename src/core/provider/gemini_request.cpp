@@ -27,6 +27,14 @@ constexpr std::array<BudgetRange, 3> kBudgetRanges{{
     {"gemini-2.5-flash", 1, 24576, true},
 }};
 
+constexpr std::string_view kWords[] = {"max_tokens", "temperature", "top_p",
+    "top_k", "n", "presence_penalty", "frequency_penalty", "seed", "stop",
+    "logprobs", "top_logprobs", "modalities", "reasoning_effort", "tools",
+    "tool_choice.none", "tool_choice.required", "tool_choice.named",
+    "response_format.json_object", "response_format.json_schema"};
+constexpr std::string_view kOwn[] = {"extra_body"};
+constexpr Vocabulary kVocabulary{kWords, kOwn};
+
 bool can_think(std::string_view model) noexcept
 {
     return !model.starts_with("gemini-1.") && !model.starts_with("gemini-2.0")
@@ -93,10 +101,12 @@ void write_thinking(
         w.field("thinkingConfig", given);
         return;
     }
+    const std::string_view effort = request.reasoning_effort;
     if (!can_think(model)) {
+        drop_if(context, "reasoning_effort",
+            thinking_budget(request).value_or(0) > 0);
         return;
     }
-    const std::string_view effort = request.reasoning_effort;
     const auto configured = context.options.gemini_thinking_budget;
     const bool shows =
         std::find(kThinkers.begin(), kThinkers.end(), model) != kThinkers.end();
@@ -351,6 +361,11 @@ Result<void> write_gemini_body(std::string& body, const chat::Request& request,
     return {};
 }
 
+const Vocabulary& gemini_vocabulary() noexcept
+{
+    return kVocabulary;
+}
+
 bool is_gemini3(std::string_view model) noexcept
 {
     if (const size_t slash = model.rfind('/'); slash != std::string_view::npos)
@@ -365,6 +380,7 @@ bool is_gemini3(std::string_view model) noexcept
     return major >= '3' && major <= '9';
 }
 
-const Protocol kGemini{"gemini", encode, make_gemini_decoder, gemini_error};
+const Protocol kGemini{"gemini", vocabulary_of<kVocabulary>, encode,
+    make_gemini_decoder, gemini_error};
 
 } // namespace ai_proxy::provider

@@ -18,6 +18,10 @@ constexpr std::array<std::string_view, 8> kOwn{"EnableEnhancement",
     "StreamModeration", "SearchInfo", "Citation", "EnableThinking",
     "ForceSearchEnhancement", "TopicChoice", "EnableSpeedSearch"};
 
+constexpr std::string_view kWords[] = {"temperature", "top_p", "seed", "stop",
+    "tools", "tool_choice.none", "tool_choice.named"};
+constexpr Vocabulary kVocabulary{kWords, kOwn};
+
 Result<void> write_contents(
     json::Writer& w, const chat::Message& message, size_t index)
 {
@@ -231,6 +235,7 @@ std::unique_ptr<Decoder> decoder(const EncodeContext& context)
 
 } // namespace
 
-const Protocol kHunyuan{"hunyuan", encode, decoder, dialect::read_openai_error};
+const Protocol kHunyuan{"hunyuan", vocabulary_of<kVocabulary>, encode, decoder,
+    dialect::read_openai_error};
 
 } // namespace ai_proxy::provider

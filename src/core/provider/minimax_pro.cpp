@@ -14,6 +14,11 @@ using json::Node;
 
 constexpr std::string_view kBot = "assistant", kUser = "user";
 
+constexpr std::string_view kWords[] = {"max_tokens", "temperature", "top_p",
+    "tools", "tool_choice.none", "messages.name"};
+constexpr std::string_view kOwn[] = {"mask_sensitive_info"};
+constexpr Vocabulary kVocabulary{kWords, kOwn};
+
 bool is_system(const chat::Message& message) noexcept
 {
     return message.role == chat::Role::system
@@ -196,7 +201,7 @@ std::unique_ptr<Decoder> decoder(const EncodeContext& context)
 
 } // namespace
 
-const Protocol kMinimaxPro{
-    "minimax", encode, decoder, dialect::read_openai_error};
+const Protocol kMinimaxPro{"minimax", vocabulary_of<kVocabulary>, encode,
+    decoder, dialect::read_openai_error};
 
 } // namespace ai_proxy::provider

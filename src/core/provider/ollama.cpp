@@ -12,6 +12,13 @@ namespace {
 
 using json::Node;
 
+constexpr std::string_view kWords[] = {"max_tokens", "temperature", "top_p",
+    "top_k", "seed", "presence_penalty", "frequency_penalty", "stop",
+    "reasoning_effort", "tools", "tool_choice.none",
+    "response_format.json_object", "response_format.json_schema"};
+constexpr std::string_view kOwn[] = {"options", "keep_alive"};
+constexpr Vocabulary kVocabulary{kWords, kOwn};
+
 void write_arguments(json::Writer& w, std::string_view text)
 {
     // Checked to be an object by object_arguments().
@@ -195,7 +202,7 @@ std::unique_ptr<Decoder> decoder(const EncodeContext& context)
 
 } // namespace
 
-const Protocol kOllama{
-    "ollama", encode, decoder, dialect::read_openai_error, Framing::ndjson};
+const Protocol kOllama{"ollama", vocabulary_of<kVocabulary>, encode, decoder,
+    dialect::read_openai_error, Framing::ndjson};
 
 } // namespace ai_proxy::provider

@@ -351,9 +351,14 @@ std::unique_ptr<Decoder> decoder(const EncodeContext&)
     return std::make_unique<OpenaiDecoder>();
 }
 
+const Vocabulary* everything(const EncodeContext&)
+{
+    return nullptr;
+}
+
 } // namespace
 
 const Protocol kOpenai = {
-    "openai", encode_openai, decoder, dialect::read_openai_error};
+    "openai", everything, encode_openai, decoder, dialect::read_openai_error};
 
 } // namespace ai_proxy::provider

@@ -7,6 +7,7 @@
 #include "core/chat/request.h"
 #include "core/dialect/api.h"
 #include "core/provider/options.h"
+#include "core/provider/vocabulary.h"
 #include "core/wire/sse.h"
 
 #include <memory>
@@ -51,6 +52,14 @@ struct EncodeContext {
     }
 };
 
+inline void drop_if(
+    const EncodeContext& context, std::string_view field, bool lost)
+{
+    if (lost) {
+        context.drop(field);
+    }
+}
+
 // Decodes the answer of one try into canonical events.  All state of a
 // response lives here.  Errors: upstream_error (the provider reports one, with
 // type, code, message and, when it says so, a status), upstream_invalid.
@@ -76,6 +85,9 @@ enum class Framing : uint8_t { sse, ndjson, aws_event_stream };
 // How a family of vendors speaks chat.  A plain table of functions.
 struct Protocol {
     std::string_view name; // "openai", "claude", "gemini", "qwen"
+    // What it has words for, with this provider and model; nullptr: whatever
+    // the client says goes on.
+    const Vocabulary* (*vocabulary)(const EncodeContext& context);
     // Path (without the endpoint's prefix), headers but for credentials, and
     // body of a chat call.
     Result<void> (*encode)(const chat::Request& request,
@@ -93,12 +105,20 @@ struct Translation {
     dialect::Api api;
     // Only when the provider as configured speaks its own protocol.
     bool native_only;
+    const Vocabulary& vocabulary;
     Result<void> (*encode)(
         json::Node request, const EncodeContext& context, Outbound& out);
     // The answer in the client's dialect.  base64: it asked for vectors so.
     Result<void> (*answer)(json::Node body, const EncodeContext& context,
         bool base64, std::string& out, chat::Usage& usage);
 };
+
+// Protocol::vocabulary where there is but one.
+template <const Vocabulary& only>
+const Vocabulary* vocabulary_of(const EncodeContext&)
+{
+    return &only;
+}
 
 // The protocols.  openai's encode serves callers of other dialects; OpenAI's
 // own requests are relayed.

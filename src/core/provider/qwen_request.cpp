@@ -20,6 +20,14 @@ constexpr std::array<std::string_view, 10> kOwnParameters{"enable_thinking",
     "vl_high_resolution_images", "translation_options", "asr_options",
     "enable_code_interpreter", "preserve_thinking"};
 
+constexpr std::string_view kWords[] = {"max_tokens", "temperature", "top_p",
+    "top_k", "presence_penalty", "seed", "n", "stop", "logprobs",
+    "top_logprobs", "reasoning_effort", "tools", "tool_choice.none",
+    "tool_choice.required", "tool_choice.named", "parallel_tool_calls",
+    "response_format.json_object", "response_format.json_schema",
+    "messages.name"};
+constexpr Vocabulary kVocabulary{kWords, kOwnParameters};
+
 void write_choice(json::Writer& w, const chat::Request& request)
 {
     std::string_view named = request.tool_choice_name;
@@ -196,6 +204,7 @@ Result<void> encode(
 
 } // namespace
 
-const Protocol kQwen{"qwen", encode, make_qwen_decoder, qwen_error};
+const Protocol kQwen{
+    "qwen", vocabulary_of<kVocabulary>, encode, make_qwen_decoder, qwen_error};
 
 } // namespace ai_proxy::provider

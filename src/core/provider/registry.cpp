@@ -198,36 +198,40 @@ constexpr ApiPath kQwenPaths[] = {
 };
 
 constexpr Translation kQwenTranslations[] = {
-    {Api::embeddings, true, encode_qwen_embeddings, answer_qwen_embeddings},
-    {Api::rerank, true, encode_qwen_rerank, answer_qwen_rerank},
+    {Api::embeddings, true, kQwenEmbeddings,
+        encode_qwen_embeddings, answer_qwen_embeddings},
+    {Api::rerank, true, kQwenRerank,
+        encode_qwen_rerank, answer_qwen_rerank},
 };
 
 constexpr Translation kCohereTranslations[] = {
-    {Api::embeddings, false,
+    {Api::embeddings, false, kCohereEmbeddings,
         encode_cohere_embeddings, answer_cohere_embeddings},
 };
 
 constexpr Translation kMinimaxTranslations[] = {
-    {Api::embeddings, false,
+    {Api::embeddings, false, kMinimaxEmbeddings,
         encode_minimax_embeddings, answer_minimax_embeddings},
 };
 
 constexpr Translation kVoyageTranslations[] = {
-    {Api::rerank, false, encode_voyage_rerank, answer_voyage_rerank},
+    {Api::rerank, false, kVoyageRerank,
+        encode_voyage_rerank, answer_voyage_rerank},
 };
 
 constexpr Translation kHuggingfaceTranslations[] = {
-    {Api::embeddings, false, encode_huggingface_embeddings,
+    {Api::embeddings, false, kHuggingfaceEmbeddings,
+        encode_huggingface_embeddings,
         answer_huggingface_embeddings},
 };
 
 constexpr Translation kHunyuanTranslations[] = {
-    {Api::embeddings, true,
+    {Api::embeddings, true, kHunyuanEmbeddings,
         encode_hunyuan_embeddings, answer_hunyuan_embeddings},
 };
 
 constexpr Translation kCloudflareTranslations[] = {
-    {Api::embeddings, true,
+    {Api::embeddings, true, kCloudflareEmbeddings,
         encode_cloudflare_embeddings, answer_cloudflare_embeddings},
 };
 

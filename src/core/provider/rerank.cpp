@@ -13,6 +13,10 @@ constexpr size_t kMaxDocuments = 10'000;
 constexpr std::string_view kQwenPath =
     "/api/v1/services/rerank/text-rerank/text-rerank";
 
+constexpr std::string_view kWords[] = {
+    "query", "documents", "top_n", "top_k", "return_documents"};
+constexpr std::string_view kVoyageOwn[] = {"truncation"};
+
 struct Asked {
     std::string_view query;
     std::vector<std::string_view> documents;
@@ -119,6 +123,9 @@ Result<void> answer(std::string_view id, Node results, Node tokens,
 
 } // namespace
 
+const Vocabulary kQwenRerank{kWords};
+const Vocabulary kVoyageRerank{kWords, kVoyageOwn};
+
 Result<void> encode_qwen_rerank(
     Node request, const EncodeContext& context, Outbound& out)
 {
@@ -167,8 +174,10 @@ Result<void> encode_voyage_rerank(
     if (asked->return_documents) {
         w.field("return_documents", *asked->return_documents);
     }
-    if (request["truncation"].has_value()) {
-        w.field("truncation", request["truncation"]);
+    for (const std::string_view name : kVoyageOwn) {
+        if (request[name].has_value()) {
+            w.field(name, request[name]);
+        }
     }
     w.end_object();
     send(out, "/v1/rerank", std::move(body));

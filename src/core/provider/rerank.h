@@ -2,9 +2,12 @@
 
 #include "core/provider/protocol.h"
 
-// Cohere's rerank, spoken to vendors that have their own; each pair is a
+// Cohere's rerank, spoken to vendors that have their own; each three are a
 // Translation.
 namespace ai_proxy::provider {
+
+extern const Vocabulary kQwenRerank;
+extern const Vocabulary kVoyageRerank;
 
 [[nodiscard]] Result<void> encode_qwen_rerank(
     json::Node request, const EncodeContext& context, Outbound& out);

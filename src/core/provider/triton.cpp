@@ -11,6 +11,11 @@ namespace {
 
 using json::Node;
 
+constexpr std::string_view kWords[] = {
+    "max_tokens", "temperature", "top_p", "top_k", "seed"};
+constexpr std::string_view kOwn[] = {"parameters"};
+constexpr Vocabulary kVocabulary{kWords, kOwn};
+
 Result<void> encode(
     const chat::Request& request, const EncodeContext& context, Outbound& out)
 {
@@ -18,6 +23,7 @@ Result<void> encode(
     if (!text) {
         return std::move(text).error();
     }
+    drop_if(context, "messages", request.messages.size() > 1);
     std::string body;
     json::Writer w(body);
     w.begin_object().field("text_input", std::string_view(*text));
@@ -81,6 +87,7 @@ std::unique_ptr<Decoder> decoder(const EncodeContext& context)
 
 } // namespace
 
-const Protocol kTriton{"triton", encode, decoder, dialect::read_openai_error};
+const Protocol kTriton{"triton", vocabulary_of<kVocabulary>, encode, decoder,
+    dialect::read_openai_error};
 
 } // namespace ai_proxy::provider

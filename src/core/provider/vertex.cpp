@@ -66,6 +66,12 @@ Result<void> encode(
     return {};
 }
 
+const Vocabulary* vocabulary(const EncodeContext& context)
+{
+    return is_claude(context.model) ? &claude_vocabulary()
+                                    : &gemini_vocabulary();
+}
+
 std::unique_ptr<Decoder> decoder(const EncodeContext& context)
 {
     return is_claude(context.model) ? make_claude_decoder(context)
@@ -114,6 +120,6 @@ std::string_view vertex_raw_path(std::string_view client_path) noexcept
                                              : client_path.substr(version);
 }
 
-const Protocol kVertex{"vertex", encode, decoder, error};
+const Protocol kVertex{"vertex", vocabulary, encode, decoder, error};
 
 } // namespace ai_proxy::provider
