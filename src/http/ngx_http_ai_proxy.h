@@ -19,6 +19,7 @@
 #include "core/provider/mock.h"
 #include "core/wire/chunked.h"
 
+#include <array>
 #include <memory>
 #include <memory_resource>
 #include <optional>
@@ -245,6 +246,8 @@ void send_outcome(Ctx& ctx, policy::Outcome outcome);
 // Bytes as a chain of recycled buffers.
 [[nodiscard]] ngx_chain_t* to_chain(ngx_pool_t* pool, ngx_chain_t** free,
     ngx_buf_tag_t tag, std::string_view bytes) noexcept;
+// Frees the memory of large buffers of to_chain() whose bytes are on their way.
+void release_sent(ngx_pool_t* pool, ngx_chain_t* sent) noexcept;
 
 // tries (ngx_http_ai_proxy_try.cpp, _location.cpp, _mock.cpp)
 bool start_try(Ctx& ctx, async::AttemptOp& op);
@@ -267,6 +270,9 @@ void feed_run(Run& run, std::string_view payload, std::string& out);
 // one event; from init_process to exit_process.
 struct Worker {
     json::Parser parser;
+    // What one read of a provider brings; its bytes are decoded before the
+    // next read of any provider.
+    std::array<u_char, 16384> input;
     std::string output; // bytes on their way from one read to the client
 };
 [[nodiscard]] bool start_worker() noexcept;

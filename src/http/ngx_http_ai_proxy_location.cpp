@@ -272,7 +272,11 @@ ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) noexcept
 {
     Run* run = run_of(r);
     if (run == nullptr || run->kind != Run::Kind::location) {
-        return replace_error_body(r, in);
+        const ngx_int_t rc = replace_error_body(r, in);
+        if (run != nullptr && rc != NGX_ERROR) {
+            release_sent(r->pool, in);
+        }
+        return rc;
     }
     return guard(r->connection->log, ngx_int_t(NGX_ERROR), [&]() -> ngx_int_t {
         if (in != nullptr

@@ -175,6 +175,20 @@ ngx_chain_t* to_chain(ngx_pool_t* pool, ngx_chain_t** free, ngx_buf_tag_t tag,
     return first;
 }
 
+void release_sent(ngx_pool_t* pool, ngx_chain_t* sent) noexcept
+{
+    auto tag = reinterpret_cast<ngx_buf_tag_t>(&ngx_http_ai_proxy_module);
+    for (ngx_chain_t* cl = sent; cl != nullptr; cl = cl->next) {
+        ngx_buf_t* b = cl->buf;
+        if (b->tag == tag && b->start != nullptr && b->pos == b->last
+            && b->end - b->start > static_cast<ptrdiff_t>(kSmallBuffer))
+        {
+            (void)ngx_pfree(pool, b->start);
+            b->start = b->end = b->pos = b->last = nullptr;
+        }
+    }
+}
+
 void send_outcome(Ctx& ctx, policy::Outcome outcome)
 {
     ngx_http_request_t* r = ctx.r;

@@ -173,7 +173,7 @@ ngx_int_t header_done(ngx_http_request_t* sr, Run& run)
     if (u->headers_in.content_length_n >= 0 && !bodyless(run)) {
         response.expect(static_cast<uint64_t>(u->headers_in.content_length_n));
     }
-    run.fields = {};
+    std::vector<Header>().swap(run.fields);
     return NGX_OK;
 }
 
@@ -246,25 +246,21 @@ void body_over(Run& run, ngx_http_upstream_t* u, std::string& out)
     }
 }
 
-// A header may need a large buffer; the events of a stream, which may be idle
-// for minutes, do not.
-void shrink_buffer(ngx_http_request_t* sr, ngx_http_upstream_t* u) noexcept
+// The header is read into a buffer of the request; the filter takes every byte
+// of the body as it comes, so that all bodies share one buffer, and a stream
+// that is idle for minutes holds none.
+void share_buffer(ngx_http_request_t* sr, ngx_http_upstream_t* u) noexcept
 {
-    constexpr size_t kStreamBuffer = 4096;
-    const auto held = static_cast<size_t>(u->buffer.last - u->buffer.pos);
-    if (static_cast<size_t>(u->buffer.end - u->buffer.start) <= kStreamBuffer
-        || held > kStreamBuffer)
-    {
+    auto& input = worker().input;
+    ngx_buf_t& b = u->buffer;
+    const auto held = static_cast<size_t>(b.last - b.pos);
+    if (held > input.size()) {
         return;
     }
-    auto* start = static_cast<u_char*>(ngx_palloc(sr->pool, kStreamBuffer));
-    if (start == nullptr) {
-        return;
-    }
-    u_char* old = u->buffer.start;
-    u->buffer.last = ngx_cpymem(start, u->buffer.pos, held);
-    u->buffer.start = u->buffer.pos = start;
-    u->buffer.end = start + kStreamBuffer;
+    u_char* old = b.start;
+    b.last = ngx_cpymem(input.data(), b.pos, held);
+    b.start = b.pos = input.data();
+    b.end = b.start + input.size();
     (void)ngx_pfree(sr->pool, old);
 }
 
@@ -280,9 +276,7 @@ ngx_int_t input_filter_init(void* data) noexcept
         u->peer.connection->recv = ssl_recv;
     }
 #endif
-    if (run->attempt != nullptr && run->attempt->response->streaming()) {
-        shrink_buffer(sr, u);
-    }
+    share_buffer(sr, u);
     if (bodyless(*run)) {
         u->length = 0;
     } else if (run->chunked) {
@@ -311,6 +305,7 @@ void release_request(Run& run, ngx_http_upstream_t* u)
     provider::Outbound().owned.swap(run.attempt->outbound.owned);
     provider::Outbound().headers.swap(run.attempt->outbound.headers);
     run.ctx->exchange->release_body();
+    std::vector<Header>().swap(run.ctx->headers);
     run.ctx->body.reset();
 }
 

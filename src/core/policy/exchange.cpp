@@ -373,6 +373,7 @@ void Exchange::release_trees() noexcept
 void Exchange::release_body() noexcept
 {
     release_trees();
+    head_.headers = {};
     document_ = {};
     envelope_.model = {};
     generation_ = 0;
