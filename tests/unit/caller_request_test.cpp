@@ -147,6 +147,27 @@ TEST(GeminiRequest, EverythingThatChatCanSay)
         (std::vector<std::string>{"tools[1].googleSearch", "safetySettings"}));
 }
 
+// A signature of another vendor is that of the thoughts before it, whatever
+// the alphabet it comes back in; one of Google's stays where it was.
+TEST(GeminiRequest, SignaturesOfOtherVendors)
+{
+    const Hub hub = to_hub(Api::gemini_generate, R"({"contents":[
+        {"role":"model","parts":[{"text":"so ","thought":true},
+            {"text":"it is","thought":true},
+            {"functionCall":{"id":"1","name":"f"},"thoughtSignature":"cHJveHk6a-_b"},
+            {"text":"","thought":true},{"text":"","thoughtSignature":"cHJveHk6YQ=="},
+            {"text":"then","thought":true},
+            {"text":"x","thoughtSignature":"a-_b"}]}]})");
+    ASSERT_TRUE(hub.ok) << hub.error.message;
+    EXPECT_EQ(hub.text,
+        R"({"model":"m","messages":[{"role":"assistant","content":"x","reasoning_content":"so it isthen",)"
+        R"("thinking_blocks":[{"type":"thinking","thinking":"so it is","signature":"a+/b"},)"
+        R"({"type":"thinking","thinking":"","signature":"YQ=="},)"
+        R"({"type":"thinking","thinking":"then","signature":""},)"
+        R"({"type":"thinking","thinking":"","signature":"a-_b"}],)"
+        R"("tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{}"}}]}]})");
+}
+
 TEST(CompletionsRequest, OnePrompt)
 {
     const Hub hub = to_hub(Api::completions,

@@ -278,5 +278,22 @@ TEST(CallerPlain, Gemini)
         R"("usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":6,"totalTokenCount":16,"cachedContentTokenCount":4},"modelVersion":"m1","responseId":"c1"})");
 }
 
+// Thoughts that are signed but not told, and two one after the other.
+TEST(CallerPlain, GeminisSignatures)
+{
+    GatewayFixture world;
+    const auto& claude = world.provider("one", "claude");
+    EXPECT_TRUE(has(feed(claude, Api::gemini_generate, false, R"({"id":"m",
+        "type":"message","role":"assistant","model":"c","content":[
+        {"type":"thinking","thinking":"","signature":"aaaa"},
+        {"type":"thinking","thinking":"so","signature":"bbbb"},
+        {"type":"tool_use","id":"t","name":"f","input":{}}],
+        "stop_reason":"tool_use","usage":{"input_tokens":1,"output_tokens":2}})",
+                        0)
+                        .out,
+        R"("parts":[{"text":"","thought":true},{"text":"","thoughtSignature":"cHJveHk6aaaa"},)"
+        R"({"text":"so","thought":true},{"functionCall":{"id":"t","name":"f","args":{}},"thoughtSignature":"cHJveHk6bbbb"}])"));
+}
+
 } // namespace
 } // namespace ai_proxy::testing

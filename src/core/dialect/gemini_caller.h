@@ -49,6 +49,7 @@ private:
         bool refused = false;
         std::string run; // plain: the text that goes on
         bool run_thought = false;
+        bool thought = false; // thoughts without a signature so far
     };
 
     [[nodiscard]] bool streams() const noexcept { return out_ != nullptr; }

@@ -1,4 +1,5 @@
 #include "core/dialect/gemini_caller.h"
+#include "core/dialect/gemini_thoughts.h"
 #include "core/dialect/hub_message.h"
 #include "core/dialect/request_fault.h"
 
@@ -108,7 +109,8 @@ private:
     void drop(std::string_view where) { request_.dropped.add(where); }
     Result<void> contents();
     Result<void> content(json::Node content, const Place& place);
-    void model_part(HubMessage& out, json::Node part, const Place& place);
+    void model_part(HubMessage& out, GeminiThoughts& thoughts, json::Node part,
+        const Place& place);
     void user_part(HubMessage& out, json::Node part, const Place& place);
     void data(HubMessage& out, json::Node part);
     void function_response(json::Node response);
@@ -187,11 +189,22 @@ void Request::data(HubMessage& out, json::Node part)
     }
 }
 
-void Request::model_part(HubMessage& out, json::Node part, const Place& place)
+void Request::model_part(HubMessage& out, GeminiThoughts& thoughts,
+    json::Node part, const Place& place)
 {
     const json::Node call = either(part, "functionCall", "function_call");
-    const std::string_view signature =
+    const std::string_view given =
         either(part, "thoughtSignature", "thought_signature").string_or();
+    if (part["thought"].boolean().value_or(false) && !call.is_object()) {
+        const std::string_view text = part["text"].string_or();
+        if (given.empty()) {
+            thoughts.add(text);
+        } else {
+            out.thinking(text, given);
+        }
+        return;
+    }
+    const std::string_view signature = thoughts.end(out, given);
     if (call.is_object()) {
         std::string args = "{}";
         if (call["args"].is_object()) {
@@ -201,16 +214,11 @@ void Request::model_part(HubMessage& out, json::Node part, const Place& place)
         out.call(new_call(call), call["name"].string_or(), args, signature);
         return;
     }
-    const std::string_view text = part["text"].string_or();
-    if (part["thought"].boolean().value_or(false)) {
-        out.thinking(text, signature);
-        return;
-    }
     if (!signature.empty()) {
         out.thinking({}, signature);
     }
     if (part["text"].is_string()) {
-        out.text(text);
+        out.text(part["text"].string_or());
     } else if (part["inlineData"].is_object() || part["fileData"].is_object()
         || part["inline_data"].is_object() || part["file_data"].is_object())
     {
@@ -271,16 +279,18 @@ Result<void> Request::content(json::Node content, const Place& place)
     }
     const bool model = role == "model";
     HubMessage out(model ? "assistant" : "user");
+    GeminiThoughts thoughts;
     const Place parts = place.member("parts");
     size_t index = 0;
     for (const json::Node part : content["parts"].items()) {
         const Place at = parts[index++];
         if (model) {
-            model_part(out, part, at);
+            model_part(out, thoughts, part, at);
         } else {
             user_part(out, part, at);
         }
     }
+    thoughts.end(out, {});
     if (!out.empty()) {
         out.write(w_);
     }

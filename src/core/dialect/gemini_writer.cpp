@@ -1,6 +1,7 @@
 #include "core/dialect/call_text.h"
 #include "core/dialect/error_writer.h"
 #include "core/dialect/gemini_caller.h"
+#include "core/dialect/gemini_thoughts.h"
 #include "core/json/writer.h"
 
 #include <algorithm>
@@ -73,6 +74,10 @@ void GeminiWriter::end_run(Candidate& to)
 void GeminiWriter::text(Candidate& to, std::string_view text, bool thought)
 {
     write_calls(to, false);
+    if (thought && !to.signature.empty()) {
+        add_text(to, {}, false); // of the thoughts before these
+    }
+    to.thought = to.thought || thought;
     if (streams()) {
         add_text(to, text, thought);
         return;
@@ -318,7 +323,12 @@ void GeminiWriter::on(const chat::Event& event)
         break;
     case EventKind::signature:
         end_run(to);
-        to.signature = event.text;
+        if (!to.thought) {
+            add_text(to, {}, true); // thoughts whose text is kept back
+        }
+        to.thought = false;
+        to.signature = kSignedElsewhere;
+        to.signature += event.text;
         break;
     case EventKind::annotations:
         citations(to, event.text);
