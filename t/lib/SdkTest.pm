@@ -12,7 +12,7 @@ use Test::More;
 
 use AiProxyTest;
 
-our @EXPORT = qw(run_sdk);
+our @EXPORT = qw(run_sdk run_replay python);
 
 my $true = JSON::PP::true();
 
@@ -97,9 +97,42 @@ sub run_sdk {
         server => join '', "location /refused/ { ai_proxy_pass refused; }\n",
             map { "location /$_/ { ai_proxy_pass p-$_; }\n" } sort keys %case);
 
+    local $ENV{GATEWAY} = $gw->url;
+    take_tap(@command);
+    done($gw, $up);
+}
+
+# Providers that answer with recordings, as the script tells them to by the
+# control of upstream.py (UPSTREAM: its address).  A location for each type.
+sub run_replay {
+    my (@command) = @_;
+    needs_module();
+    my %lines = (openai => [], deepseek => [], groq => [], mistral => [],
+        claude => [], gemini => [], cohere => [],
+        bedrock => ['aws_region us-east-1;'],
+        qwen => ['qwen_enable_compatible off;']);
+    my $up = Upstream->start(map { $_ => { body => '' } } keys %lines);
+    my $gw = Gateway->start(
+        http => zone() . join('', map { provider($_ => $_ => $up->url($_),
+            @{ $lines{$_} }) } sort keys %lines),
+        server => "client_max_body_size 8m;\n"
+            . "location /v2/ { ai_proxy_pass cohere; }\n" . join '', map {
+            "location /$_/ { ai_proxy_pass $_; }\n" } sort keys %lines);
+
+    local $ENV{GATEWAY} = $gw->url;
+    local $ENV{UPSTREAM} = $up->url('') =~ s{/x-$}{}r;
+    local $ENV{AI_PROXY_FIXTURES} = fixtures();
+    local $ENV{PYTHONPATH} = Cwd::abs_path('tests/wire');
+    local $ENV{PYTHONDONTWRITEBYTECODE} = 1;
+    take_tap(@command);
+    done($gw, $up);
+}
+
+# Runs a script; the lines of TAP that it prints are tests here.
+sub take_tap {
+    my (@command) = @_;
     local $ENV{LD_PRELOAD};
     delete $ENV{LD_PRELOAD};
-    local $ENV{GATEWAY} = $gw->url;
     open my $pipe, '-|', @command or die "$command[0]: $!";
     my $ended = 0;
     while (my $line = readline $pipe) {
@@ -115,7 +148,14 @@ sub run_sdk {
     close $pipe;
     is($?, 0, 'the script ends well');
     ok($ended, 'and came to its end');
-    done($gw, $up);
+}
+
+# The Python with the libraries of requirements.txt.
+sub python {
+    return $ENV{AI_PROXY_PYTHON} if $ENV{AI_PROXY_PYTHON};
+    system('t/clients/setup.sh') == 0
+        or BAIL_OUT('the Python libraries cannot be installed');
+    return 'build/clients/venv/bin/python';
 }
 
 1;
