@@ -27,7 +27,8 @@ TEST(MessagesRequest, EverythingThatChatCanSay)
                     "content":[{"type":"text","text":"bad"}]},
                 {"type":"text","text":"go on"}]}],
         "tools":[{"name":"f","description":"d","input_schema":{"type":"object"}},
-            {"type":"web_search_20250305","name":"web_search"}],
+            {"type":"web_search_20250305","name":"web_search","max_uses":2},
+            {"type":"bash_20250124","name":"bash"}],
         "tool_choice":{"type":"any","disable_parallel_tool_use":true},
         "stop_sequences":["END"],"metadata":{"user_id":"u"},
         "thinking":{"type":"enabled","budget_tokens":5000}})",
@@ -43,11 +44,12 @@ TEST(MessagesRequest, EverythingThatChatCanSay)
         R"("tool_calls":[{"id":"t1","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}}]},)"
         R"({"role":"tool","tool_call_id":"t1","content":"bad","is_error":true},)"
         R"({"role":"user","content":"go on"}],)"
+        R"("web_search_options":{"max_uses":2},)"
         R"("tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object"}}}],)"
         R"("tool_choice":"required","parallel_tool_calls":false,)"
         R"("thinking":{"type":"enabled","budget_tokens":5000},)"
         R"("max_tokens":9,"temperature":0,"top_k":3,"stop":["END"],"stream":true,"user":"u"})");
-    EXPECT_EQ(hub.dropped.fields(), std::vector<std::string>{"tools.1.type"});
+    EXPECT_EQ(hub.dropped.fields(), std::vector<std::string>{"tools.2.type"});
 }
 
 TEST(MessagesRequest, FaultsNameTheirPlace)
@@ -78,7 +80,7 @@ TEST(ResponsesRequest, ItemsBecomeTurns)
             {"type":"function_call","call_id":"c2","name":"g","arguments":"{\"k\":0}"},
             {"type":"function_call_output","call_id":"c1","output":"r1"},
             {"type":"function_call_output","call_id":"c2","output":"r2"}],
-        "tools":[{"type":"function","name":"f","parameters":{"type":"object"},"strict":true},{"type":"web_search"}],
+        "tools":[{"type":"function","name":"f","parameters":{"type":"object"},"strict":true},{"type":"web_search"},{"type":"computer"}],
         "tool_choice":{"type":"function","name":"f"},"parallel_tool_calls":false,
         "text":{"format":{"type":"json_schema","name":"n","schema":{"type":"object"},"strict":true}},
         "reasoning":{"effort":"low"}})");
@@ -93,11 +95,12 @@ TEST(ResponsesRequest, ItemsBecomeTurns)
         R"({"id":"c2","type":"function","function":{"name":"g","arguments":"{\"k\":0}"}}]},)"
         R"({"role":"tool","tool_call_id":"c1","content":"r1"},)"
         R"({"role":"tool","tool_call_id":"c2","content":"r2"}],)"
+        R"("web_search_options":{},)"
         R"("tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"},"strict":true}}],)"
         R"("tool_choice":{"type":"function","function":{"name":"f"}},"parallel_tool_calls":false,)"
         R"("response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object"},"strict":true}},)"
         R"("max_tokens":5,"temperature":0,"reasoning_effort":"low"})");
-    EXPECT_EQ(hub.dropped.fields(), std::vector<std::string>{"tools[1].type"});
+    EXPECT_EQ(hub.dropped.fields(), std::vector<std::string>{"tools[2].type"});
 }
 
 TEST(ResponsesRequest, WhatNeedsKeptResponsesIsRefused)
@@ -126,7 +129,7 @@ TEST(GeminiRequest, EverythingThatChatCanSay)
             {"role":"model","parts":[{"text":"hm","thought":true},
                 {"functionCall":{"name":"f","args":{"a":1}},"thoughtSignature":"SIG"}]},
             {"role":"user","parts":[{"functionResponse":{"name":"f","response":{"output":"42"}}}]}],
-        "tools":[{"functionDeclarations":[{"name":"f","parameters":{"type":"OBJECT","properties":{"a":{"type":"INTEGER","nullable":true}}}}]},{"googleSearch":{}}],
+        "tools":[{"functionDeclarations":[{"name":"f","parameters":{"type":"OBJECT","properties":{"a":{"type":"INTEGER","nullable":true}}}}]},{"googleSearch":{}},{"codeExecution":{}}],
         "toolConfig":{"functionCallingConfig":{"mode":"ANY","allowedFunctionNames":["f"]}},
         "generationConfig":{"temperature":0,"topK":5,"maxOutputTokens":7,"candidateCount":2,"stopSequences":["E"],
             "responseMimeType":"application/json","responseSchema":{"type":"STRING"},"thinkingConfig":{"thinkingBudget":2048}},
@@ -138,13 +141,14 @@ TEST(GeminiRequest, EverythingThatChatCanSay)
         R"({"role":"assistant","content":null,"reasoning_content":"hm","thinking_blocks":[{"type":"thinking","thinking":"hm","signature":""}],)"
         R"("tool_calls":[{"id":"call_0","type":"function","function":{"name":"f","arguments":"{\"a\":1}"},"extra_content":{"google":{"thought_signature":"SIG"}}}]},)"
         R"({"role":"tool","tool_call_id":"call_0","content":"42"}],)"
+        R"("web_search_options":{},)"
         R"("tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{"a":{"type":["integer","null"]}}}}}],)"
         R"("tool_choice":{"type":"function","function":{"name":"f"}},)"
         R"("temperature":0,"top_k":5,"max_tokens":7,"n":2,"stop":["E"],)"
         R"("response_format":{"type":"json_schema","json_schema":{"name":"output","schema":{"type":"string"}}},)"
         R"("thinking":{"type":"enabled","budget_tokens":2048}})");
     EXPECT_EQ(hub.dropped.fields(),
-        (std::vector<std::string>{"tools[1].googleSearch", "safetySettings"}));
+        (std::vector<std::string>{"tools[2].codeExecution", "safetySettings"}));
 }
 
 // A signature of another vendor is that of the thoughts before it, whatever

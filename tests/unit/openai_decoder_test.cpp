@@ -42,6 +42,15 @@ public:
         case EventKind::annotations:
             line = "annotations " + text;
             break;
+        case EventKind::logprobs:
+            line = "logprobs " + std::to_string(e.choice) + " " + text;
+            break;
+        case EventKind::audio:
+            line = "audio " + text;
+            break;
+        case EventKind::service_tier:
+            line = "tier " + text;
+            break;
         case EventKind::tool_begin:
             line = "tool " + at + " " + std::string(e.id) + " "
                 + std::string(e.name) + (text.empty() ? "" : " " + text);

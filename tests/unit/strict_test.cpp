@@ -40,7 +40,7 @@ constexpr Field kFields[] = {
     {"top_logprobs", R"("top_logprobs":3)", "top_logprobs",
         R"(,"logprobs":true)"},
     {"modalities", R"("modalities":["text","image"])", "modalities"},
-    {"audio", R"("audio":{"voice":"alloy","format":"wav"})", "audio"},
+    {"audio", R"("audio":{"voice":"alloy","format":"pcm16"})", "audio"},
     {"prediction", R"("prediction":{"type":"content","content":"a"})",
         "prediction"},
     {"verbosity", R"("verbosity":"low")", "verbosity"},

@@ -95,6 +95,7 @@ struct Call {
 struct Choice {
     std::string text, reasoning, refusal, finish_word;
     std::vector<std::string> signatures, redacted, annotations;
+    std::vector<std::string> logprobs, audio;
     std::vector<Call> calls;
     chat::Finish finish = chat::Finish::none;
     int finishes = 0;
@@ -120,7 +121,7 @@ public:
     [[nodiscard]] const Choice& first() { return choices[0]; }
 
     std::map<uint32_t, Choice> choices;
-    std::string id, model, log;
+    std::string id, model, log, tier;
     chat::Usage usage;
     int begins = 0, ends = 0;
     Error error;
@@ -150,6 +151,15 @@ private:
             break;
         case annotations:
             c.annotations.emplace_back(e.text);
+            break;
+        case logprobs:
+            c.logprobs.emplace_back(e.text);
+            break;
+        case audio:
+            c.audio.emplace_back(e.text);
+            break;
+        case service_tier:
+            tier = e.text;
             break;
         case tool_begin:
             EXPECT_EQ(e.index, c.calls.size()) << "index must count up";

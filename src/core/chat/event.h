@@ -33,6 +33,9 @@ enum class EventKind : uint8_t {
     redacted,       // text: opaque reasoning block
     refusal,        // text
     annotations,    // text: JSON array (citations) in OpenAI's shape
+    logprobs,       // text: JSON array of OpenAI's, of the text before it
+    audio,          // text: JSON object, a piece of OpenAI's message.audio
+    service_tier,   // text: in OpenAI's words
     tool_begin,     // index, id, name (and signature in text) of choice
     tool_arguments, // index, text: next piece of the arguments' JSON text
     finish,         // finish of choice; vendor's own word in text

@@ -53,16 +53,16 @@ void ChatBodyWriter::add_reasoning(Choice& choice, std::string_view text)
     choice.blocks.back().text += text;
 }
 
-void ChatBodyWriter::add_annotations(Choice& choice, std::string_view array)
+void ChatBodyWriter::add_items(std::string& items, std::string_view array)
 {
     // Arrays of several events become one.
     if (array.size() < 2 || array == "[]") {
         return;
     }
-    if (!choice.annotations.empty()) {
-        choice.annotations += ',';
+    if (!items.empty()) {
+        items += ',';
     }
-    choice.annotations += array.substr(1, array.size() - 2);
+    items += array.substr(1, array.size() - 2);
 }
 
 void ChatBodyWriter::on(const chat::Event& event)
@@ -81,6 +81,10 @@ void ChatBodyWriter::on(const chat::Event& event)
     }
     if (event.kind == chat::EventKind::usage) {
         usage_ = event.usage;
+        return;
+    }
+    if (event.kind == chat::EventKind::service_tier) {
+        tier_ = event.text;
         return;
     }
     if (event.kind == chat::EventKind::end || event.choice >= kMaxChoices) {
@@ -111,7 +115,13 @@ void ChatBodyWriter::on(const chat::Event& event)
         c.has_refusal = true;
         break;
     case chat::EventKind::annotations:
-        add_annotations(c, event.text);
+        add_items(c.annotations, event.text);
+        break;
+    case chat::EventKind::logprobs:
+        add_items(c.logprobs, event.text);
+        break;
+    case chat::EventKind::audio:
+        c.audio.add(event.text);
         break;
     case chat::EventKind::tool_begin:
     case chat::EventKind::tool_arguments:
@@ -134,6 +144,7 @@ void ChatBodyWriter::on(const chat::Event& event)
         break;
     case chat::EventKind::begin:
     case chat::EventKind::usage:
+    case chat::EventKind::service_tier:
     case chat::EventKind::end:
         break;
     }
@@ -162,7 +173,10 @@ void ChatBodyWriter::write_message(std::string& out, const Choice& choice) const
     json::Writer w(out);
     w.begin_object().field("role", "assistant");
     w.key("content");
-    if (choice.has_text || (choice.calls.empty() && !choice.has_refusal)) {
+    if (choice.has_text
+        || (choice.calls.empty() && !choice.has_refusal
+            && choice.audio.empty()))
+    {
         w.string(choice.text);
     } else {
         w.null();
@@ -197,6 +211,10 @@ void ChatBodyWriter::write_message(std::string& out, const Choice& choice) const
     if (!choice.annotations.empty()) {
         w.key("annotations").raw("[" + choice.annotations + "]");
     }
+    if (!choice.audio.empty()) {
+        w.key("audio");
+        choice.audio.write(out);
+    }
     if (!choice.calls.empty()) {
         write_calls(out, choice);
     }
@@ -214,13 +232,22 @@ void ChatBodyWriter::write(std::string& out) const
         std::string message;
         write_message(message, c);
         w.begin_object().field("index", static_cast<int64_t>(i));
-        w.key("message").raw(message).key("logprobs").null();
+        w.key("message").raw(message).key("logprobs");
+        if (c.logprobs.empty()) {
+            w.null();
+        } else {
+            w.begin_object().key("content").raw("[" + c.logprobs + "]");
+            w.key("refusal").null().end_object();
+        }
         w.field("finish_reason",
             chat::to_text(c.finish == chat::Finish::none ? chat::Finish::stop
                                                          : c.finish));
         w.end_object();
     }
     w.end_array();
+    if (!tier_.empty()) {
+        w.field("service_tier", std::string_view(tier_));
+    }
     if (usage_.known) {
         std::string text;
         usage::write_openai(text, usage_);

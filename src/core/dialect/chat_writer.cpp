@@ -34,6 +34,10 @@ void ChatStreamWriter::make_head()
     append_number(head_, created_);
     head_ += R"(,"model":)";
     json::append_string(head_, model_);
+    if (!tier_.empty()) {
+        head_ += R"(,"service_tier":)";
+        json::append_string(head_, tier_);
+    }
     head_ += R"(,"choices":[)";
 }
 
@@ -123,6 +127,18 @@ void ChatStreamWriter::raw_delta(const chat::Event& event, std::string_view key)
     close_delta();
 }
 
+// A chunk of their own: clients gather them beside the text.
+void ChatStreamWriter::logprobs(const chat::Event& event)
+{
+    if (event.text.empty() || !open(event.choice)) {
+        return;
+    }
+    out_ += R"("content":""},"logprobs":{"content":)";
+    out_ += event.text;
+    out_ += R"(,"refusal":null},"finish_reason":null}]})"
+            "\n\n";
+}
+
 void ChatStreamWriter::tool_begin(const chat::Event& event)
 {
     if (!open(event.choice, true)) {
@@ -209,6 +225,15 @@ void ChatStreamWriter::on(const chat::Event& event)
         break;
     case chat::EventKind::annotations:
         raw_delta(event, "annotations");
+        break;
+    case chat::EventKind::logprobs:
+        logprobs(event);
+        break;
+    case chat::EventKind::audio:
+        raw_delta(event, "audio");
+        break;
+    case chat::EventKind::service_tier:
+        tier_ = event.text;
         break;
     case chat::EventKind::tool_begin:
         tool_begin(event);

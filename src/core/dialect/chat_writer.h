@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/dialect/answer_writer.h"
+#include "core/dialect/spoken.h"
 
 #include <string>
 #include <string_view>
@@ -30,6 +31,7 @@ private:
     void text_delta(const chat::Event& event, std::string_view key);
     void block_delta(const chat::Event& event);
     void raw_delta(const chat::Event& event, std::string_view key);
+    void logprobs(const chat::Event& event);
     void tool_begin(const chat::Event& event);
     void tool_arguments(const chat::Event& event);
     void finish(const chat::Event& event);
@@ -37,7 +39,7 @@ private:
 
     std::string& out_;
     bool show_usage_;
-    std::string id_, model_;
+    std::string id_, model_, tier_;
     int64_t created_;
     std::string head_;           // what all chunks begin with
     std::vector<uint8_t> begun_; // per choice: role was written
@@ -62,7 +64,9 @@ private:
         bool redacted = false;
     };
     struct Choice {
-        std::string text, reasoning, refusal, annotations;
+        std::string text, reasoning, refusal;
+        std::string annotations, logprobs; // items of JSON arrays
+        Spoken audio;
         bool has_text = false, has_refusal = false;
         std::vector<Call> calls;
         std::vector<Block> blocks;
@@ -70,11 +74,11 @@ private:
     };
     Choice& choice(uint32_t index);
     static void add_reasoning(Choice& choice, std::string_view text);
-    static void add_annotations(Choice& choice, std::string_view array);
+    static void add_items(std::string& items, std::string_view array);
     void write_message(std::string& out, const Choice& choice) const;
     void write_calls(std::string& out, const Choice& choice) const;
 
-    std::string id_, model_;
+    std::string id_, model_, tier_;
     int64_t created_;
     std::vector<Choice> choices_;
     chat::Usage usage_;

@@ -2,7 +2,7 @@
 
 #include "core/dialect/call_text.h"
 #include "core/dialect/request_fault.h"
-#include "core/json/writer.h"
+#include "core/dialect/spoken.h"
 #include "core/usage/reading.h"
 
 #include <array>
@@ -65,8 +65,15 @@ Result<void> completions_to_chat(const ClientRequest& request, std::string& out)
             w.field(name, body[name]);
         }
     }
+    // A number here, how many of the likeliest tokens to tell.
+    if (const auto tops = body["logprobs"].integer(); tops && *tops >= 0) {
+        w.field("logprobs", true);
+        if (*tops > 0) {
+            w.field("top_logprobs", *tops);
+        }
+    }
     w.end_object();
-    for (const std::string_view name : {"suffix", "logprobs", "best_of"}) {
+    for (const std::string_view name : {"suffix", "best_of"}) {
         if (body[name].has_value()) {
             request.dropped.add(name);
         }
@@ -108,10 +115,62 @@ void CompletionsWriter::chunk(
     head(*out_);
     json::Writer w(*out_);
     w.begin_array().begin_object().field("text", text);
-    w.field("index", int64_t{index}).key("logprobs").null();
+    w.field("index", int64_t{index}).key("logprobs");
+    write_logprobs(w, choices_[index]);
     write_field(w, "finish_reason", finish);
     w.end_object().end_array();
     *out_ += "}\n\n";
+}
+
+void CompletionsWriter::write_logprobs(json::Writer& w, const Choice& choice)
+{
+    if (choice.tokens.empty()) {
+        w.null();
+        return;
+    }
+    w.begin_object().key("tokens").raw("[" + choice.tokens + "]");
+    w.key("token_logprobs").raw("[" + choice.values + "]");
+    w.key("top_logprobs").raw("[" + choice.tops + "]");
+    w.key("text_offset").raw("[" + choice.offsets + "]").end_object();
+}
+
+// Four lists side by side here, one of objects in chat.
+void CompletionsWriter::logprobs(uint32_t index, std::string_view array)
+{
+    const auto parsed = parser_.parse(array);
+    if (!parsed) {
+        return;
+    }
+    Choice& choice = choices_[index];
+    for (const json::Node token : parsed->items()) {
+        const std::string_view comma = choice.tokens.empty() ? "" : ",";
+        const std::string_view text = token["token"].string_or();
+        choice.tokens += comma;
+        json::append_string(choice.tokens, text);
+        choice.values += comma;
+        json::Writer(choice.values)
+            .number(token["logprob"].number().value_or(0.0));
+        choice.tops += comma;
+        json::Writer tops(choice.tops);
+        tops.begin_object();
+        for (const json::Node one : token["top_logprobs"].items()) {
+            tops.field(one["token"].string_or(),
+                one["logprob"].number().value_or(0.0));
+        }
+        tops.end_object();
+        choice.offsets += comma;
+        choice.offsets += std::to_string(choice.told);
+        for (const char c : text) {
+            choice.told += (uint8_t(c) & 0xc0U) != 0x80U ? 1 : 0;
+        }
+    }
+    if (out_ != nullptr) {
+        chunk(index, {}, chat::Finish::none);
+        choice.tokens.clear();
+        choice.values.clear();
+        choice.tops.clear();
+        choice.offsets.clear();
+    }
 }
 
 void CompletionsWriter::on(const chat::Event& event)
@@ -144,6 +203,8 @@ void CompletionsWriter::on(const chat::Event& event)
     case EventKind::text:
     case EventKind::refusal:
     case EventKind::finish:
+    case EventKind::logprobs:
+    case EventKind::audio:
         break;
     default:
         return;
@@ -151,16 +212,25 @@ void CompletionsWriter::on(const chat::Event& event)
     if (choices_.size() <= event.choice) {
         choices_.resize(event.choice + 1);
     }
+    if (event.kind == EventKind::logprobs) {
+        logprobs(event.choice, event.text);
+        return;
+    }
+    std::string said;
+    std::string_view text = event.text;
+    if (event.kind == EventKind::audio) {
+        said = transcript_of(event.text);
+        text = said;
+    }
     Choice& choice = choices_[event.choice];
     const bool last = event.kind == EventKind::finish;
     if (last) {
         choice.finish = event.finish;
     }
     if (out_ != nullptr) {
-        chunk(event.choice, last ? std::string_view() : event.text,
-            choice.finish);
+        chunk(event.choice, last ? std::string_view() : text, choice.finish);
     } else if (!last) {
-        choice.text += event.text;
+        choice.text += text;
     }
 }
 
@@ -171,7 +241,8 @@ void CompletionsWriter::write(std::string& out) const
     w.begin_array();
     for (size_t i = 0; i < choices_.size(); ++i) {
         w.begin_object().field("text", std::string_view(choices_[i].text));
-        w.field("index", int64_t(i)).key("logprobs").null();
+        w.field("index", int64_t(i)).key("logprobs");
+        write_logprobs(w, choices_[i]);
         write_field(w, "finish_reason", choices_[i].finish);
         w.end_object();
     }

@@ -44,6 +44,7 @@ private:
         std::vector<Call> calls;
         std::string chunks; // groundingChunks
         std::string supports;
+        std::string chosen, top; // of logprobsResult
         size_t pages = 0;
         chat::Finish finish = chat::Finish::none;
         bool refused = false;
@@ -59,6 +60,7 @@ private:
     void add_text(Candidate& to, std::string_view text, bool thought);
     void write_calls(Candidate& to, bool all);
     void citations(Candidate& to, std::string_view array);
+    void logprobs(Candidate& to, std::string_view array);
     void close(Candidate& of);
     void chunk(uint32_t index);
     void open_chunk(std::string& out);

@@ -2,6 +2,7 @@
 #include "core/dialect/gemini_thoughts.h"
 #include "core/dialect/hub_message.h"
 #include "core/dialect/request_fault.h"
+#include "core/dialect/web_search.h"
 
 #include <algorithm>
 #include <array>
@@ -14,14 +15,15 @@ namespace {
 constexpr std::array<std::string_view, 9> kKnown{"contents", "tools",
     "toolConfig", "tool_config", "generationConfig", "generation_config",
     "systemInstruction", "system_instruction", "model"};
-constexpr std::array<std::string_view, 26> kKnownGeneration{"temperature",
-    "topP", "top_p", "topK", "top_k", "maxOutputTokens", "max_output_tokens",
-    "candidateCount", "candidate_count", "stopSequences", "stop_sequences",
-    "presencePenalty", "presence_penalty", "frequencyPenalty",
-    "frequency_penalty", "seed", "responseMimeType", "response_mime_type",
-    "responseSchema", "response_schema", "responseJsonSchema",
-    "response_json_schema", "thinkingConfig", "thinking_config",
-    "responseModalities", "response_modalities"};
+constexpr std::array<std::string_view, 29> kKnownGeneration{"temperature",
+    "responseLogprobs", "response_logprobs", "logprobs", "topP", "top_p",
+    "topK", "top_k", "maxOutputTokens", "max_output_tokens", "candidateCount",
+    "candidate_count", "stopSequences", "stop_sequences", "presencePenalty",
+    "presence_penalty", "frequencyPenalty", "frequency_penalty", "seed",
+    "responseMimeType", "response_mime_type", "responseSchema",
+    "response_schema", "responseJsonSchema", "response_json_schema",
+    "thinkingConfig", "thinking_config", "responseModalities",
+    "response_modalities"};
 
 // Google takes a name in either spelling.
 json::Node either(
@@ -358,10 +360,15 @@ void Request::declare(std::string& list, json::Node declaration)
 void Request::tools()
 {
     std::string list;
+    json::Node search;
     size_t index = 0;
     for (const json::Node tool : body_["tools"].items()) {
         const size_t here = index++;
         for (const json::Member member : tool.members()) {
+            if (member.key == "googleSearch" || member.key == "google_search") {
+                search = member.value;
+                continue;
+            }
             if (member.key != "functionDeclarations"
                 && member.key != "function_declarations")
             {
@@ -373,6 +380,9 @@ void Request::tools()
                 declare(list, one);
             }
         }
+    }
+    if (search.is_object()) {
+        write_web_search(w_, search);
     }
     if (!list.empty()) {
         w_.key("tools").raw("[" + list + "]");
@@ -418,6 +428,16 @@ void Request::sampling()
         const json::Node value = either(generation_, row.camel, row.snake);
         if (value.has_value() && (!value.is_array() || value.size() > 0)) {
             w_.field(row.to, value);
+        }
+    }
+    if (either(generation_, "responseLogprobs", "response_logprobs")
+            .boolean()
+            .value_or(false))
+    {
+        w_.field("logprobs", true);
+        const auto tops = generation_["logprobs"].integer();
+        if (tops && *tops > 0) {
+            w_.field("top_logprobs", *tops);
         }
     }
     if (request_.stream) {

@@ -2,6 +2,7 @@
 #include "core/dialect/error_writer.h"
 #include "core/dialect/gemini_caller.h"
 #include "core/dialect/gemini_thoughts.h"
+#include "core/dialect/spoken.h"
 #include "core/json/writer.h"
 
 #include <algorithm>
@@ -153,6 +154,31 @@ void GeminiWriter::citations(Candidate& to, std::string_view array)
     }
 }
 
+void GeminiWriter::logprobs(Candidate& to, std::string_view array)
+{
+    const auto parsed = parser_.parse(array);
+    if (!parsed) {
+        return;
+    }
+    const auto candidate = [](json::Writer& w, json::Node token) {
+        w.begin_object().field("token", token["token"].string_or());
+        w.field("logProbability", token["logprob"].number().value_or(0.0));
+        w.end_object();
+    };
+    for (const json::Node token : parsed->items()) {
+        to.chosen += to.chosen.empty() ? "" : ",";
+        json::Writer chosen(to.chosen);
+        candidate(chosen, token);
+        to.top += to.top.empty() ? "" : ",";
+        json::Writer top(to.top);
+        top.begin_object().key("candidates").begin_array();
+        for (const json::Node one : token["top_logprobs"].items()) {
+            candidate(top, one);
+        }
+        top.end_array().end_object();
+    }
+}
+
 void GeminiWriter::open_chunk(std::string& out)
 {
     if (!streams()) {
@@ -189,6 +215,11 @@ void GeminiWriter::write_candidate(
         w.key("groundingChunks").raw("[" + of.chunks + "]");
         w.key("groundingSupports").raw("[" + of.supports + "]");
         w.end_object();
+    }
+    if (!of.chosen.empty()) {
+        w.key("logprobsResult").begin_object();
+        w.key("topCandidates").raw("[" + of.top + "]");
+        w.key("chosenCandidates").raw("[" + of.chosen + "]").end_object();
     }
     w.end_object();
 }
@@ -230,6 +261,8 @@ void GeminiWriter::chunk(uint32_t index)
     write_tail(*out_, false);
     close_chunk(*out_);
     of.parts.clear();
+    of.chosen.clear();
+    of.top.clear();
 }
 
 void GeminiWriter::close(Candidate& of)
@@ -303,6 +336,8 @@ void GeminiWriter::on(const chat::Event& event)
     case EventKind::end:
         end();
         return;
+    case EventKind::service_tier:
+        return; // the dialect does not tell it
     default:
         break;
     }
@@ -332,6 +367,14 @@ void GeminiWriter::on(const chat::Event& event)
         break;
     case EventKind::annotations:
         citations(to, event.text);
+        break;
+    case EventKind::logprobs:
+        logprobs(to, event.text);
+        break;
+    case EventKind::audio:
+        if (const std::string said = transcript_of(event.text); !said.empty()) {
+            text(to, said, false);
+        }
         break;
     case EventKind::tool_begin:
         if (to.calls.size() < kMaxCalls) {

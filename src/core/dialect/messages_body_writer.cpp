@@ -1,5 +1,6 @@
 #include "core/dialect/call_text.h"
 #include "core/dialect/messages_parts.h"
+#include "core/dialect/spoken.h"
 #include "core/dialect/messages_writer.h"
 
 namespace ai_proxy::dialect {
@@ -61,6 +62,16 @@ void MessagesBodyWriter::on(const chat::Event& event)
             cited.citations += event.text.substr(1, event.text.size() - 2);
         }
         break;
+    case EventKind::audio:
+        if (const std::string said = transcript_of(event.text); !said.empty()) {
+            block(Kind::text).text += said;
+        }
+        break;
+    case EventKind::service_tier:
+        tier_ = messages_tier(event.text);
+        break;
+    case EventKind::logprobs:
+        break; // the dialect has none
     case EventKind::tool_begin: {
         if (event.index >= kMaxCalls) {
             break;
@@ -164,7 +175,7 @@ void MessagesBodyWriter::write(std::string& out) const
     w.end_array();
     w.field("stop_reason", messages_stop_reason(finish_, refused_));
     w.key("stop_sequence").null().key("usage");
-    write_messages_usage(w, usage_);
+    write_messages_usage(w, usage_, tier_);
     w.end_object();
 }
 

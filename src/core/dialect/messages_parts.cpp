@@ -23,7 +23,17 @@ std::string_view messages_stop_reason(
     return refused ? "refusal" : "end_turn";
 }
 
-void write_messages_usage(json::Writer& w, const chat::Usage& usage)
+std::string_view messages_tier(std::string_view tier) noexcept
+{
+    if (tier == "default") {
+        return "standard";
+    }
+    return tier == "priority" ? std::string_view("priority")
+                              : std::string_view();
+}
+
+void write_messages_usage(
+    json::Writer& w, const chat::Usage& usage, std::string_view tier)
 {
     const int64_t cached = usage.cache_read + usage.cache_write;
     w.begin_object();
@@ -34,6 +44,9 @@ void write_messages_usage(json::Writer& w, const chat::Usage& usage)
     if (usage.reasoning > 0) {
         w.key("output_tokens_details").begin_object();
         w.field("thinking_tokens", usage.reasoning).end_object();
+    }
+    if (!tier.empty()) {
+        w.field("service_tier", tier);
     }
     w.end_object();
 }

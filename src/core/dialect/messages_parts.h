@@ -12,7 +12,10 @@ namespace ai_proxy::dialect {
 [[nodiscard]] std::string_view messages_stop_reason(
     chat::Finish finish, bool refused) noexcept;
 // Anthropic's usage object: input without what the cache read or wrote.
-void write_messages_usage(json::Writer& w, const chat::Usage& usage);
+void write_messages_usage(
+    json::Writer& w, const chat::Usage& usage, std::string_view tier = {});
+// OpenAI's service tier in Anthropic's words; "" when it has none.
+[[nodiscard]] std::string_view messages_tier(std::string_view tier) noexcept;
 // OpenAI's url_citation as a citation of a text block; false: it is none.
 [[nodiscard]] bool write_messages_citation(
     json::Writer& w, json::Node annotation);

@@ -2,6 +2,7 @@
 
 #include "core/dialect/hub_message.h"
 #include "core/dialect/request_fault.h"
+#include "core/dialect/web_search.h"
 
 #include <algorithm>
 #include <array>
@@ -323,11 +324,16 @@ void Request::tools()
 {
     size_t index = 0;
     std::string list;
+    json::Node search;
     for (const json::Node tool : body_["tools"].items()) {
         const std::string_view type = tool["type"].string_or("custom");
         const size_t here = index++;
         // The vendor's own tools run there, or have schemas only its models
         // know.
+        if (type.starts_with("web_search_")) {
+            search = tool;
+            continue;
+        }
         if (type != "custom") {
             drop(at("tools", here) + ".type");
             continue;
@@ -351,6 +357,9 @@ void Request::tools()
             w.field("cache_control", tool["cache_control"]);
         }
         w.end_object();
+    }
+    if (search.is_object()) {
+        write_web_search(w_, search);
     }
     if (!list.empty()) {
         w_.key("tools").raw("[" + list + "]");

@@ -2,6 +2,7 @@
 
 #include "core/dialect/call_text.h"
 #include "core/dialect/messages_parts.h"
+#include "core/dialect/spoken.h"
 
 #include <charconv>
 
@@ -49,7 +50,7 @@ void MessagesStreamWriter::start()
     json::append_string(out_, model_);
     out_ += R"(,"content":[],"stop_reason":null,"stop_sequence":null,"usage":)";
     json::Writer w(out_);
-    write_messages_usage(w, usage_);
+    write_messages_usage(w, usage_, tier_);
     out_ += "}}\n\n";
     begin_event("ping");
     out_ += "}\n\n";
@@ -288,6 +289,17 @@ void MessagesStreamWriter::on(const chat::Event& event)
     case EventKind::annotations:
         citations(event.text);
         break;
+    case EventKind::audio:
+        if (const std::string said = transcript_of(event.text); !said.empty()) {
+            open(Block::text);
+            delta("text_delta", "text", said);
+        }
+        break;
+    case EventKind::service_tier:
+        tier_ = messages_tier(event.text);
+        break;
+    case EventKind::logprobs:
+        break; // the dialect has none
     case EventKind::tool_begin:
         tool_begin(event);
         break;

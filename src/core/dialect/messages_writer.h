@@ -47,6 +47,7 @@ private:
 
     std::string& out_;
     std::string id_, model_;
+    std::string_view tier_;
     bool started_ = false, ended_ = false, refused_ = false;
     Block block_ = Block::none;
     int64_t index_ = -1; // of the newest block
@@ -77,6 +78,7 @@ private:
     void write_block(std::string& out, const Block& block) const;
 
     std::string id_, model_;
+    std::string_view tier_;
     bool refused_ = false;
     std::vector<Block> blocks_;
     chat::Finish finish_ = chat::Finish::none;

@@ -14,7 +14,7 @@ void ResponsesWriter::write_part(
         w.field("type", "output_text");
         w.field("text", std::string_view(item.text));
         w.key("annotations").raw("[" + item.annotations + "]");
-        w.key("logprobs").begin_array().end_array();
+        w.key("logprobs").raw("[" + item.logprobs + "]");
     }
     w.end_object();
 }
@@ -112,7 +112,11 @@ void ResponsesWriter::write_response(
     json::Parser parser;
     if (const auto echo = parser.parse(std::string_view(echo_)); echo) {
         for (const json::Member member : echo->members()) {
-            w.field(member.key, member.value);
+            if (member.key == "service_tier" && !tier_.empty()) {
+                w.field("service_tier", std::string_view(tier_));
+            } else {
+                w.field(member.key, member.value);
+            }
         }
     }
     w.end_object();

@@ -2,6 +2,7 @@
 
 #include "core/dialect/hub_message.h"
 #include "core/dialect/request_fault.h"
+#include "core/dialect/web_search.h"
 
 #include <algorithm>
 #include <array>
@@ -297,9 +298,14 @@ Result<void> Request::input()
 Result<void> Request::tools()
 {
     std::string list;
+    json::Node search;
     size_t index = 0;
     for (const json::Node tool : body_["tools"].items()) {
         const size_t here = index++;
+        if (tool["type"].string_or().starts_with("web_search")) {
+            search = tool;
+            continue;
+        }
         if (tool["type"].string_or() != "function") {
             drop("tools[" + std::to_string(here) + "].type");
             continue;
@@ -316,6 +322,9 @@ Result<void> Request::tools()
             }
         }
         w.end_object().end_object();
+    }
+    if (search.is_object()) {
+        write_web_search(w_, search);
     }
     if (list.empty()) {
         return {};
@@ -391,8 +400,17 @@ void Request::rest()
     if (request_.stream) {
         w_.field("stream", true);
     }
-    if (body_["top_logprobs"].integer().value_or(0) > 0) {
-        drop("top_logprobs");
+    const auto tops = body_["top_logprobs"].integer();
+    bool logprobs = tops.value_or(0) > 0;
+    for (const json::Node one : body_["include"].items()) {
+        logprobs =
+            logprobs || one.string_or() == "message.output_text.logprobs";
+    }
+    if (logprobs) {
+        w_.field("logprobs", true);
+        if (tops.value_or(0) > 0) {
+            w_.field("top_logprobs", *tops);
+        }
     }
     if (body_["truncation"].string_or() == "auto") {
         drop("truncation");

@@ -2,6 +2,7 @@
 
 #include "core/dialect/call_text.h"
 #include "core/dialect/responses_request.h"
+#include "core/dialect/spoken.h"
 
 namespace ai_proxy::dialect {
 
@@ -171,7 +172,7 @@ void ResponsesWriter::close_message(Item& item)
             w.field("refusal", std::string_view(item.refusal));
         } else {
             w.field("text", std::string_view(item.text));
-            w.key("logprobs").begin_array().end_array();
+            w.key("logprobs").raw("[" + item.logprobs + "]");
         }
         close_event(w);
         json::Writer p = item_event("response.content_part.done", item);
@@ -260,6 +261,24 @@ void ResponsesWriter::opaque(std::string_view data, bool redacted)
     item.opaque = redacted ? kRedactedMark : std::string_view();
     item.opaque += data;
     close(item);
+}
+
+// They follow the text they are of: a delta without text of its own.
+void ResponsesWriter::logprobs(std::string_view array)
+{
+    if (array.size() <= 2) {
+        return;
+    }
+    Item& item = current(Kind::message);
+    part_added(item, false);
+    item.logprobs += item.logprobs.empty() ? "" : ",";
+    item.logprobs += array.substr(1, array.size() - 2);
+    if (streams()) {
+        json::Writer w = item_event("response.output_text.delta", item);
+        w.field("content_index", int64_t{item.text_at});
+        w.field("delta", "").key("logprobs").raw(array);
+        close_event(w);
+    }
 }
 
 void ResponsesWriter::annotations(std::string_view array)
@@ -405,6 +424,17 @@ void ResponsesWriter::on(const chat::Event& event)
         break;
     case EventKind::annotations:
         annotations(event.text);
+        break;
+    case EventKind::logprobs:
+        logprobs(event.text);
+        break;
+    case EventKind::audio:
+        if (const std::string said = transcript_of(event.text); !said.empty()) {
+            text(said);
+        }
+        break;
+    case EventKind::service_tier:
+        tier_ = event.text;
         break;
     case EventKind::tool_begin:
         tool_begin(event);

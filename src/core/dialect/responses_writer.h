@@ -29,7 +29,7 @@ private:
         Kind kind = Kind::message;
         bool done = false;
         std::string id, text; // text: also summary, arguments
-        std::string refusal, annotations;
+        std::string refusal, annotations, logprobs;
         std::string opaque; // encrypted_content
         std::string call_id, name;
         uint32_t call = 0;
@@ -57,6 +57,7 @@ private:
     void reasoning(std::string_view text);
     void opaque(std::string_view data, bool redacted);
     void annotations(std::string_view array);
+    void logprobs(std::string_view array);
     void tool_begin(const chat::Event& event);
     void tool_arguments(const chat::Event& event);
     void end();
@@ -68,7 +69,7 @@ private:
     [[nodiscard]] std::string_view status() const noexcept;
 
     std::string* out_ = nullptr;
-    std::string id_, model_, echo_;
+    std::string id_, model_, echo_, tier_;
     int64_t created_ = 0, sequence_ = 0;
     bool started_ = false, ended_ = false;
     std::vector<Item> items_;

@@ -54,6 +54,7 @@ void Response::Conversion::on(const chat::Event& event)
     case chat::EventKind::text:
     case chat::EventKind::reasoning:
     case chat::EventKind::refusal:
+    case chat::EventKind::audio:
     case chat::EventKind::tool_begin:
     case chat::EventKind::tool_arguments:
         spoke = true;
@@ -73,6 +74,8 @@ void Response::Conversion::on(const chat::Event& event)
     case chat::EventKind::signature:
     case chat::EventKind::redacted:
     case chat::EventKind::annotations:
+    case chat::EventKind::logprobs:
+    case chat::EventKind::service_tier:
         break;
     }
     writer->on(event);

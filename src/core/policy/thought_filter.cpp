@@ -120,6 +120,7 @@ void ThoughtFilter::on(const chat::Event& event)
         }
         [[fallthrough]];
     case EventKind::refusal:
+    case EventKind::audio:
     case EventKind::tool_begin:
         state.spoke = true;
         release(event.choice, state);
@@ -130,6 +131,8 @@ void ThoughtFilter::on(const chat::Event& event)
         return;
     case EventKind::begin:
     case EventKind::annotations:
+    case EventKind::logprobs:
+    case EventKind::service_tier:
     case EventKind::tool_arguments:
     case EventKind::usage:
     case EventKind::end:

@@ -367,7 +367,7 @@ Result<void> encode(
 
 const Vocabulary* vocabulary(const EncodeContext& context)
 {
-    return invokes(context) ? &claude_vocabulary() : &kVocabulary;
+    return invokes(context) ? &claude_vocabulary(context) : &kVocabulary;
 }
 
 std::unique_ptr<Decoder> decoder(const EncodeContext& context)

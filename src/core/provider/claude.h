@@ -60,7 +60,8 @@ struct ClaudeHost {
     const ClaudeHost& host);
 
 // What the body has words for.
-[[nodiscard]] const Vocabulary& claude_vocabulary() noexcept;
+[[nodiscard]] const Vocabulary& claude_vocabulary(
+    const EncodeContext& context) noexcept;
 
 // The members "system" and "messages".
 [[nodiscard]] Result<ClaudeNeeds> write_claude_messages(

@@ -1,6 +1,8 @@
 #include "core/provider/claude.h"
 
+#include "core/provider/registry.h"
 #include "core/provider/vendor.h"
+#include "core/provider/web_search.h"
 
 #include <algorithm>
 #include <array>
@@ -24,7 +26,7 @@ constexpr std::string_view kWords[] = {"max_tokens", "temperature", "top_p",
     "top_k", "stop", "user", "service_tier", "reasoning_effort", "tools",
     "tools.strict", "tool_choice.none", "tool_choice.required",
     "tool_choice.named", "parallel_tool_calls", "response_format.json_schema",
-    "anthropic_beta"};
+    "anthropic_beta", "web_search_options"};
 constexpr Vocabulary kVocabulary{kWords, kOwnMembers};
 
 // json_object has no counterpart: OpenAI itself demands that the prompt asks
@@ -83,6 +85,13 @@ void write_sampling(json::Writer& w, const chat::Request& request,
     }
 }
 
+// Amazon's Claude cannot search.
+bool searches(const EncodeContext& context) noexcept
+{
+    return context.options.type == nullptr
+        || context.options.type->name != "bedrock";
+}
+
 // Was thinking asked for?
 bool wants(const chat::Request& request) noexcept
 {
@@ -125,7 +134,11 @@ void write_tool(json::Writer& w, const chat::Tool& tool, bool strict)
 void write_tools(
     json::Writer& w, const chat::Request& request, const EncodeContext& context)
 {
-    if (request.tools.empty()) {
+    json::Node search = web_search(request);
+    if (!searches(context)) {
+        search = {}; // noted by the vocabulary
+    }
+    if (request.tools.empty() && !search.exists()) {
         return;
     }
     const auto version = claude_version(context.model);
@@ -137,6 +150,9 @@ void write_tools(
             context.drop("tools[" + std::to_string(i) + "].function.strict");
         }
         write_tool(w, tool, strict);
+    }
+    if (search.exists()) {
+        write_claude_web_search(w, search, context);
     }
     w.end_array();
 
@@ -263,9 +279,12 @@ Result<void> encode(
 
 } // namespace
 
-const Vocabulary& claude_vocabulary() noexcept
+const Vocabulary& claude_vocabulary(const EncodeContext& context) noexcept
 {
-    return kVocabulary;
+    // All but the last word.
+    static constexpr Vocabulary kWithoutSearch{
+        std::span(kWords).first(std::size(kWords) - 1), kOwnMembers};
+    return searches(context) ? kVocabulary : kWithoutSearch;
 }
 
 Result<ClaudeNeeds> write_claude_body(std::string& body,

@@ -113,6 +113,7 @@ private:
     void text(std::string_view text, chat::Sink& sink);
     void stop(json::Node delta, chat::Sink& sink);
     void report_usage(chat::Sink& sink);
+    void tier(json::Node usage, chat::Sink& sink);
     void end(chat::Sink& sink);
     Block* find(int64_t index);
 
@@ -121,6 +122,7 @@ private:
     uint32_t calls_ = 0;
     int64_t text_length_ = 0; // code points so far
     bool begun_ = false;
+    bool told_tier_ = false;
     bool stopped_ = false;
     bool ended_ = false;
 };
@@ -143,6 +145,16 @@ void ClaudeDecoder::report_usage(chat::Sink& sink)
         chat::Event event = event_of(EventKind::usage);
         event.usage = usage_;
         sink.on(event);
+    }
+}
+
+void ClaudeDecoder::tier(json::Node usage, chat::Sink& sink)
+{
+    const std::string_view name = usage["service_tier"].string_or();
+    if (!name.empty() && !told_tier_) {
+        told_tier_ = true;
+        sink.on(event_of(
+            EventKind::service_tier, name == "standard" ? "default" : name));
     }
 }
 
@@ -327,6 +339,7 @@ void ClaudeDecoder::end(chat::Sink& sink)
 void ClaudeDecoder::message(json::Node message, chat::Sink& sink)
 {
     begin(message, sink);
+    tier(message["usage"], sink);
     merge(usage_, message["usage"]);
     report_usage(sink);
 }
@@ -341,6 +354,7 @@ Result<void> ClaudeDecoder::body(json::Node body, chat::Sink& sink)
             "the provider's answer is no Anthropic message");
     }
     begin(body, sink);
+    tier(body["usage"], sink);
     int64_t index = 0;
     for (const json::Node block : body["content"].items()) {
         if (auto done = block_start(index, block, sink); !done) {

@@ -2,6 +2,7 @@
 
 #include "core/dialect/chat_relay.h"
 #include "core/dialect/openai_error.h"
+#include "core/provider/logprobs.h"
 #include "core/provider/vendor.h"
 #include "core/usage/reading.h"
 
@@ -201,6 +202,7 @@ Result<void> CohereDecoder::body(Node body, chat::Sink& sink)
     for (const Node part : message["content"].items()) {
         content(part, sink);
     }
+    tell_cohere_logprobs(body["logprobs"], sink);
     citations(message["citations"], sink);
     for (const Node call : message["tool_calls"].items()) {
         begin_call(call, sink);
@@ -226,6 +228,7 @@ Result<void> CohereDecoder::event(
     const Node message = delta["message"];
     if (type == "content-delta" || type == "content-start") {
         content(message["content"], sink);
+        tell_cohere_logprobs(chunk["logprobs"], sink);
     } else if (type == "message-start") {
         begin(chunk["id"].string_or(), sink);
     } else if (type == "tool-plan-delta") {

@@ -2,6 +2,7 @@
 
 #include "core/base/text.h"
 #include "core/provider/vendor.h"
+#include "core/provider/web_search.h"
 
 #include <algorithm>
 #include <array>
@@ -31,7 +32,8 @@ constexpr std::string_view kWords[] = {"max_tokens", "temperature", "top_p",
     "top_k", "n", "presence_penalty", "frequency_penalty", "seed", "stop",
     "logprobs", "top_logprobs", "modalities", "reasoning_effort", "tools",
     "tool_choice.none", "tool_choice.required", "tool_choice.named",
-    "response_format.json_object", "response_format.json_schema"};
+    "response_format.json_object", "response_format.json_schema",
+    "web_search_options", "audio"};
 constexpr std::string_view kOwn[] = {"extra_body"};
 constexpr Vocabulary kVocabulary{kWords, kOwn};
 
@@ -171,6 +173,24 @@ void write_modalities(json::Writer& w, json::Node modalities)
     w.end_array();
 }
 
+// What is spoken comes as samples, in no other format.
+void write_voice(
+    json::Writer& w, json::Node audio, const EncodeContext& context)
+{
+    if (!audio.is_object()) {
+        return;
+    }
+    drop_if(
+        context, "audio.format", audio["format"].string_or("pcm16") != "pcm16");
+    const std::string_view voice = audio["voice"].string_or();
+    if (!voice.empty()) {
+        w.key("speechConfig").begin_object().key("voiceConfig").begin_object();
+        w.key("prebuiltVoiceConfig").begin_object();
+        w.field("voiceName", voice);
+        w.end_object().end_object().end_object();
+    }
+}
+
 template <class T>
 void optional_field(
     json::Writer& w, std::string_view name, const std::optional<T>& value)
@@ -207,6 +227,7 @@ void write_generation(
         optional_field(w, "logprobs", request.top_logprobs);
     }
     write_modalities(w, request.raw["modalities"]);
+    write_voice(w, request.raw["audio"], context);
     write_format(w, request);
     write_thinking(w, request, context);
     w.end_object();
@@ -261,9 +282,11 @@ void write_choice(json::Writer& w, const chat::Request& request)
     w.end_object().end_object();
 }
 
-void write_tools(json::Writer& w, const chat::Request& request)
+void write_tools(
+    json::Writer& w, const chat::Request& request, const EncodeContext& context)
 {
-    if (request.tools.empty()) {
+    const json::Node search = web_search(request);
+    if (request.tools.empty() && !search.exists()) {
         return;
     }
     w.key("tools").begin_array();
@@ -286,6 +309,11 @@ void write_tools(json::Writer& w, const chat::Request& request)
             }
             w.end_object();
         }
+    }
+    if (search.exists()) {
+        drop_search_options(context, search, {});
+        w.begin_object().key("googleSearch");
+        w.begin_object().end_object().end_object();
     }
     w.end_array();
     write_choice(w, request);
@@ -350,7 +378,7 @@ Result<void> write_gemini_body(std::string& body, const chat::Request& request,
         return done;
     }
     write_generation(w, request, context);
-    write_tools(w, request);
+    write_tools(w, request, context);
     write_safety(w, context.options);
     const json::Node cached =
         request.raw["extra_body"]["google"]["cached_content"];

@@ -1,5 +1,6 @@
 #include "core/provider/gemini.h"
 
+#include "core/provider/logprobs.h"
 #include "core/provider/vendor.h"
 #include "core/usage/reading.h"
 
@@ -216,6 +217,11 @@ void GeminiDecoder::part(json::Node part, uint32_t choice, chat::Sink& sink)
         link += data["data"].string_or();
         link += ')';
         text(link, choice, sink);
+    } else if (type.starts_with("audio/")) {
+        std::string audio;
+        json::Writer w(audio);
+        w.begin_object().field("data", data["data"].string_or()).end_object();
+        sink.on(event_of(EventKind::audio, audio, choice));
     }
     // executableCode and codeExecutionResult: the provider's own tools at
     // work, no business of an OpenAI client.
@@ -292,6 +298,7 @@ Result<void> GeminiDecoder::candidate(
     for (const json::Node one : node["content"]["parts"].items()) {
         part(one, choice, sink);
     }
+    tell_gemini_logprobs(node["logprobsResult"], choice, sink);
     grounding(node["groundingMetadata"], choice, sink);
     if (const auto name = finish_name(node["finishReason"]); !name.empty()) {
         candidates_[choice].finish = name.substr(0, kMaxFinishName);

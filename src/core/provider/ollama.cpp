@@ -1,6 +1,7 @@
 #include "core/dialect/chat_relay.h"
 #include "core/json/writer.h"
 #include "core/provider/chunk_decoder.h"
+#include "core/provider/logprobs.h"
 #include "core/provider/vendor.h"
 
 #include <algorithm>
@@ -14,7 +15,7 @@ using json::Node;
 
 constexpr std::string_view kWords[] = {"max_tokens", "temperature", "top_p",
     "top_k", "seed", "presence_penalty", "frequency_penalty", "stop",
-    "reasoning_effort", "tools", "tool_choice.none",
+    "logprobs", "top_logprobs", "reasoning_effort", "tools", "tool_choice.none",
     "response_format.json_object", "response_format.json_schema"};
 constexpr std::string_view kOwn[] = {"options", "keep_alive"};
 constexpr Vocabulary kVocabulary{kWords, kOwn};
@@ -141,6 +142,8 @@ Result<void> encode(
     } else if (request.format == chat::Format::json_object) {
         w.field("format", "json");
     }
+    write_optional(w, "logprobs", request.logprobs);
+    write_optional(w, "top_logprobs", request.top_logprobs);
     write_thinking(w, request);
     write_options(w, request);
     if (request.raw["keep_alive"].has_value()) {
@@ -175,6 +178,7 @@ Result<void> OllamaDecoder::chunk(std::string_view, Node line, chat::Sink& sink)
     }
     say_.reasoning(sink, message["thinking"].string_or());
     say_.text(sink, message["content"].string_or());
+    tell_openai_logprobs(line["logprobs"], 0, sink);
     for (const Node call : message["tool_calls"].items()) {
         std::string arguments;
         const Node given = call["function"]["arguments"];

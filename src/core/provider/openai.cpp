@@ -3,6 +3,7 @@
 #include "core/dialect/content_parts.h"
 #include "core/dialect/openai_error.h"
 #include "core/json/writer.h"
+#include "core/provider/logprobs.h"
 #include "core/provider/openai.h"
 #include "core/usage/reading.h"
 
@@ -92,6 +93,8 @@ void OpenaiDecoder::begin(json::Node body, chat::Sink& sink)
     event.model = body["model"].string_or();
     event.created = body["created"].integer().value_or(0);
     sink.on(event);
+    emit_text(
+        sink, EventKind::service_tier, 0, body["service_tier"].string_or());
 }
 
 void OpenaiDecoder::thinking_block(
@@ -153,6 +156,12 @@ void OpenaiDecoder::message(
         std::string text;
         json::append_value(text, annotations);
         emit(sink, EventKind::annotations, choice, text);
+    }
+    const json::Node audio = message["audio"];
+    if (audio.is_object() && audio.size() > 0) {
+        std::string text;
+        json::append_value(text, audio);
+        emit(sink, EventKind::audio, choice, text);
     }
     for (const json::Node item : message["tool_calls"].items()) {
         call(item, choice, sink);
@@ -264,6 +273,7 @@ void OpenaiDecoder::choices(
         const auto number = static_cast<uint32_t>(index);
         spoke_ = true;
         message(choice[key], number, sink);
+        tell_openai_logprobs(choice["logprobs"]["content"], number, sink);
         finish_choice(choice, number, sink);
     }
 }

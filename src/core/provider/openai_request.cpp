@@ -2,6 +2,7 @@
 #include "core/json/writer.h"
 #include "core/provider/openai.h"
 #include "core/provider/registry.h"
+#include "core/provider/web_search.h"
 
 #include <algorithm>
 #include <array>
@@ -28,6 +29,10 @@ constexpr std::string_view kEffort[] = {
     "zhipuai", "doubao", "openrouter", "vllm", "ollama", "generic", "mock"};
 constexpr std::string_view kThinkingSwitch[] = {
     "deepseek", "moonshot", "zhipuai", "doubao"};
+
+// Searches on demand; OpenAI itself by models of that name only.
+constexpr std::string_view kSearches[] = {
+    "perplexity", "openrouter", "vercel-gateway", "generic", "mock"};
 
 bool holds(Names names, std::string_view name) noexcept
 {
@@ -98,6 +103,7 @@ private:
     void marker(json::Node value);
     void thinking();
     void stream();
+    void search(json::Node asked);
 
     json::Writer w_;
     // Parts of tools' results that only a user's message may hold.
@@ -272,9 +278,39 @@ void Body::thinking()
     }
 }
 
+void Body::search(json::Node asked)
+{
+    const std::string_view name = type_.name;
+    const bool model = context_.model.find("-search") != std::string_view::npos;
+    if (takes(kSearches)
+        || ((name == "openai" || name == "azure" || name == "github") && model))
+    {
+        constexpr std::string_view kTaken[] = {
+            "user_location", "search_context_size"};
+        drop_search_options(
+            context_, asked, {"user_location", "search_context_size"});
+        w_.key("web_search_options").begin_object();
+        for (const std::string_view one : kTaken) {
+            if (asked[one].has_value()) {
+                w_.field(one, asked[one]);
+            }
+        }
+        w_.end_object();
+    } else if (name == "qwen") {
+        drop_search_options(context_, asked, {});
+        w_.field("enable_search", true);
+    } else {
+        context_.drop("web_search_options");
+    }
+}
+
 void Body::member(json::Member member)
 {
     const std::string_view key = member.key;
+    if (key == "web_search_options") {
+        search(member.value);
+        return;
+    }
     if (key == "model" || key == "thinking" || key == "reasoning_effort"
         || key == "stream_options" || key == "stream")
     {

@@ -1,6 +1,7 @@
 #include "core/provider/qwen.h"
 
 #include "core/provider/vendor.h"
+#include "core/provider/web_search.h"
 
 #include <algorithm>
 #include <array>
@@ -25,7 +26,7 @@ constexpr std::string_view kWords[] = {"max_tokens", "temperature", "top_p",
     "top_logprobs", "reasoning_effort", "tools", "tool_choice.none",
     "tool_choice.required", "tool_choice.named", "parallel_tool_calls",
     "response_format.json_object", "response_format.json_schema",
-    "messages.name"};
+    "messages.name", "web_search_options"};
 constexpr Vocabulary kVocabulary{kWords, kOwnParameters};
 
 void write_choice(json::Writer& w, const chat::Request& request)
@@ -143,7 +144,7 @@ void write_sampling(json::Writer& w, const chat::Request& request)
 }
 
 void write_parameters(
-    json::Writer& w, const chat::Request& request, const Options& options)
+    json::Writer& w, const chat::Request& request, const EncodeContext& context)
 {
     w.key("parameters").begin_object();
     w.field("result_format", "message");
@@ -155,7 +156,10 @@ void write_parameters(
         w.field("incremental_output", true);
     }
     write_thinking(w, request);
-    if (options.qwen_enable_search && !request.raw["enable_search"].has_value())
+    const json::Node search = web_search(request);
+    drop_search_options(context, search, {});
+    if ((context.options.qwen_enable_search || search.exists())
+        && !request.raw["enable_search"].has_value())
     {
         w.field("enable_search", true);
     }
@@ -186,7 +190,7 @@ Result<void> encode(
         return done;
     }
     w.end_object();
-    write_parameters(w, request, context.options);
+    write_parameters(w, request, context);
     w.end_object();
 
     out.method = "POST";

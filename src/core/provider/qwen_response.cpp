@@ -2,6 +2,7 @@
 
 #include "core/dialect/error_codes.h"
 #include "core/provider/growing_text.h"
+#include "core/provider/logprobs.h"
 #include "core/provider/vendor.h"
 #include "core/usage/reading.h"
 
@@ -222,6 +223,7 @@ Result<void> QwenDecoder::choice(Node node, size_t place, chat::Sink& sink)
                !grew_ || calling || answering),
         number, sink);
     content(message["content"], number, !grew_ || calling, sink);
+    tell_openai_logprobs(node["logprobs"]["content"], number, sink);
     if (auto done = calls(message["tool_calls"], number, sink); !done) {
         return done;
     }

@@ -68,7 +68,7 @@ Result<void> encode(
 
 const Vocabulary* vocabulary(const EncodeContext& context)
 {
-    return is_claude(context.model) ? &claude_vocabulary()
+    return is_claude(context.model) ? &claude_vocabulary(context)
                                     : &gemini_vocabulary();
 }
 
