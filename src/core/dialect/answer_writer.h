@@ -3,6 +3,7 @@
 #include "core/base/error.h"
 #include "core/chat/event.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -32,6 +33,9 @@ public:
     // Stream: appends the event that ends an answer that has begun and will
     // not be whole.  False: the dialect's common error event does.
     virtual bool fail(std::string& out, const Error& error);
+    // Stream: bytes of the answer that are kept for what is written later.
+    // The policy ends an answer that makes a writer keep too much.
+    [[nodiscard]] virtual size_t held() const noexcept { return 0; }
 };
 
 } // namespace ai_proxy::dialect

@@ -29,6 +29,7 @@ public:
     void on(const chat::Event& event) override;
     void write(std::string& out) const override;
     bool fail(std::string& out, const Error& error) override;
+    [[nodiscard]] size_t held() const noexcept override;
 
 private:
     struct Call {

@@ -274,6 +274,20 @@ void GeminiWriter::close(Candidate& of)
     }
 }
 
+size_t GeminiWriter::held() const noexcept
+{
+    size_t sum = 0;
+    for (const Candidate& one : candidates_) {
+        sum += one.parts.size() + one.signature.size() + one.chunks.size()
+            + one.supports.size() + one.chosen.size() + one.top.size();
+        for (const Call& call : one.calls) {
+            sum += call.arguments.size() + call.id.size() + call.name.size()
+                + call.signature.size();
+        }
+    }
+    return sum;
+}
+
 void GeminiWriter::end()
 {
     ended_ = true;

@@ -236,6 +236,15 @@ void MessagesStreamWriter::flush_calls()
     }
 }
 
+size_t MessagesStreamWriter::held() const noexcept
+{
+    size_t sum = 0;
+    for (const Call& call : calls_) {
+        sum += call.arguments.size() + call.id.size() + call.name.size();
+    }
+    return sum;
+}
+
 void MessagesStreamWriter::end()
 {
     ended_ = true;

@@ -18,6 +18,7 @@ class MessagesStreamWriter final : public AnswerWriter {
 public:
     MessagesStreamWriter(std::string& out, const AnswerContext& context);
     void on(const chat::Event& event) override;
+    [[nodiscard]] size_t held() const noexcept override;
 
 private:
     enum class Block : uint8_t { none, text, thinking, tool };

@@ -8,6 +8,9 @@ namespace ai_proxy::dialect {
 
 using chat::EventKind;
 
+// What an item counts for beside its text: it is looked at with each event.
+constexpr size_t kItemCost = 4096;
+
 ResponsesWriter::ResponsesWriter(const AnswerContext& context)
     : id_(context.id), model_(context.model), echo_(context.echo),
       created_(context.created)
@@ -70,6 +73,7 @@ ResponsesWriter::Item& ResponsesWriter::add(Kind kind)
 {
     start();
     Item& item = items_.emplace_back();
+    held_ += kItemCost;
     item.kind = kind;
     item.id = kind == Kind::message ? "msg_"
         : kind == Kind::call        ? "fc_"
@@ -318,9 +322,6 @@ void ResponsesWriter::annotations(std::string_view array)
 
 void ResponsesWriter::tool_begin(const chat::Event& tool)
 {
-    if (tool.index >= kMaxCalls || items_.size() >= kMaxCalls) {
-        return;
-    }
     if (!tool.text.empty()) {
         opaque(tool.text, false); // the dialect signs reasoning, not calls
     }
@@ -395,6 +396,8 @@ void ResponsesWriter::on(const chat::Event& event)
     if (ended_ || event.choice != 0) {
         return;
     }
+    // All that is said is told again at the end.
+    held_ += event.text.size() + event.id.size() + event.name.size();
     switch (event.kind) {
     case EventKind::begin:
         if (!started_ && !event.model.empty()) {

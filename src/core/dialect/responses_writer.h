@@ -22,6 +22,7 @@ public:
     void on(const chat::Event& event) override;
     void write(std::string& out) const override;
     bool fail(std::string& out, const Error& error) override;
+    [[nodiscard]] size_t held() const noexcept override { return held_; }
 
 private:
     enum class Kind : uint8_t { reasoning, message, call };
@@ -73,6 +74,7 @@ private:
     int64_t created_ = 0, sequence_ = 0;
     bool started_ = false, ended_ = false;
     std::vector<Item> items_;
+    size_t held_ = 0; // bytes of the items
     chat::Finish finish_ = chat::Finish::none;
     chat::Usage usage_;
     json::Parser parser_;

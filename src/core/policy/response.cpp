@@ -73,10 +73,15 @@ void hide_tokens(std::string& text, const config::Provider* provider)
     }
 }
 
-Error too_large()
+// At most so many bytes, and no half of a character.
+void cut_message(std::string& text, size_t most)
 {
-    return make_error(
-        ErrorCode::upstream_too_large, "The provider's answer is too large.");
+    if (text.size() > most) {
+        while (most > 0 && (uint8_t(text[most]) & 0xc0U) == 0x80U) {
+            --most;
+        }
+        text.resize(most);
+    }
 }
 
 } // namespace
@@ -90,6 +95,12 @@ Error truncated_answer()
 {
     return make_error(ErrorCode::upstream_truncated,
         "The provider's answer ended before it was complete.");
+}
+
+Error too_large_answer()
+{
+    return make_error(
+        ErrorCode::upstream_too_large, "The provider's answer is too large.");
 }
 
 Response::Response(ResponseContext context) : context_(std::move(context))
@@ -123,6 +134,7 @@ void Response::fail(Error error)
     if (state_ != State::more) {
         return;
     }
+    cut_message(error.message, kMaxError);
     hide_tokens(error.message, context_.provider);
     error_ = std::move(error);
     state_ = State::failed;
@@ -301,7 +313,7 @@ void Response::expect(uint64_t length)
         return;
     }
     if (length > kMaxPlain) {
-        fail(too_large());
+        fail(too_large_answer());
         return;
     }
     gathered_.reserve(
@@ -311,7 +323,7 @@ void Response::expect(uint64_t length)
 Response::State Response::gather(std::string_view bytes, size_t limit)
 {
     if (gathered_.size() + bytes.size() > limit) {
-        fail(too_large());
+        fail(too_large_answer());
     } else {
         gathered_ += bytes;
     }
@@ -357,7 +369,7 @@ Response::State Response::feed(
         return gather(bytes, kMaxPlain);
     case Mode::sse_gather:
         if (fed_ > kMaxPlain) {
-            fail(too_large());
+            fail(too_large_answer());
             return state_;
         }
         return sse(bytes, out, now, false);

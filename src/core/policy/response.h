@@ -53,6 +53,9 @@ public:
     // Bounds: a plain body that must be gathered, and an error body.
     static constexpr size_t kMaxPlain = 64 * 1024 * 1024;
     static constexpr size_t kMaxError = 64 * 1024;
+    // What a stream may make its decoder and its writer keep: calls that wait
+    // for their turn, or the whole answer where the last event repeats it.
+    static constexpr size_t kMaxHeld = 16 * 1024 * 1024;
 
     enum class State : uint8_t {
         more,   // feed on

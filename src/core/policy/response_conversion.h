@@ -12,6 +12,15 @@ struct Response::Conversion final : chat::Sink {
     explicit Conversion(const ResponseContext& context);
     void on(const chat::Event& event) override;
 
+    // The provider sent more than any answer has: a choice or a call with an
+    // impossible number.  Nothing is written from there on.
+    bool overflowed = false;
+    [[nodiscard]] size_t held() const noexcept
+    {
+        return decoder->held() + writer->held()
+            + (thoughts ? thoughts->held() : 0);
+    }
+
     // Where the decoder's events go: through the filter, if there is one.
     chat::Sink& sink();
 
@@ -24,10 +33,16 @@ struct Response::Conversion final : chat::Sink {
     chat::Finish finish = chat::Finish::none;
     bool spoke = false;
     bool ended = false;
+
+private:
+    [[nodiscard]] bool is_impossible(const chat::Event& event);
+
+    uint32_t calls_ = 0; // of all choices
 };
 
 // Chat and the older completions: the APIs whose streams are understood.
 [[nodiscard]] bool is_chat_like(dialect::Api api) noexcept;
 [[nodiscard]] Error truncated_answer();
+[[nodiscard]] Error too_large_answer();
 
 } // namespace ai_proxy::policy

@@ -1,5 +1,6 @@
 #include "core/policy/response.h"
 
+#include "core/dialect/call_text.h"
 #include "core/dialect/caller.h"
 #include "core/policy/response_conversion.h"
 #include "core/provider/registry.h"
@@ -7,6 +8,9 @@
 namespace ai_proxy::policy {
 
 namespace {
+
+// Of an answer's id and model.
+constexpr size_t kLongestName = 512;
 
 const provider::Options& options_of(const ResponseContext& context)
 {
@@ -48,8 +52,21 @@ chat::Sink& Response::Conversion::sink()
     return thoughts ? static_cast<chat::Sink&>(*thoughts) : *this;
 }
 
+bool Response::Conversion::is_impossible(const chat::Event& event)
+{
+    if (event.kind == chat::EventKind::tool_begin) {
+        ++calls_;
+    }
+    return event.choice >= dialect::kMaxChoices
+        || event.index >= dialect::kMaxCalls || calls_ > dialect::kMaxCalls;
+}
+
 void Response::Conversion::on(const chat::Event& event)
 {
+    overflowed = overflowed || is_impossible(event);
+    if (overflowed) {
+        return;
+    }
     switch (event.kind) {
     case chat::EventKind::text:
     case chat::EventKind::reasoning:
@@ -77,6 +94,21 @@ void Response::Conversion::on(const chat::Event& event)
     case chat::EventKind::logprobs:
     case chat::EventKind::service_tier:
         break;
+    }
+    if (event.kind == chat::EventKind::begin
+        && (event.id.size() > kLongestName
+            || event.model.size() > kLongestName))
+    {
+        // They are repeated with each event: such a name is none.
+        chat::Event begin = event;
+        begin.id = begin.model = {};
+        writer->on(begin);
+        return;
+    }
+    if (event.kind == chat::EventKind::service_tier
+        && event.text.size() > kLongestName)
+    {
+        return;
     }
     writer->on(event);
 }
@@ -107,7 +139,10 @@ void Response::convert_event(const wire::SseEvent& event, json::Parser& parser,
     if (first_token_ == 0 && conversion_->spoke && context_.stream) {
         first_token_ = now;
     }
-    if (!done || conversion_->ended) {
+    if (done && context_.stream && conversion_->held() > kMaxHeld) {
+        done = too_large_answer();
+    }
+    if (!done || conversion_->ended || conversion_->overflowed) {
         finish_converted(std::move(done), out);
         return;
     }
@@ -197,6 +232,8 @@ Response::State Response::finish_converted(
     conversion_->buffer.clear();
     if (!result) {
         fail(std::move(result).error());
+    } else if (conversion_->overflowed) {
+        fail(too_large_answer());
     } else if (!conversion_->ended) {
         fail(truncated_answer());
     } else {

@@ -99,6 +99,15 @@ void ThoughtFilter::finish(const chat::Event& event, Choice& state)
     next_.on(event);
 }
 
+size_t ThoughtFilter::held() const noexcept
+{
+    size_t sum = 0;
+    for (const Choice& one : choices_) {
+        sum += one.held.size();
+    }
+    return sum;
+}
+
 void ThoughtFilter::on(const chat::Event& event)
 {
     Choice& state = choice(event.choice);

@@ -18,6 +18,9 @@ public:
     // Is there anything to do?
     [[nodiscard]] static bool wanted(const provider::Options& options) noexcept;
 
+    // Bytes of reasoning that wait.
+    [[nodiscard]] size_t held() const noexcept;
+
 private:
     enum class Mode : uint8_t { passthrough, ignore, concat };
     struct Choice {

@@ -87,6 +87,7 @@ public:
     Result<void> event(const wire::SseEvent& event, json::Parser& parser,
         chat::Sink& sink) override;
     Result<void> finish(chat::Sink& sink) override;
+    size_t held() const noexcept override;
 
 private:
     // A content block between its start and its stop.
@@ -126,6 +127,15 @@ private:
     bool stopped_ = false;
     bool ended_ = false;
 };
+
+size_t ClaudeDecoder::held() const noexcept
+{
+    size_t sum = 0;
+    for (const Block& block : open_) {
+        sum += block.input.size() + block.citations.size();
+    }
+    return sum;
+}
 
 void ClaudeDecoder::begin(json::Node message, chat::Sink& sink)
 {

@@ -97,8 +97,8 @@ void CohereDecoder::content(Node part, chat::Sink& sink)
 void CohereDecoder::begin_call(Node call, chat::Sink& sink)
 {
     end_call(sink);
-    if (calls_ >= kMaxCalls) {
-        return;
+    if (calls_ > kMaxCalls) {
+        return; // the one before was too many already
     }
     calling_ = true;
     any_arguments_ = false;

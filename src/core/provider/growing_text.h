@@ -26,6 +26,10 @@ public:
         }
         return suffix(text);
     }
+    [[nodiscard]] size_t held() const noexcept
+    {
+        return before_.size() + held_.size();
+    }
     // What is held, when nothing more will tell: pieces, as asked for.
     std::string_view flush()
     {

@@ -28,6 +28,7 @@ public:
     Result<void> event(const wire::SseEvent& event, json::Parser& parser,
         chat::Sink& sink) override;
     Result<void> finish(chat::Sink& sink) override;
+    size_t held() const noexcept override { return ids_; }
 
 private:
     // A tool call that has begun: what the vendor calls it.
@@ -39,7 +40,8 @@ private:
     };
 
     void begin(json::Node body, chat::Sink& sink);
-    void choices(json::Node body, std::string_view key, chat::Sink& sink);
+    Result<void> choices(
+        json::Node body, std::string_view key, chat::Sink& sink);
     void message(json::Node message, uint32_t choice, chat::Sink& sink);
     void reasoning(json::Node message, uint32_t choice, chat::Sink& sink);
     void thinking_block(
@@ -53,6 +55,7 @@ private:
     bool begun_ = false, spoke_ = false, ended_ = false;
     std::vector<bool> finished_; // per choice
     std::vector<Call> calls_;
+    size_t ids_ = 0; // bytes of their ids
 };
 
 void emit(
@@ -208,8 +211,8 @@ void OpenaiDecoder::call(json::Node call, uint32_t choice, chat::Sink& sink)
         || (!name.empty() && call["index"].integer().value_or(-1) < 0
             && call["id"].string_or().empty()))
     {
-        if (calls_.size() >= kMaxCalls) {
-            return;
+        if (calls_.size() > kMaxCalls) {
+            return; // the one before was too many already
         }
         uint32_t index = 0;
         for (const Call& other : calls_) {
@@ -218,6 +221,7 @@ void OpenaiDecoder::call(json::Node call, uint32_t choice, chat::Sink& sink)
         calls_.push_back({choice, index, call["index"].integer().value_or(-1),
             std::string(call["id"].string_or())});
         running = &calls_.back();
+        ids_ += running->id.size();
         event.kind = EventKind::tool_begin;
         event.index = running->index;
         event.id = running->id;
@@ -262,13 +266,14 @@ void OpenaiDecoder::finish_choice(
     sink.on(event);
 }
 
-void OpenaiDecoder::choices(
+Result<void> OpenaiDecoder::choices(
     json::Node body, std::string_view key, chat::Sink& sink)
 {
     for (const json::Node choice : body["choices"].items()) {
         const int64_t index = choice["index"].integer().value_or(0);
         if (index < 0 || index >= kMaxChoices) {
-            continue;
+            return make_error(ErrorCode::upstream_invalid,
+                "The provider sent a choice with an impossible index.");
         }
         const auto number = static_cast<uint32_t>(index);
         spoke_ = true;
@@ -276,6 +281,7 @@ void OpenaiDecoder::choices(
         tell_openai_logprobs(choice["logprobs"]["content"], number, sink);
         finish_choice(choice, number, sink);
     }
+    return {};
 }
 
 void OpenaiDecoder::usage(json::Node body, chat::Sink& sink)
@@ -306,7 +312,9 @@ Result<void> OpenaiDecoder::body(json::Node body, chat::Sink& sink)
         return no_answer();
     }
     begin(body, sink);
-    choices(body, "message", sink);
+    if (auto done = choices(body, "message", sink); !done) {
+        return done;
+    }
     end(sink);
     return {};
 }
@@ -337,8 +345,7 @@ Result<void> OpenaiDecoder::event(
     }
     begin(chunk, sink);
     usage(chunk, sink);
-    choices(chunk, "delta", sink);
-    return {};
+    return choices(chunk, "delta", sink);
 }
 
 Result<void> OpenaiDecoder::finish(chat::Sink& sink)

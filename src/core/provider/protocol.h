@@ -75,6 +75,8 @@ public:
     // The stream ended cleanly.  Emits end if the answer is whole and it was
     // not emitted before; Error upstream_truncated when it is not whole.
     [[nodiscard]] virtual Result<void> finish(chat::Sink& sink) = 0;
+    // Bytes of a stream that are kept for a later event.
+    [[nodiscard]] virtual size_t held() const noexcept { return 0; }
 };
 
 // How the events of a stream are told apart.  Decoders see the same events

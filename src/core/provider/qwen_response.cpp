@@ -52,6 +52,7 @@ public:
     Result<void> event(const wire::SseEvent& event, json::Parser& parser,
         chat::Sink& sink) override;
     Result<void> finish(chat::Sink& sink) override;
+    size_t held() const noexcept override;
 
 private:
     struct Call {
@@ -93,6 +94,18 @@ private:
     bool begun_ = false;
     bool ended_ = false;
 };
+
+size_t QwenDecoder::held() const noexcept
+{
+    size_t sum = 0;
+    for (const Choice& choice : choices_) {
+        sum += choice.text.held() + choice.reasoning.held();
+        for (const Call& call : choice.calls) {
+            sum += call.arguments.held();
+        }
+    }
+    return sum;
+}
 
 void QwenDecoder::close_thought(uint32_t choice, chat::Sink& sink)
 {
