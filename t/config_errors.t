@@ -116,6 +116,13 @@ my @cases = (
     ["another type's field", "ai_proxy_provider p {\n type deepseek;\n"
         . " api_token k;\n target_lang DE;\n}", '',
         qr/field "target_lang" does not belong to type "deepseek"/, 'target_lang'],
+    ['a bad selection of keys', "ai_proxy_provider p {\n type mock;\n"
+        . " key_select luck;\n}", '',
+        qr/invalid value "luck" in "key_select": random or least_used/,
+        'key_select'],
+    ['a bad cooldown', "ai_proxy_provider p {\n type mock;\n"
+        . " key_cooldown 5s..1s;\n}", '',
+        qr/invalid value "5s..1s" in "key_cooldown": a range/, 'key_cooldown'],
     ['a bad duration', "ai_proxy_provider p {\n type mock;\n"
         . " timeout idle=soon;\n}", '',
         qr/invalid value "soon" in "timeout"/, 'timeout'],

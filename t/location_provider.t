@@ -40,7 +40,7 @@ my $gw = Gateway->start(
     http => zone() . join('', map {
             provider($_ => (/^claude/ ? 'claude' : 'openai') => undef,
                 "location /internal/$_;", 'model_map * mapped;',
-                "api_token sk-secret-$_;")
+                "api_token sk-secret-$_;", 'key_cooldown off;')
         } @names)
         . provider(refused => openai => undef, 'location /internal/refused;')
         . provider(native => openai => $up->url('native'))

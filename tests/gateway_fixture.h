@@ -35,9 +35,7 @@ public:
         if (auto endpoint = provider::endpoint(made->options)) {
             made->endpoint = *endpoint;
         }
-        gateway.key_counts.push_back(static_cast<uint32_t>(keys.size()));
-        gateway.providers.push_back(std::move(made));
-        return *gateway.providers.back();
+        return gateway.add(std::move(made));
     }
 
     route::Route& route(std::string_view name, std::vector<uint16_t> targets,

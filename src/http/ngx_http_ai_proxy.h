@@ -14,6 +14,7 @@
 #include "core/async/io.h"
 #include "core/async/task.h"
 #include "core/config/gateway.h"
+#include "core/metrics/keys.h"
 #include "core/policy/exchange.h"
 #include "core/policy/serve.h"
 #include "core/provider/mock.h"
@@ -290,6 +291,13 @@ extern ngx_http_output_body_filter_pt next_body_filter;
 // error pages of nginx (ngx_http_ai_proxy_error_page.cpp)
 ngx_int_t replace_error_page(ngx_http_request_t* r) noexcept;
 ngx_int_t replace_error_body(ngx_http_request_t* r, ngx_chain_t* in) noexcept;
+
+// keys (ngx_http_ai_proxy_keys.cpp)
+// Gives the keys their states in the zone; own ones where it has no room.
+void share_keys(config::Gateway& gateway, ngx_http_ai_proxy_zone_t& zone);
+[[nodiscard]] std::vector<metrics::KeyRow> key_rows(
+    const config::Gateway& gateway);
+[[nodiscard]] int64_t monotonic_micros() noexcept;
 
 // variables (ngx_http_ai_proxy_variables.cpp)
 ngx_int_t add_variables(ngx_conf_t* cf) noexcept;

@@ -190,9 +190,7 @@ char* set_provider(ngx_conf_t* cf, ngx_command_t*, void* conf) noexcept
                     + "\": " + provider.error().message);
             return static_cast<char*>(NGX_CONF_ERROR);
         }
-        c.gateway.key_counts.push_back(static_cast<uint32_t>(
-            std::max<size_t>(1, (*provider)->options.api_tokens.size())));
-        c.gateway.providers.push_back(std::move(*provider));
+        (void)c.gateway.add(std::move(*provider));
         c.provider_positions.push_back(std::move(position));
         return NGX_CONF_OK;
     });

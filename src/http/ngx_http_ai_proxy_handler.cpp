@@ -333,11 +333,16 @@ void NgxIo::cancel(async::Op& op) noexcept
     }
 }
 
-int64_t NgxIo::now() noexcept
+int64_t monotonic_micros() noexcept
 {
     struct timespec ts;
     (void)clock_gettime(CLOCK_MONOTONIC, &ts);
     return static_cast<int64_t>(ts.tv_sec) * 1'000'000 + ts.tv_nsec / 1000;
+}
+
+int64_t NgxIo::now() noexcept
+{
+    return monotonic_micros();
 }
 
 int64_t NgxIo::now_seconds() noexcept

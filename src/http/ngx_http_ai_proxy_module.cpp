@@ -134,6 +134,17 @@ MainConf* cycle_conf(ngx_cycle_t* cycle) noexcept
         ngx_http_cycle_get_module_main_conf(cycle, ngx_http_ai_proxy_module));
 }
 
+// The memory of the zone is there.
+ngx_int_t init_module(ngx_cycle_t* cycle) noexcept
+{
+    return guard(cycle->log, ngx_int_t(NGX_ERROR), [cycle]() -> ngx_int_t {
+        if (MainConf* mc = cycle_conf(cycle); mc != nullptr) {
+            share_keys(mc->configuration->gateway, mc->zone);
+        }
+        return NGX_OK;
+    });
+}
+
 ngx_int_t init_process(ngx_cycle_t* cycle) noexcept
 {
     MainConf* mc = cycle_conf(cycle);
@@ -293,7 +304,7 @@ ngx_module_t ngx_http_ai_proxy_module = {
     ai_proxy::http::commands,
     NGX_HTTP_MODULE,
     nullptr,                        // init master
-    nullptr,                        // init module
+    ai_proxy::http::init_module,
     ai_proxy::http::init_process,
     nullptr,                        // init thread
     nullptr,                        // exit thread

@@ -1,7 +1,6 @@
 #include "ngx/ngx.h"
 
-#include "http/ngx_http_ai_proxy_zone.h"
-#include "ngx/bridge.h"
+#include "http/ngx_http_ai_proxy.h"
 
 #include <algorithm>
 
@@ -29,8 +28,8 @@ char* set_content_handler(ngx_conf_t* cf, ngx_command_t* cmd, void* conf,
     return NGX_CONF_OK;
 }
 
-using Expose = std::string(
-    std::span<const metrics::Row>, const metrics::Totals&);
+using Expose = std::string(std::span<const metrics::Row>,
+    const metrics::Totals&, std::span<const metrics::KeyRow>);
 
 ngx_int_t send(ngx_http_request_t* r, std::string_view type, Expose* expose)
 {
@@ -47,7 +46,8 @@ ngx_int_t send(ngx_http_request_t* r, std::string_view type, Expose* expose)
     }
 
     auto s = ngx_http_ai_proxy_zone_snapshot(zone);
-    std::string body = expose(s.rows, s.totals);
+    std::string body = expose(s.rows, s.totals,
+        http::key_rows(http::main_conf(r)->configuration->gateway));
 
     r->headers_out.status = NGX_HTTP_OK;
     r->headers_out.content_length_n = static_cast<off_t>(body.size());

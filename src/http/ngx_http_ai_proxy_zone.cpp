@@ -40,6 +40,12 @@ size_t node_size(const Labels& l) noexcept
     return std::max(sizeof(Node), offsetof(Node, text) + text);
 }
 
+struct KeyNode {
+    route::KeyState state;
+    uint64_t id;
+    KeyNode* next;
+};
+
 } // namespace
 
 struct ngx_http_ai_proxy_zone_header_t {
@@ -49,6 +55,7 @@ struct ngx_http_ai_proxy_zone_header_t {
     std::atomic<uint64_t> count;
     std::atomic<uint64_t> overflows;
     Node* other;
+    KeyNode* keys; // a list that only grows, under the mutex
     std::atomic<Node*> buckets[kBucketCount];
 };
 
@@ -59,7 +66,7 @@ using Header = ngx_http_ai_proxy_zone_header_t;
 
 constexpr uint64_t kMagic = 0x61695f70726f7879; // "ai_proxy"
 // Changes when a module of another version could not read this memory.
-constexpr uint64_t kLayout = (uint64_t(1) << 48)
+constexpr uint64_t kLayout = (uint64_t(2) << 48)
     | (uint64_t(sizeof(Series)) << 24) | (uint64_t(kErrorCodes) << 12)
     | (uint64_t(sizeof(Header)) & 0xfff);
 
@@ -302,6 +309,30 @@ Series* ngx_http_ai_proxy_series(
             &zone->shm_zone->shm.name);
     }
     return &sh.other->series;
+}
+
+
+route::KeyState* ngx_http_ai_proxy_zone_key(
+    ngx_http_ai_proxy_zone_t* zone, uint64_t id) noexcept
+{
+    if (zone->sh == nullptr) {
+        return nullptr;
+    }
+    ShmLock lock(zone->shpool);
+    for (KeyNode* node = zone->sh->keys; node != nullptr; node = node->next) {
+        if (node->id == id) {
+            return &node->state;
+        }
+    }
+    void* memory = ngx_slab_alloc_locked(zone->shpool, sizeof(KeyNode));
+    if (memory == nullptr) {
+        return nullptr;
+    }
+    auto* node = new (memory) KeyNode();
+    node->id = id;
+    node->next = zone->sh->keys;
+    zone->sh->keys = node;
+    return &node->state;
 }
 
 

@@ -3,6 +3,7 @@
 #include "ngx/ngx.h"
 
 #include "core/metrics/registry.h"
+#include "core/route/key_pool.h"
 
 // The shared memory of ai_proxy_zone: the series of the metrics, found without
 // a lock once they exist, and what ai_proxy_metrics and ai_proxy_status say of
@@ -47,6 +48,11 @@ ngx_int_t ngx_http_ai_proxy_zone_check(
 ngx_http_ai_proxy_series_t* ngx_http_ai_proxy_series(
     ngx_http_ai_proxy_zone_t* zone,
     const ai_proxy::metrics::Labels& labels) noexcept;
+
+// What is shared of the key with this id; made, zeroed, if it is new.  nullptr
+// without a zone or room in it.  Never freed, as the series.
+ai_proxy::route::KeyState* ngx_http_ai_proxy_zone_key(
+    ngx_http_ai_proxy_zone_t* zone, uint64_t id) noexcept;
 
 // What the expositions show; labels and series live in the zone.
 struct ngx_http_ai_proxy_snapshot_t {

@@ -23,6 +23,7 @@ file or later with POST /-/behave.
   cut                       n: after n events (body: n bytes) ...
   then                      ... close | reset | stall | close_clean (the
                             framing says the message is complete)
+  by_key                    another behaviour for each bearer token
   drop                      the connection closes after the answer
   drain                     false: the request body is not read
 
@@ -163,6 +164,10 @@ class Upstream:
                  "sni": getattr(tls, "sni_name", None) if tls else None,
                  "tls": tls is not None, "outcome": "running", "sent": 0}
         self.log.append(entry)
+        if how and "by_key" in how:
+            given = dict((n.lower(), v) for n, v in headers)
+            key = given.get("authorization", "").removeprefix("Bearer ")
+            how = how["by_key"].get(key)
         if how is None:
             how = {"status": 404, "json": {"error": {
                 "message": "no behaviour " + name, "type": "test"}}}

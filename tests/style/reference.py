@@ -65,7 +65,8 @@ def types():
 
 
 def metrics():
-    rows = table(source("core/metrics/exposition.cpp"), "kDescriptors")
+    rows = table(source("core/metrics/exposition.cpp"), "kDescriptors") \
+        + table(source("core/metrics/keys.cpp"), "kKeyMetrics")
     return set(re.findall(r'"(ai_proxy_\w+)"', rows))
 
 

@@ -43,7 +43,15 @@ Route route_of(std::initializer_list<uint32_t> weights,
     return route;
 }
 
-const std::vector<uint32_t> kOneKey = {1, 1, 1, 1, 1, 1, 1, 1};
+std::vector<route::KeyPool> pools(std::initializer_list<uint32_t> counts)
+{
+    std::vector<route::KeyPool> made;
+    for (const uint32_t count : counts)
+        made.emplace_back(count);
+    return made;
+}
+
+const std::vector<route::KeyPool> kOneKey = pools({1, 1, 1, 1, 1, 1, 1, 1});
 
 TryResult failed(int status, uint64_t retry_after = 0)
 {
@@ -309,7 +317,7 @@ TEST(AttemptsTest, AnotherKeyIsTriedAtOnce)
 {
     Route route = route_of({1});
     route.retries = 5;
-    const std::vector<uint32_t> keys = {3};
+    const auto keys = pools({3});
     for (int status : {401, 403, 429}) {
         Attempts attempts(route, keys, 12345, 0);
         auto step = attempts.first();
@@ -330,21 +338,52 @@ TEST(AttemptsTest, AnotherKeyIsTriedAtOnce)
     }
 }
 
-TEST(AttemptsTest, RotatingKeysCountsAsRetry)
+TEST(AttemptsTest, AnotherKeyIsNoRetryButThreeAreEnough)
 {
     Route route = route_of({1});
-    route.retries = 1;
-    const std::vector<uint32_t> keys = {5};
-    Attempts attempts(route, keys, 1, 0);
-    (void)attempts.first();
-    EXPECT_FALSE(attempts.next(failed(401), 0).give_up);
-    EXPECT_TRUE(attempts.next(failed(401), 0).give_up);
+    const auto keys = pools({6});
+    for (int status : {401, 402, 403, 429}) {
+        Attempts attempts(route, keys, 1, 0);
+        (void)attempts.first();
+        for (int i = 0; i < 3; ++i)
+            EXPECT_FALSE(attempts.next(failed(status), 0).give_up);
+        EXPECT_TRUE(attempts.next(failed(status), 0).give_up);
+    }
+}
+
+TEST(AttemptsTest, AProviderWithoutAKeyIsLeftOutWhileAnotherMayFollow)
+{
+    Route route = route_of({1});
+    route.fallbacks.push_back(fallback_of(1, "5xx"));
+    route.fallbacks.push_back(fallback_of(2, "429"));
+    auto keys = pools({1, 1, 1});
+    keys[0].note(0, 429, 5'000, 1, 1);
+    auto first = [&](int64_t now) {
+        return Attempts(route, keys, 1, 0).first(now).target->provider;
+    };
+    // The second does not stand in for a 429, the third does.
+    EXPECT_EQ(first(2), 2);
+    EXPECT_EQ(first(6'000'000), 0);
+    // Nobody has a key: the first is asked all the same.
+    keys[2].note(0, 401, 0, 1, 1);
+    EXPECT_EQ(first(2), 0);
+}
+
+TEST(AttemptsTest, ARetryPrefersAKeyOfThePool)
+{
+    Route route = route_of({1});
+    route.retries = 3;
+    const auto keys = pools({3});
+    Attempts attempts(route, keys, 5, 0);
+    const uint32_t begin = attempts.first(1).key;
+    keys[0].note((begin + 1) % 3, 429, 60'000, 1, 1);
+    EXPECT_EQ(attempts.next(failed(503), 0, 2).key, (begin + 2) % 3);
 }
 
 TEST(AttemptsTest, FirstKeyIsSpreadOverThePool)
 {
     Route route = route_of({1});
-    const std::vector<uint32_t> keys = {4};
+    const auto keys = pools({4});
     std::mt19937_64 random(3);
     std::map<uint32_t, int> seen;
     for (int i = 0; i < 40'000; ++i)

@@ -51,8 +51,7 @@ protected:
     {
         Built built = build(type, lines);
         EXPECT_EQ(built.error, "");
-        world.gateway.providers.push_back(std::move(built.provider));
-        world.gateway.key_counts.push_back(1);
+        (void)world.gateway.add(std::move(built.provider));
         world.route("main", {0}).targets[0].model = std::move(model);
         if (request.body.empty()) {
             request.body = kHello;

@@ -234,7 +234,7 @@ TEST(MetricsStatus, SameNumbersAsJson)
 
     EXPECT_EQ(text,
         R"({"zone_series":1,"zone_overflow_total":3,"zone_size_bytes":65536,)"
-        R"("zone_free_bytes":4096,"series":[{"route":"chat",)"
+        R"("zone_free_bytes":4096,"keys":[],"series":[{"route":"chat",)"
         R"("provider":"q\"w","model":"m\n","requests_total":1,)"
         R"("stream_requests_total":1,"errors_total":{"client_closed":1},)"
         R"("tries_total":0,"failed_tries_total":{},"tokens_total":)"
@@ -260,7 +260,37 @@ TEST(MetricsStatus, EmptyZone)
 {
     EXPECT_EQ(status_json({}, {}),
         R"({"zone_series":0,"zone_overflow_total":0,"zone_size_bytes":0,)"
-        R"("zone_free_bytes":0,"series":[]})");
+        R"("zone_free_bytes":0,"keys":[],"series":[]})");
+}
+
+TEST(MetricsKeys, ShowNoMoreThanTheEndOfALongKey)
+{
+    EXPECT_EQ(key_ends("sk-0123456789abcdefWXYZ"), "WXYZ");
+    EXPECT_EQ(key_ends("sk-0123456789abcdef"), "");
+    EXPECT_EQ(key_ends(""), "");
+}
+
+TEST(MetricsKeys, InBothExpositions)
+{
+    const KeyRow rows[] = {
+        {"one", 0, "WXYZ", 0, 0, 7, 0}, {"one", 1, "", 1'500'000, 429, 9, 2}};
+    EXPECT_EQ(status_json({}, {}, rows),
+        R"({"zone_series":0,"zone_overflow_total":0,"zone_size_bytes":0,)"
+        R"("zone_free_bytes":0,"keys":[{"provider":"one","key":0,)"
+        R"("ends":"WXYZ","available":true,"last_status":null,"tries":7,)"
+        R"("failures":0},{"provider":"one","key":1,"available":false,)"
+        R"("seconds_away":2,"last_status":429,"tries":9,"failures":2}],)"
+        R"("series":[]})");
+    const std::string text = prometheus({}, {}, rows);
+    for (const char* line : {"# TYPE ai_proxy_key_available gauge\n",
+             "ai_proxy_key_available{provider=\"one\",key=\"0\"} 1\n",
+             "ai_proxy_key_available{provider=\"one\",key=\"1\"} 0\n",
+             "# TYPE ai_proxy_key_tries_total counter\n",
+             "ai_proxy_key_tries_total{provider=\"one\",key=\"0\"} 7\n",
+             "ai_proxy_key_failures_total{provider=\"one\",key=\"1\"} 2\n"})
+    {
+        EXPECT_NE(text.find(line), std::string::npos) << line;
+    }
 }
 
 TEST(MetricsDescriptors, NamesFollowPrometheusRules)

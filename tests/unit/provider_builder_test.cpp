@@ -82,6 +82,7 @@ TEST(ProviderBuilderTest, EveryFieldIsStored)
         {"ssl_verify", "off"}, {"ssl_name", "n.example"},
         {"ssl_trusted_certificate", "/ca.pem"}, {"keepalive", "0"},
         {"models", "a", "b"}, {"models", "c"}, {"stream_options", "off"},
+        {"key_select", "least_used"}, {"key_cooldown", "2s..5m"},
         {"set_header", "X-Title", "my app"}, {"set_header", "X-Gone", ""},
         {"model_map", "~^gpt-(.*)$ qwen-$1"}});
     ASSERT_EQ(built.error, "");
@@ -92,6 +93,9 @@ TEST(ProviderBuilderTest, EveryFieldIsStored)
     EXPECT_EQ(o.ssl_name, "n.example");
     EXPECT_EQ(o.ssl_trusted_certificate, "/ca.pem");
     EXPECT_EQ(o.keepalive, 0u);
+    EXPECT_EQ(built.provider->key_select, route::KeySelect::least_used);
+    EXPECT_EQ(built.provider->cooldown_least_ms, 2'000u);
+    EXPECT_EQ(built.provider->cooldown_most_ms, 300'000u);
     EXPECT_EQ(o.models, (std::vector<std::string>{"a", "b", "c"}));
     EXPECT_FALSE(o.stream_options);
     ASSERT_EQ(o.headers.size(), 2u);
@@ -266,6 +270,10 @@ TEST(ProviderBuilderTest, BadValuesAreNamedWithTheirField)
         {{"ssl_verify", "yes"}, "openai"},
         {{"ssl_name", ""}, "openai"},
         {{"keepalive", "-1"}, "openai"},
+        {{"key_select", "least"}, "openai"},
+        {{"key_cooldown", "0..1s"}, "openai"},
+        {{"key_cooldown", "1s..25h"}, "openai"},
+        {{"key_cooldown", "1s.."}, "openai"},
         {{"keepalive", "70000"}, "openai"},
         {{"models", ""}, "openai"},
         {{"set_header", "Bad Name", "v"}, "openai"},

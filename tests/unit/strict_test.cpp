@@ -335,7 +335,7 @@ protected:
     {
         world.gateway.providers.clear();
         world.gateway.routes.clear();
-        world.gateway.key_counts.clear();
+        world.gateway.keys.clear();
         world.site().routes.clear();
         world.site().strict = true;
         config::Provider& made = world.provider("v", type);

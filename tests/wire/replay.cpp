@@ -322,8 +322,7 @@ void request(json::Node job, json::Node body_node, std::string& out)
         return;
     }
     config::Gateway gateway;
-    gateway.providers.push_back(std::move(*provider));
-    gateway.key_counts.push_back(1);
+    (void)gateway.add(std::move(*provider));
     route::Route route;
     route.targets.emplace_back();
     route.targets[0].model = job["model"].string_or();

@@ -2,6 +2,7 @@
 
 #include "core/base/text.h"
 #include "core/config/fields_clouds.h"
+#include "core/config/fields_keys.h"
 #include "core/config/fields_shape.h"
 #include "core/config/fields_vendors.h"
 
@@ -355,6 +356,9 @@ constexpr Field kFields[] = {
     {"type", "type", "NAME", "", 1, 1, false, set_type},
     {"api_token", "apiTokens", "TOKEN | env:NAME | file:PATH | none", "",
         1, 1, true, set_api_token},
+    {"key_select", "", "random | least_used", "", 1, 1, false, set_key_select},
+    {"key_cooldown", "", "min..max | off", "", 1, 1, false,
+        set_key_cooldown},
     {"model_map", "modelMapping", "FROM TO | \"FROM TO\"", "",
         1, 2, true, set_model_map},
     {"timeout", "", "[connect=TIME] [first_byte=TIME] [idle=TIME] "

@@ -6,6 +6,18 @@
 
 namespace ai_proxy::config {
 
+Provider& Gateway::add(std::unique_ptr<Provider> provider)
+{
+    route::KeyPool& pool = keys.emplace_back(
+        static_cast<uint32_t>(provider->options.api_tokens.size()));
+    pool.select = provider->key_select;
+    pool.cooldown_least_ms = provider->cooldown_least_ms;
+    // Without keys of its own the client's are what is refused.
+    pool.cooldown_most_ms =
+        provider->options.api_tokens.empty() ? 0 : provider->cooldown_most_ms;
+    return *providers.emplace_back(std::move(provider));
+}
+
 int Gateway::find_provider(std::string_view name) const noexcept
 {
     for (size_t i = 0; i < providers.size(); ++i)

@@ -18,6 +18,9 @@ struct Provider {
     provider::Endpoint endpoint;       // unset for location and mock providers
     provider::Endpoint token_endpoint; // of vertex with a service account
     route::ModelMap model_map;
+    // How requests share its keys, see route::KeyPool.
+    route::KeySelect key_select = route::KeySelect::random;
+    uint64_t cooldown_least_ms = 1000, cooldown_most_ms = 600'000;
 };
 
 // What a location serves: routes in order of matching.
@@ -32,8 +35,10 @@ struct Gateway {
     std::vector<std::unique_ptr<Provider>> providers;
     std::vector<std::unique_ptr<route::Route>> routes; // implicit ones too
     std::vector<std::unique_ptr<Site>> sites;
-    std::vector<uint32_t> key_counts; // per provider, for route::Attempts
+    std::vector<route::KeyPool> keys; // per provider
 
+    // Adds a provider and its keys.
+    Provider& add(std::unique_ptr<Provider> provider);
     [[nodiscard]] int find_provider(std::string_view name) const noexcept;
     [[nodiscard]] route::Route* find_route(std::string_view name) noexcept;
 };

@@ -391,18 +391,21 @@ std::span<const Descriptor> descriptors() noexcept
 }
 
 
-std::string prometheus(std::span<const Row> rows, const Totals& totals)
+std::string prometheus(std::span<const Row> rows, const Totals& totals,
+    std::span<const KeyRow> keys)
 {
     std::string out;
     Text text(out, rows);
     for (const Descriptor& d : kDescriptors) {
         text.metric(d, totals);
     }
+    append_keys(out, keys);
     return out;
 }
 
 
-std::string status_json(std::span<const Row> rows, const Totals& totals)
+std::string status_json(std::span<const Row> rows, const Totals& totals,
+    std::span<const KeyRow> keys)
 {
     std::string out;
     json::Writer w(out);
@@ -413,6 +416,7 @@ std::string status_json(std::span<const Row> rows, const Totals& totals)
             write_number(w, totals.*d.total);
         }
     }
+    write_keys(w, keys);
     w.key("series"sv).begin_array();
     for (const Row& row : rows) {
         w.begin_object();

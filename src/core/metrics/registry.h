@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/error.h"
+#include "core/metrics/keys.h"
 #include "core/policy/books.h"
 
 #include <array>
@@ -89,10 +90,10 @@ struct Row {
 };
 
 // Prometheus text format 0.0.4: HELP and TYPE once each, label values escaped.
-[[nodiscard]] std::string prometheus(
-    std::span<const Row> rows, const Totals& totals);
+[[nodiscard]] std::string prometheus(std::span<const Row> rows,
+    const Totals& totals, std::span<const KeyRow> keys = {});
 // The same numbers as one JSON object.
-[[nodiscard]] std::string status_json(
-    std::span<const Row> rows, const Totals& totals);
+[[nodiscard]] std::string status_json(std::span<const Row> rows,
+    const Totals& totals, std::span<const KeyRow> keys = {});
 
 } // namespace ai_proxy::metrics

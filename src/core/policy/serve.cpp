@@ -77,9 +77,9 @@ class Journey {
 public:
     Journey(Exchange& exchange, async::Io& io)
         : exchange_(exchange), io_(io),
-          attempts_(exchange.route(), exchange.gateway().key_counts,
-              io.random(), io.random()),
-          step_(attempts_.first())
+          attempts_(exchange.route(), exchange.gateway().keys, io.random(),
+              io.random()),
+          step_(attempts_.first(io.now()))
     {
     }
 
@@ -105,6 +105,7 @@ private:
     void refuse(Error error, bool from_network = false);
     void finish(bool committed);
     void break_off(const async::TryEnd& end);
+    void note_key(const async::TryEnd& end) const;
     void go_on(const route::TryResult& result);
     void give_up();
 
@@ -187,6 +188,7 @@ void Journey::settle(const async::TryEnd& end)
 {
     const Response& response = *attempt_->response;
     exchange_.record(*attempt_, end.code, end.begin, end.end);
+    note_key(end);
     if (!std::exchange(access_token_, {}).empty() && response.status() == 401) {
         io_.drop_token(attempt_->provider_index);
     }
@@ -217,6 +219,20 @@ void Journey::settle(const async::TryEnd& end)
     }
     result.retry_after_ms = response.retry_after_ms();
     go_on(result);
+}
+
+// An error under a 200 counts as the status that it says.
+void Journey::note_key(const async::TryEnd& end) const
+{
+    const Response& response = *attempt_->response;
+    int status = response.status();
+    if (end.code != ErrorCode::none
+        && response.state() == Response::State::failed && status < 400)
+    {
+        status = response.error().status;
+    }
+    exchange_.gateway().keys[attempt_->provider_index].note(
+        attempt_->key, status, response.retry_after_ms(), end.begin, end.end);
 }
 
 void Journey::finish(bool committed)
@@ -266,7 +282,7 @@ void Journey::break_off(const async::TryEnd& end)
 
 void Journey::go_on(const route::TryResult& result)
 {
-    step_ = attempts_.next(result, io_.random());
+    step_ = attempts_.next(result, io_.random(), io_.now());
     if (step_.give_up) {
         give_up();
     }

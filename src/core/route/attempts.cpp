@@ -1,5 +1,7 @@
 #include "core/route/route.h"
 
+#include "core/base/random.h"
+
 #include <algorithm>
 #include <limits>
 #include <numeric>
@@ -10,23 +12,7 @@ namespace {
 
 constexpr uint32_t kMaxSteps = 64;
 constexpr uint64_t kMaxRetryAfter = 30'000;
-
-// splitmix64: many independent numbers of one.
-uint64_t mix(uint64_t& state) noexcept
-{
-    uint64_t z = (state += 0x9e3779b97f4a7c15ull);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-    return z ^ (z >> 31);
-}
-
-// Uniform in [0, bound); high half of the 128-bit product.
-uint64_t below(uint64_t random, uint64_t bound) noexcept
-{
-    uint64_t low = (random & 0xffffffff) * bound;
-    uint64_t high = (random >> 32) * bound + (low >> 32);
-    return high >> 32;
-}
+constexpr uint32_t kMaxOtherKeys = 3;
 
 uint64_t total_weight(const std::vector<const Target*>& targets)
 {
@@ -81,17 +67,11 @@ void append_round_robin(const std::vector<const Target*>& targets,
         order.push_back(targets[(begin + i) % targets.size()]);
 }
 
-// Failures that another key may cure.
-bool is_key_failure(int status) noexcept
-{
-    return status == 401 || status == 403 || status == 429;
-}
-
 } // namespace
 
-Attempts::Attempts(const Route& route, const std::vector<uint32_t>& keys,
+Attempts::Attempts(const Route& route, const std::vector<KeyPool>& keys,
     uint64_t random, uint64_t turn)
-    : route_(route), key_counts_(keys), random_(random)
+    : route_(route), keys_(keys), random_(random)
 {
     std::vector<const Target*> targets;
     for (const Target& target : route.targets)
@@ -104,34 +84,46 @@ Attempts::Attempts(const Route& route, const std::vector<uint32_t>& keys,
         order_.push_back(&target);
 }
 
-uint32_t Attempts::keys() const noexcept
+const KeyPool& Attempts::keys() const noexcept
 {
-    size_t provider = order_[position_]->provider;
-    uint32_t count = provider < key_counts_.size() ? key_counts_[provider] : 0;
-    return std::max<uint32_t>(count, 1);
+    return keys_[order_[position_]->provider];
 }
 
-Attempts::Step Attempts::go(size_t position, uint64_t random)
+// The first position from here on whose provider has a key; position itself
+// when none has that may follow.
+size_t Attempts::with_keys(size_t position, int64_t now) const
+{
+    size_t at = position;
+    while (at < order_.size()) {
+        const auto status = keys_[order_[at]->provider].all_away(now);
+        if (!status)
+            return at;
+        do
+            ++at;
+        while (at < order_.size()
+            && !order_[at]->on.allows(ErrorCode::upstream_status, *status));
+    }
+    return position;
+}
+
+Attempts::Step Attempts::go(size_t position, uint64_t random, int64_t now)
 {
     Step step;
     if (position >= order_.size()) {
         step.give_up = true;
         return step;
     }
-    position_ = position;
-    retries_here_ = 0;
-    key_ = static_cast<uint32_t>(below(random, keys()));
-    fresh_keys_ = keys() - 1;
-    step.target = order_[position_];
-    step.key = key_;
-    return step;
+    position_ = with_keys(position, now);
+    retries_here_ = other_keys_here_ = 0;
+    tried_.assign(keys().size(), false);
+    return same_target(0, random, now);
 }
 
-Attempts::Step Attempts::first()
+Attempts::Step Attempts::first(int64_t now)
 {
     steps_ = 1;
     uint64_t state = ~random_;
-    return go(0, mix(state));
+    return go(0, mix(state), now);
 }
 
 // Full jitter between the least backoff and a cap that doubles each time.
@@ -145,7 +137,19 @@ uint64_t Attempts::backoff(uint64_t random) const noexcept
     return least + below(random, cap - least + 1);
 }
 
-Attempts::Step Attempts::next(const TryResult& last, uint64_t random)
+Attempts::Step Attempts::same_target(
+    uint64_t delay_ms, uint64_t random, int64_t now)
+{
+    Step step;
+    step.delay_ms = delay_ms;
+    step.target = order_[position_];
+    step.key = keys().choose(tried_, random, now);
+    tried_[step.key] = true;
+    return step;
+}
+
+Attempts::Step Attempts::next(
+    const TryResult& last, uint64_t random, int64_t now)
 {
     Step step;
     if (order_.empty() || steps_ >= kMaxSteps) {
@@ -153,24 +157,29 @@ Attempts::Step Attempts::next(const TryResult& last, uint64_t random)
         return step;
     }
     ++steps_;
-    bool other_key = fresh_keys_ > 0 && is_key_failure(last.status);
-    bool again = retryable(last.code, last.status)
-        && last.retry_after_ms <= kMaxRetryAfter;
-    if (retries_here_ < route_.retries && (other_key || again)) {
-        if (!other_key)
-            step.delay_ms = std::max(backoff(random), last.retry_after_ms);
+    const bool fresh_key =
+        std::find(tried_.begin(), tried_.end(), false) != tried_.end();
+    if (fresh_key && is_key_failure(last.status)
+        && other_keys_here_ < kMaxOtherKeys)
+    {
+        ++other_keys_here_;
+        return same_target(0, random, now);
+    }
+    if (retryable(last.code, last.status) && retries_here_ < route_.retries
+        && last.retry_after_ms <= kMaxRetryAfter)
+    {
+        const uint64_t pause = std::max(backoff(random), last.retry_after_ms);
         ++retries_here_;
-        key_ = (key_ + 1) % keys();
-        fresh_keys_ -= fresh_keys_ > 0 ? 1 : 0;
-        step.target = order_[position_];
-        step.key = key_;
-        return step;
+        // All were tried: any of them may have recovered.
+        if (!fresh_key)
+            tried_.assign(tried_.size(), false);
+        return same_target(pause, random, now);
     }
     size_t other = position_ + 1;
     while (other < order_.size()
         && !order_[other]->on.allows(last.code, last.status))
         ++other;
-    return go(other, random);
+    return go(other, random, now);
 }
 
 } // namespace ai_proxy::route

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/error.h"
+#include "core/route/key_pool.h"
 #include "core/route/model_map.h"
 
 #include <cstdint>
@@ -63,8 +64,8 @@ struct TryResult {
 class Attempts {
 public:
     // random: uniform 64 bits; turn: a counter for round robin.
-    // keys[i] = number of keys of provider i.
-    Attempts(const Route& route, const std::vector<uint32_t>& keys,
+    // keys[i] = those of provider i.
+    Attempts(const Route& route, const std::vector<KeyPool>& keys,
         uint64_t random, uint64_t turn);
 
     struct Step {
@@ -74,29 +75,34 @@ public:
         uint32_t key = 0;
     };
     // The first step has no delay and never gives up (a route has a target).
-    [[nodiscard]] Step first();
+    // A provider without a key in its pool is left out while another one is
+    // left that may follow such a failure.  now: monotonic microseconds.
+    [[nodiscard]] Step first(int64_t now = 0);
     // What to do after a try that failed before anything reached the client.
     // Retry on the same provider (another key if it has one) while
     // retryable() and retries are left, after an exponential backoff with full
     // jitter that is at least Retry-After (more than 30 s of Retry-After:
     // do not wait, go on); then the other targets; then the fallbacks whose
     // on= allows the failure, in order.
-    [[nodiscard]] Step next(const TryResult& last, uint64_t random);
+    [[nodiscard]] Step next(
+        const TryResult& last, uint64_t random, int64_t now = 0);
 
 private:
-    [[nodiscard]] uint32_t keys() const noexcept; // of the current target
-    [[nodiscard]] Step go(size_t position, uint64_t random);
+    [[nodiscard]] const KeyPool& keys() const noexcept; // of this target
+    [[nodiscard]] size_t with_keys(size_t position, int64_t now) const;
+    [[nodiscard]] Step go(size_t position, uint64_t random, int64_t now);
+    [[nodiscard]] Step same_target(
+        uint64_t delay_ms, uint64_t random, int64_t now);
     [[nodiscard]] uint64_t backoff(uint64_t random) const noexcept;
 
     const Route& route_;
-    const std::vector<uint32_t>& key_counts_;
+    const std::vector<KeyPool>& keys_;
     std::vector<const Target*> order_; // targets, then fallbacks
     uint64_t random_;
     size_t position_ = 0;
     uint32_t steps_ = 0;
-    uint32_t retries_here_ = 0;
-    uint32_t key_ = 0;
-    uint32_t fresh_keys_ = 0; // not tried yet at the current target
+    uint32_t retries_here_ = 0, other_keys_here_ = 0;
+    std::vector<bool> tried_; // keys of the current target
 };
 
 } // namespace ai_proxy::route

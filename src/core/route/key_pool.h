@@ -1,0 +1,80 @@
+#pragma once
+
+#include "core/base/error.h"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace ai_proxy::route {
+
+// What the workers share of one key.  Zeroed memory is a key that has never
+// failed.  Times are monotonic microseconds, the same for all processes.
+struct KeyState {
+    std::atomic<int64_t> away_until{}; // 0: in the pool
+    std::atomic<int64_t> failed_at{};
+    std::atomic<uint32_t> strikes{}; // failures in a row
+    std::atomic<uint32_t> status{};  // that the last one of them had
+    std::atomic<uint64_t> tries{}, failures{};
+};
+
+// How a request gets its key.
+enum class KeySelect : uint8_t {
+    random,
+    least_used, // the one with the fewest tries
+};
+
+// The keys of one provider.  A key that the provider refuses (401, 402, 403,
+// 429) leaves the pool for a time: as long as the provider said, or, when it
+// did not, from cooldown_least on, twice as long each time in a row.
+class KeyPool {
+public:
+    // Keeps its states in own memory until share().
+    explicit KeyPool(uint32_t count);
+
+    KeySelect select = KeySelect::random;
+    uint64_t cooldown_least_ms = 1000;
+    uint64_t cooldown_most_ms = 600'000; // 0: a key never leaves the pool
+
+    [[nodiscard]] uint32_t size() const noexcept
+    {
+        return static_cast<uint32_t>(keys_.size());
+    }
+    // The state of a key is at a place that all workers see.
+    void share(uint32_t key, KeyState& state) noexcept { keys_[key] = &state; }
+    [[nodiscard]] const KeyState& state(uint32_t key) const noexcept
+    {
+        return *keys_[key];
+    }
+
+    [[nodiscard]] bool available(uint32_t key, int64_t now) const noexcept;
+    // Is no key in the pool?  Then the status that the last one to fail had.
+    [[nodiscard]] std::optional<int> all_away(int64_t now) const noexcept;
+    // A key for a try that tried[key] does not exclude; one that is in the pool
+    // if there is one, else the one that comes back first.  random: uniform 64
+    // bits.
+    [[nodiscard]] uint32_t choose(
+        const std::vector<bool>& tried, uint64_t random, int64_t now) const;
+
+    // Notes how a try with the key ended, which began at begin.  status: the
+    // provider's, 0 without one; retry_after_ms: 0 when it did not say.
+    void note(uint32_t key, int status, uint64_t retry_after_ms, int64_t begin,
+        int64_t now) const noexcept;
+
+private:
+    void took(uint32_t key, int64_t now) const noexcept;
+    [[nodiscard]] uint32_t soonest(
+        const std::vector<uint32_t>& keys) const noexcept;
+    [[nodiscard]] uint32_t least_used(
+        const std::vector<uint32_t>& keys, size_t first) const noexcept;
+
+    std::unique_ptr<KeyState[]> own_;
+    std::vector<KeyState*> keys_;
+};
+
+// Failures that another key may cure.
+[[nodiscard]] bool is_key_failure(int status) noexcept;
+
+} // namespace ai_proxy::route

@@ -1,0 +1,69 @@
+#include "http/ngx_http_ai_proxy.h"
+
+#include "core/credential/digest.h"
+
+// The keys of all providers: where workers share what they know of them.
+
+namespace ai_proxy::http {
+
+namespace {
+
+// The same key of the same provider keeps its state over a reload.
+uint64_t id_of(const config::Provider& provider, size_t key)
+{
+    const std::string_view pieces[] = {provider.options.name,
+        std::string_view("\0", 1), provider.options.api_tokens[key].reveal()};
+    const credential::Digest digest = credential::sha256(pieces);
+    uint64_t id = 0;
+    ngx_memcpy(&id, digest.data(), sizeof(id));
+    return id;
+}
+
+} // namespace
+
+void share_keys(config::Gateway& gateway, ngx_http_ai_proxy_zone_t& zone)
+{
+    bool room = true;
+    for (size_t p = 0; p < gateway.providers.size(); p++) {
+        const config::Provider& provider = *gateway.providers[p];
+        for (size_t k = 0; k < provider.options.api_tokens.size(); k++) {
+            auto* state = ngx_http_ai_proxy_zone_key(&zone, id_of(provider, k));
+            if (state != nullptr) {
+                gateway.keys[p].share(static_cast<uint32_t>(k), *state);
+            }
+            room = room && state != nullptr;
+        }
+    }
+    if (!room && zone.shm_zone != nullptr) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+            "ai_proxy: zone \"%V\" has no room for all keys, workers do not "
+            "share what they know of them",
+            &zone.shm_zone->shm.name);
+    }
+}
+
+std::vector<metrics::KeyRow> key_rows(const config::Gateway& gateway)
+{
+    const int64_t now = monotonic_micros();
+    std::vector<metrics::KeyRow> rows;
+    for (size_t p = 0; p < gateway.providers.size(); p++) {
+        const config::Provider& provider = *gateway.providers[p];
+        for (size_t k = 0; k < provider.options.api_tokens.size(); k++) {
+            const route::KeyState& state =
+                gateway.keys[p].state(static_cast<uint32_t>(k));
+            metrics::KeyRow row;
+            row.provider = provider.options.name;
+            row.key = static_cast<uint32_t>(k);
+            row.ends =
+                metrics::key_ends(provider.options.api_tokens[k].reveal());
+            row.away = std::max<int64_t>(state.away_until.load() - now, 0);
+            row.status = state.status.load();
+            row.tries = state.tries.load();
+            row.failures = state.failures.load();
+            rows.push_back(std::move(row));
+        }
+    }
+    return rows;
+}
+
+} // namespace ai_proxy::http
