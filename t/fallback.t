@@ -76,6 +76,9 @@ my $http = zone()
         bad_request overloaded keys broken_once rate_now ok ok_stream))
     . provider(claude_first_error => claude => $up->url('claude_first_error'));
 
+# Each request meets the failures anew.
+$http =~ s/(ai_proxy_provider \w+ \{\n)/$1    key_cooldown off;\n/g;
+
 my $chain = join '', map { " fallback $_;\n" } qw(broken stall refused wrong);
 $http .= "ai_proxy_route six {\n provider rate;\n$chain fallback sixth;\n}\n"
     . "ai_proxy_route six_stream {\n provider rate;\n$chain"
