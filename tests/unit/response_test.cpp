@@ -443,26 +443,6 @@ TEST(Response, RedirectIsNoStatusForTheClient)
     EXPECT_GE(a.response->client_status(), 500);
 }
 
-TEST(RetryAfter, Forms)
-{
-    constexpr int64_t now = 784111777;
-    EXPECT_EQ(policy::parse_retry_after("3", now), 3000u);
-    EXPECT_EQ(policy::parse_retry_after(" 1.5 ", now), 2000u);
-    EXPECT_EQ(policy::parse_retry_after("Sun, 06 Nov 1994 08:49:47 GMT", now),
-        10000u);
-    EXPECT_EQ(
-        policy::parse_retry_after("Sun, 06 Nov 1994 08:49:30 GMT", now), 0u);
-    EXPECT_EQ(policy::parse_retry_after("soon", now), 0u);
-    EXPECT_EQ(policy::parse_retry_after("-3", now), 0u);
-    EXPECT_EQ(policy::parse_retry_after("99999999999999999999", now), 0u);
-    EXPECT_EQ(policy::parse_retry_after("9999999", now), 86400000u);
-    EXPECT_EQ(policy::parse_retry_after_ms("250"), 250u);
-    EXPECT_EQ(policy::parse_retry_after_ms("x"), 0u);
-    Answer both(Call{});
-    both.head(429, kJson, {{"retry-after", "1"}, {"retry-after-ms", "0"}});
-    EXPECT_EQ(both.response->retry_after_ms(), 1000u);
-}
-
 TEST(ProviderHeaders, AllowList)
 {
     using policy::passes;
@@ -482,6 +462,19 @@ TEST(ProviderHeaders, AllowList)
     EXPECT_FALSE(passes({"x-request-id", std::string_view("a\0b", 3)}, false));
     const std::string large(5000, 'x');
     EXPECT_FALSE(passes({"x-request-id", large}, false));
+}
+
+TEST(RetryAfter, IsReadOfTheAnswer)
+{
+    Answer both(Call{});
+    both.head(429, kJson, {{"retry-after", "1"}, {"retry-after-ms", "0"}});
+    EXPECT_EQ(both.response->retry_after_ms(), 1000u);
+
+    Answer limits(Call{});
+    limits.head(429, kJson,
+        {{"x-ratelimit-remaining-tokens", "0"},
+            {"x-ratelimit-reset-tokens", "250ms"}});
+    EXPECT_EQ(limits.response->retry_after_ms(), 250u);
 }
 
 } // namespace

@@ -1,6 +1,7 @@
 #include "core/policy/response.h"
 
 #include "core/policy/provider_headers.h"
+#include "core/policy/retry_hints.h"
 #include "core/policy/response_conversion.h"
 #include "core/provider/registry.h"
 
@@ -143,20 +144,18 @@ void Response::fail(Error error)
 
 void Response::read_headers(std::span<const Header> headers)
 {
-    uint64_t seconds = 0, milliseconds = 0;
+    RetryHints hints(context_.now_seconds);
     for (const Header& header : headers) {
         if (iequals(header.name, "content-type")) {
             content_type_ = header.value.substr(0, 256);
         } else if (iequals(header.name, "content-encoding")) {
             encoded_ = !iequals(trim(header.value), "identity")
                 && !trim(header.value).empty();
-        } else if (iequals(header.name, "retry-after")) {
-            seconds = parse_retry_after(header.value, context_.now_seconds);
-        } else if (iequals(header.name, "retry-after-ms")) {
-            milliseconds = parse_retry_after_ms(header.value);
+        } else if (status_ >= 400) {
+            hints.header(header);
         }
     }
-    retry_after_ms_ = milliseconds != 0 ? milliseconds : seconds;
+    retry_after_ms_ = hints.wait_ms();
 }
 
 Framing Response::own_framing() const

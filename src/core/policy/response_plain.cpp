@@ -2,6 +2,7 @@
 #include "core/dialect/openai_error.h"
 #include "core/policy/response.h"
 #include "core/policy/response_conversion.h"
+#include "core/policy/retry_hints.h"
 #include "core/provider/registry.h"
 
 // The end of an answer that was gathered whole.
@@ -82,6 +83,9 @@ Response::State Response::finish_error()
     auto parsed = parser().parse(std::string_view(gathered_));
     if (parsed) {
         body = *parsed;
+    }
+    if (retry_after_ms_ == 0) {
+        retry_after_ms_ = retry_info(body);
     }
     const auto read = context_.provider != nullptr
         ? provider::protocol(context_.provider->options).error
