@@ -13,14 +13,22 @@ bool start_token_call(
 
 namespace {
 
-constexpr int64_t kFileSeconds = 30; // how long a file is believed
-constexpr int64_t kPause = 5;        // after a renewal that failed
+constexpr int64_t kFileSeconds = 1; // how long a file is not looked at
+constexpr int64_t kPause = 5;       // after a renewal that failed
 constexpr size_t kMaxFile = 16 * 1024;
 
 Error no_token()
 {
     return make_error(ErrorCode::upstream_unavailable,
         "the access token of the provider cannot be obtained");
+}
+
+// Is the file still the one that was read?
+bool is_unchanged(const TokenSource& source, const ngx_file_info_t& info)
+{
+    return !source.token.empty() && source.inode == info.st_ino
+        && source.modified.tv_sec == info.st_mtim.tv_sec
+        && source.modified.tv_nsec == info.st_mtim.tv_nsec;
 }
 
 // A token file is small and local: it is read as nginx reads any other.
@@ -35,6 +43,15 @@ bool read_token_file(TokenSource& source, ngx_log_t* log)
                 + path + "\"",
             ngx_errno);
         return false;
+    }
+    ngx_file_info_t info;
+    if (ngx_fd_info(fd, &info) == NGX_FILE_ERROR) {
+        ngx_memzero(&info, sizeof(info));
+    }
+    if (is_unchanged(source, info)) {
+        ngx_close_file(fd);
+        source.expires = static_cast<int64_t>(ngx_time()) + kFileSeconds;
+        return true;
     }
     std::string text(kMaxFile + 1, '\0');
     const ssize_t n = ngx_read_fd(fd, text.data(), text.size());
@@ -51,6 +68,8 @@ bool read_token_file(TokenSource& source, ngx_log_t* log)
         return false;
     }
     source.token = token;
+    source.modified = info.st_mtim;
+    source.inode = info.st_ino;
     source.expires = static_cast<int64_t>(ngx_time()) + kFileSeconds;
     return true;
 }

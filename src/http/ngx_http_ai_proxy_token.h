@@ -32,9 +32,11 @@ struct TokenSource {
 
     // of the worker
     std::string token;
-    int64_t expires = 0;    // seconds
+    int64_t expires = 0;    // seconds; of a file: when it is looked at again
     int64_t not_before = 0; // of the next renewal of a token that still holds
     TokenCall* call = nullptr;
+    struct timespec modified {}; // of a file that was read
+    ngx_file_uniq_t inode = 0;
     std::vector<Ctx*> waiters;
 };
 
