@@ -47,7 +47,7 @@ my $gw = Gateway->start(
         . provider(azure => azure => undef,
             "azure_service_url http://127.0.0.1:$up->{port}"
             . '?api-version=2024-06-01;'),
-    server => 'client_max_body_size 8m;' . join '', map {
+    server => 'client_max_body_size 8m; ai_proxy_models relayed;' . join '', map {
         "location /$_/ { ai_proxy_pass $_; }\n" }
         qw(json audio file sse completions missing generic claude azure));
 

@@ -17,6 +17,7 @@
 #include "core/metrics/keys.h"
 #include "core/policy/exchange.h"
 #include "core/policy/serve.h"
+#include "core/policy/serve_models.h"
 #include "core/provider/mock.h"
 #include "core/wire/chunked.h"
 
@@ -71,6 +72,7 @@ struct Configuration {
     std::vector<RouteBlock> route_blocks;
     std::vector<Upstream> upstreams;       // by provider index
     std::vector<std::string> label_models; // bounded label set, sorted
+    policy::ModelLists model_lists;        // of the worker
 };
 
 struct MainConf {
@@ -86,6 +88,8 @@ struct LocConf {
     std::vector<Line>* model_maps;
     std::vector<Line>* fallbacks;
     ngx_flag_t strict;
+    ngx_uint_t model_list; // config::ModelList
+    time_t model_list_valid;
     config::Site* site;
 };
 
@@ -149,6 +153,7 @@ struct Run {
     std::vector<Header> fields; // views into the upstream's buffer
     std::string tail; // output made after the last read; the driver sends it
     ngx_event_t deadline{};
+    off_t length = -1; // of an upgrade that was refused: bytes left
 
     // kind location: input that waits for the client, own output buffers
     ngx_chain_t* in = nullptr;
@@ -199,7 +204,9 @@ struct Ctx {
     async::Scope scope;
     std::optional<async::Root<policy::Outcome>> root;
     std::vector<std::unique_ptr<Run>> runs;
-    Run* run = nullptr; // the one that is on
+    Run* run = nullptr;                    // the one that is on
+    std::unique_ptr<policy::Try> upgraded; // whose connection is the client's
+    int64_t upgrade_begin = 0;
     async::SleepOp* sleeping = nullptr;
     async::TokenOp* token_op = nullptr; // that is waited for
     ngx_event_t timer{};                // of the sleep
@@ -223,6 +230,7 @@ struct Ctx {
 char* set_provider(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
 char* set_route(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
 char* set_pass(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
+char* set_models(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
 char* set_line(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
 [[nodiscard]] bool compile_routes(ngx_conf_t* cf, Configuration& c);
 [[nodiscard]] bool compile_site(ngx_conf_t* cf, Configuration& c, LocConf& lc);
@@ -242,6 +250,8 @@ void close_books(Ctx& ctx) noexcept;
 // output to the client (ngx_http_ai_proxy_output.cpp)
 // Sends the header of a streamed response; NGX_OK or NGX_ERROR.
 ngx_int_t commit_stream(Ctx& ctx, const policy::Response& response);
+ngx_int_t push_header(
+    ngx_http_request_t* r, std::string_view name, std::string_view value);
 // Acts on the outcome; finalizes the request.
 void send_outcome(Ctx& ctx, policy::Outcome outcome);
 // Bytes as a chain of recycled buffers.
@@ -260,10 +270,15 @@ void stop_timers(Run& run) noexcept;
 // Head and body of the request of a native try; nullptr: out of memory.
 [[nodiscard]] ngx_chain_t* request_chain(ngx_pool_t* pool, const Run& run);
 ngx_int_t start_location_try(Run& run);
+// Warns of a try that failed.
+void log_failure(const Run& run, ErrorCode code);
 [[nodiscard]] ErrorCode location_outcome(Run& run, ngx_int_t rc);
 ngx_int_t start_subrequest(
     Run& run, ngx_str_t uri, ngx_str_t args, ngx_uint_t flags);
 void start_mock_try(Run& run);
+// Joins the client's connection to one with the provider
+// (ngx_http_ai_proxy_upgrade.cpp).
+void start_upgrade(Ctx& ctx, std::unique_ptr<policy::Try> attempt);
 [[nodiscard]] Run* run_of(ngx_http_request_t* sr) noexcept;
 void feed_run(Run& run, std::string_view payload, std::string& out);
 

@@ -1,5 +1,7 @@
 #include "http/ngx_http_ai_proxy.h"
 
+#include "core/config/site_models.h"
+
 #include <algorithm>
 #include <cstdlib>
 
@@ -232,6 +234,42 @@ char* set_line(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept
     });
 }
 
+// configured | merged [valid=TIME] | relayed
+char* set_models(ngx_conf_t* cf, ngx_command_t*, void* conf) noexcept
+{
+    return guard(cf->log, static_cast<char*>(NGX_CONF_ERROR), [&]() -> char* {
+        auto* lc = static_cast<LocConf*>(conf);
+        if (lc->model_list != NGX_CONF_UNSET_UINT) {
+            return const_cast<char*>("is duplicate");
+        }
+        const config::Words words = words_of(cf);
+        const bool merged = words[1] == "merged";
+        if (!merged && words[1] != "configured" && words[1] != "relayed") {
+            return fail(cf,
+                "ai_proxy_models: invalid value \"" + std::string(words[1])
+                    + "\" (configured, merged or relayed)");
+        }
+        lc->model_list =
+            static_cast<ngx_uint_t>(merged  ? config::ModelList::merged
+                    : words[1] == "relayed" ? config::ModelList::relayed
+                                            : config::ModelList::configured);
+        if (words.size() > 2) {
+            constexpr std::string_view kValid = "valid=";
+            const auto time = words[2].starts_with(kValid)
+                ? parse_duration_ms(words[2].substr(kValid.size()))
+                : std::nullopt;
+            if (!merged || !time || *time < 1000) {
+                return fail(cf,
+                    "ai_proxy_models: invalid parameter \""
+                        + std::string(words[2])
+                        + "\" (merged takes valid=TIME, at least 1s)");
+            }
+            lc->model_list_valid = static_cast<time_t>(*time / 1000);
+        }
+        return NGX_CONF_OK;
+    });
+}
+
 char* set_pass(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept
 {
     auto* lc = static_cast<LocConf*>(conf);
@@ -359,6 +397,9 @@ bool compile_site(ngx_conf_t* cf, Configuration& c, LocConf& lc)
             return false;
         }
     }
+    lc.site->model_list = static_cast<config::ModelList>(lc.model_list);
+    lc.site->model_list_seconds = lc.model_list_valid;
+    lc.site->models = config::own_models(c.gateway, *lc.site);
     for (size_t i = 0; i + 1 < lc.site->routes.size(); i++) {
         if (lc.site->routes[i]->match.empty()) {
             log_at(cf->log, line.position,

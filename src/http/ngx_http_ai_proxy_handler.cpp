@@ -52,6 +52,11 @@ policy::ClientHead client_head(ngx_http_request_t* r, Ctx& ctx)
     if (r->headers_in.authorization != nullptr) {
         head.authorization = view(r->headers_in.authorization->value);
     }
+    head.address = view(r->connection->addr_text);
+    // A connection of HTTP/2 has no Upgrade.
+    head.websocket = r->headers_in.upgrade != nullptr
+        && r->http_version == NGX_HTTP_VERSION_11
+        && iequals(view(r->headers_in.upgrade->value), "websocket");
     ctx.headers.reserve(16);
     for (ngx_list_part_t* part = &r->headers_in.headers.part; part != nullptr;
          part = part->next)
@@ -89,7 +94,10 @@ void start_pipeline(Ctx& ctx)
         finalize_with(ctx, received.error());
         return;
     }
-    ctx.root.emplace(policy::serve(ctx.scope, *ctx.exchange));
+    ctx.root.emplace(ctx.exchange->lists_models()
+            ? policy::serve_models(ctx.scope, *ctx.exchange,
+                main_conf(r)->configuration->model_lists)
+            : policy::serve(ctx.scope, *ctx.exchange));
     (void)ctx.root->start();
     drive(ctx);
 }

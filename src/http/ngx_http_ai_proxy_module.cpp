@@ -38,6 +38,8 @@ void* create_loc_conf(ngx_conf_t* cf) noexcept
     auto* conf = static_cast<LocConf*>(ngx_pcalloc(cf->pool, sizeof(LocConf)));
     if (conf != nullptr) {
         conf->strict = NGX_CONF_UNSET;
+        conf->model_list = NGX_CONF_UNSET_UINT;
+        conf->model_list_valid = NGX_CONF_UNSET;
     }
     return conf;
 }
@@ -48,6 +50,13 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept
         auto* prev = static_cast<LocConf*>(parent);
         auto* conf = static_cast<LocConf*>(child);
         ngx_conf_merge_value(conf->strict, prev->strict, 0);
+        // The time belongs to the line that says "merged".
+        if (conf->model_list == NGX_CONF_UNSET_UINT) {
+            conf->model_list_valid = prev->model_list_valid;
+        }
+        ngx_conf_merge_uint_value(conf->model_list, prev->model_list,
+            static_cast<ngx_uint_t>(config::ModelList::configured));
+        ngx_conf_init_value(conf->model_list_valid, 300);
         if (conf->model_maps == nullptr) {
             conf->model_maps = prev->model_maps;
         }
@@ -208,6 +217,13 @@ ngx_command_t commands[] = {
       set_line,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(LocConf, fallbacks),
+      nullptr },
+
+    { ngx_string("ai_proxy_models"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      set_models,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
       nullptr },
 
     { ngx_string("ai_proxy_strict"),

@@ -13,6 +13,8 @@ namespace {
 constexpr size_t kSmallBuffer = 1024;
 constexpr size_t kLargeBuffer = 4096;
 
+} // namespace
+
 ngx_int_t push_header(
     ngx_http_request_t* r, std::string_view name, std::string_view value)
 {
@@ -32,6 +34,8 @@ ngx_int_t push_header(
     }
     return NGX_OK;
 }
+
+namespace {
 
 ngx_int_t set_headers(ngx_http_request_t* r, int status,
     std::string_view content_type,
@@ -192,6 +196,10 @@ void release_sent(ngx_pool_t* pool, ngx_chain_t* sent) noexcept
 void send_outcome(Ctx& ctx, policy::Outcome outcome)
 {
     ngx_http_request_t* r = ctx.r;
+    if (outcome.upgrade != nullptr) {
+        start_upgrade(ctx, std::move(outcome.upgrade));
+        return;
+    }
     if (!outcome.streamed) {
         ctx.exchange->books().status = outcome.reply.status;
         send_reply(ctx, std::move(outcome.reply));

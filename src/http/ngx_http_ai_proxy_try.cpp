@@ -1,5 +1,7 @@
 #include "http/ngx_http_ai_proxy.h"
 
+#include <algorithm>
+
 // The life of one try: how it starts, what nginx says of its end, and what the
 // pipeline is told.
 
@@ -73,6 +75,9 @@ void deadline_handler(ngx_event_t* ev) noexcept
 void arm_deadline(Run& run)
 {
     uint64_t total = run.attempt->provider->options.timeouts.total;
+    if (const uint64_t most = run.attempt->most; most != 0) {
+        total = total != 0 ? std::min(total, most) : most;
+    }
     if (total == 0) {
         return;
     }
@@ -170,6 +175,8 @@ ngx_int_t post_try(ngx_http_request_t* sr, void* data, ngx_int_t rc) noexcept
     return NGX_OK;
 }
 
+} // namespace
+
 void log_failure(const Run& run, ErrorCode code)
 {
     const policy::Try& attempt = *run.attempt;
@@ -180,8 +187,6 @@ void log_failure(const Run& run, ErrorCode code)
     }
     log_text(NGX_LOG_WARN, run.ctx->r->connection->log, text);
 }
-
-} // namespace
 
 // Writes down how the try ended.  The parent goes on when nginx wakes it.
 void settle(Run& run, ErrorCode code)

@@ -52,6 +52,9 @@ constexpr Case kCases[] = {
     {"/v1beta/models/gemini-2.0-flash:generateContent", Api::gemini_generate},
     {"/v1/models/gemini-pro:generateContent", Api::gemini_generate},
     {"/v1beta/models/g:streamGenerateContent", Api::gemini_stream},
+    {"/v1beta/models", Api::gemini_models},
+    {"/v1alpha/models", Api::gemini_models},
+    {"/v1beta/models/gemini-2.0-flash", Api::gemini_model},
 };
 
 TEST(ApiPath, IsRecognisedBehindAnyPrefix)

@@ -420,4 +420,60 @@ TEST(RouteTest, MatchesGlobs)
     EXPECT_FALSE(route.matches("xgpt-4o"));
 }
 
+// ------------------------------------------------------------- affinity
+
+TEST(AttemptsAffinity, AClientHasOneProviderAndKey)
+{
+    const Route route = route_of({3, 1, 1});
+    const auto keys = pools({4, 4, 4}), more_keys = pools({4, 4, 4, 4});
+    std::map<uint16_t, int> first;
+    for (uint64_t client = 0; client < 5000; ++client) {
+        const uint64_t seed = client * 0x9e3779b97f4a7c15ull;
+        Attempts once(route, keys, seed, 0, route::Affinity::only);
+        Attempts again(route, keys, seed, 99, route::Affinity::first);
+        const auto a = once.first(), b = again.first();
+        ASSERT_EQ(a.target, b.target);
+        ASSERT_EQ(a.key, b.key);
+        first[a.target->provider]++;
+
+        // Another provider moves nobody but those who come to it.
+        const Route more = route_of({3, 1, 1, 5});
+        Attempts other(more, more_keys, seed, 0, route::Affinity::only);
+        const auto c = other.first();
+        if (c.target->provider != 3) {
+            ASSERT_EQ(c.target->provider, a.target->provider);
+            ASSERT_EQ(c.key, a.key);
+        }
+    }
+    EXPECT_NEAR(first[0], 3000, 200);
+    EXPECT_NEAR(first[1], 1000, 150);
+    EXPECT_NEAR(first[2], 1000, 150);
+}
+
+TEST(AttemptsAffinity, OnlyMeansThere)
+{
+    Route route = route_of({1, 1});
+    route.fallbacks.push_back(fallback_of(2, "4xx,5xx,error"));
+    route.retries = 1;
+    const auto keys = pools({3, 3, 3});
+    Attempts attempts(route, keys, 7, 0, route::Affinity::only);
+    const auto begin = attempts.first();
+    const auto retry = attempts.next(failed(429), 1);
+    ASSERT_FALSE(retry.give_up);
+    EXPECT_EQ(retry.target, begin.target);
+    EXPECT_EQ(retry.key, begin.key);
+    EXPECT_TRUE(attempts.next(failed(429), 1).give_up);
+
+    Attempts next(route, keys, 7, 0, route::Affinity::only);
+    (void)next.first();
+    const auto other = next.next({ErrorCode::unsupported_api, 0, 0}, 1);
+    ASSERT_FALSE(other.give_up);
+    EXPECT_NE(other.target->provider, begin.target->provider);
+
+    Attempts begins(route, keys, 7, 0, route::Affinity::first);
+    (void)begins.first();
+    (void)begins.next(failed(500), 1);
+    EXPECT_NE(begins.next(failed(500), 1).target, begin.target);
+}
+
 } // namespace

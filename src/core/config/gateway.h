@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/dialect/model_list.h"
 #include "core/provider/options.h"
 #include "core/provider/registry.h"
 #include "core/route/route.h"
@@ -23,11 +24,21 @@ struct Provider {
     uint64_t cooldown_least_ms = 1000, cooldown_most_ms = 600'000;
 };
 
+// Where a location's list of models comes from.
+enum class ModelList : uint8_t {
+    configured, // from the configuration, if it names any
+    merged,     // and from the providers
+    relayed,    // from the first provider, as it is
+};
+
 // What a location serves: routes in order of matching.
 struct Site {
     std::vector<const route::Route*> routes;
     route::ModelMap model_map; // before the route is chosen
     bool strict = false;       // refuse what a provider cannot be told
+    ModelList model_list = ModelList::configured;
+    int64_t model_list_seconds = 300;   // for how long a provider's is kept
+    std::vector<dialect::Model> models; // that the configuration names
 };
 
 // The whole configuration; one immutable object per cycle.

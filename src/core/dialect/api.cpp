@@ -76,6 +76,7 @@ constexpr Row kRows[] = {
 };
 // clang-format on
 
+constexpr std::string_view kGeminiModels = "/models";
 constexpr std::string_view kGenerate = ":generateContent";
 constexpr std::string_view kGenerateStream = ":streamGenerateContent";
 constexpr std::string_view kCountTokens = ":countTokens";
@@ -128,6 +129,34 @@ size_t fit_gemini(std::string_view path, std::string_view verb) noexcept
     return version;
 }
 
+// Where "/{version}/models" begins, npos when it is none.  Version v1 is
+// OpenAI's path too.
+size_t fit_gemini_list(std::string_view path) noexcept
+{
+    if (!path.ends_with(kGeminiModels)) {
+        return npos;
+    }
+    path.remove_suffix(kGeminiModels.size());
+    const size_t version = path.rfind('/');
+    if (version == npos) {
+        return npos;
+    }
+    const std::string_view name = path.substr(version + 1);
+    return name.starts_with("v1alpha") || name.starts_with("v1beta") ? version
+                                                                     : npos;
+}
+
+// "/{version}/models/{model}", without a verb.
+size_t fit_gemini_model(std::string_view path) noexcept
+{
+    const size_t slash = path.rfind('/');
+    if (slash == npos || slash + 1 == path.size()
+        || path.find(':', slash) != npos) {
+        return npos;
+    }
+    return fit_gemini_list(path.substr(0, slash));
+}
+
 struct Found {
     Api api = unknown;
     size_t begin = 0;
@@ -144,6 +173,12 @@ Found look(std::string_view path) noexcept
     if (const size_t at = fit_gemini(path, kCountTokens); at != npos) {
         return {gemini_count, at};
     }
+    if (const size_t at = fit_gemini_list(path); at != npos) {
+        return {gemini_models, at};
+    }
+    if (const size_t at = fit_gemini_model(path); at != npos) {
+        return {gemini_model, at};
+    }
     for (const Row& row : kRows) {
         if (const size_t at = fit(row, path); at != npos) {
             return {row.api, at};
@@ -158,6 +193,8 @@ constexpr auto kNames = [] {
     names[size_t(gemini_generate)] = "gemini/v1beta/generatecontent";
     names[size_t(gemini_stream)] = "gemini/v1beta/streamgeneratecontent";
     names[size_t(gemini_count)] = "gemini/v1beta/counttokens";
+    names[size_t(gemini_models)] = "gemini/v1beta/models";
+    names[size_t(gemini_model)] = "gemini/v1beta/retrievemodel";
     for (const Row& row : kRows) {
         names[size_t(row.api)] = row.name;
     }
@@ -199,8 +236,8 @@ Dialect dialect_of(Api api) noexcept
     if (api == messages || api == messages_count || api == complete) {
         return Dialect::anthropic;
     }
-    const bool gemini =
-        api == gemini_generate || api == gemini_stream || api == gemini_count;
+    const bool gemini = api == gemini_generate || api == gemini_stream
+        || api == gemini_count || api == gemini_models || api == gemini_model;
     return gemini ? Dialect::gemini : Dialect::openai;
 }
 

@@ -39,8 +39,10 @@ enum class Api : uint8_t {
     messages_count, // Anthropic count_tokens
     gemini_generate,
     gemini_stream,
-    gemini_count, // countTokens
-    complete,     // Anthropic's older /v1/complete
+    gemini_count,  // countTokens
+    gemini_models, // the list
+    gemini_model,
+    complete, // Anthropic's older /v1/complete
 };
 inline constexpr size_t kApis = size_t(Api::complete) + 1;
 

@@ -5,6 +5,9 @@
 #include "core/base/text.h"
 #include "core/dialect/error_writer.h"
 #include "core/dialect/gemini_caller.h"
+#include "core/policy/affinity.h"
+#include "core/policy/realtime.h"
+#include "core/provider/registry.h"
 
 #include <algorithm>
 
@@ -37,6 +40,8 @@ bool has_json_model(Api api) noexcept
     case Api::gemini_stream:
     case Api::gemini_count:
         return true;
+    case Api::gemini_models:
+    case Api::gemini_model:
     case Api::unknown:
     case Api::audio_transcriptions:
     case Api::audio_translations:
@@ -90,17 +95,6 @@ Error no_model()
         "you must provide a model parameter", "model");
 }
 
-Error unknown_model(std::string_view model)
-{
-    std::string message = "The model `";
-    message += model;
-    message += "` does not exist or is not served here";
-    Error error =
-        make_error(ErrorCode::model_not_found, std::move(message), "model");
-    error.provider_code = "model_not_found";
-    return error;
-}
-
 template <class List>
 int index_of(const List& list, const void* item) noexcept
 {
@@ -117,6 +111,23 @@ int index_of(const List& list, const void* item) noexcept
 namespace {
 
 // Google's clients may name their key in the query: it ends here.
+// A list of models is wanted in the words that the client speaks.
+dialect::Dialect dialect_of(Api api, const ClientHead& head) noexcept
+{
+    if (api != Api::models && api != Api::model) {
+        return dialect::dialect_of(api);
+    }
+    for (const Header& field : head.headers) {
+        if (iequals(field.name, "anthropic-version")) {
+            return dialect::Dialect::anthropic;
+        }
+        if (iequals(field.name, "x-goog-api-key")) {
+            return dialect::Dialect::gemini;
+        }
+    }
+    return dialect::Dialect::openai;
+}
+
 std::string without_key(std::string_view query)
 {
     std::string kept;
@@ -140,11 +151,12 @@ Exchange::Exchange(const config::Gateway& gateway, const config::Site& site,
 {
     books_.api = dialect::recognise(head_.path);
     books_.begin = now;
-    dialect_ = dialect::dialect_of(books_.api);
+    dialect_ = dialect_of(books_.api, head_);
     caller_ = dialect::find_caller(books_.api);
     kind_ = kind_of(books_.api, head_);
-    query_ =
-        has_path_model() ? without_key(head_.query) : std::string(head_.query);
+    query_ = has_path_model() || dialect_ == dialect::Dialect::gemini
+        ? without_key(head_.query)
+        : std::string(head_.query);
     path_ = dialect::canonical_path(books_.api, head_.path);
 }
 
@@ -174,7 +186,8 @@ bool Exchange::has_path_model() const noexcept
 
 bool Exchange::has_model() const noexcept
 {
-    return kind_ == BodyKind::json || kind_ == BodyKind::multipart;
+    return kind_ == BodyKind::json || kind_ == BodyKind::multipart
+        || (books_.api == Api::realtime && !path_model_.empty());
 }
 
 Result<void> Exchange::receive(const char* body, size_t length)
@@ -189,8 +202,43 @@ Result<void> Exchange::receive(const char* body, size_t length)
         if (auto read = read_form(); !read) {
             return read;
         }
+    } else if (books_.api == Api::realtime && head_.method == "GET") {
+        if (!head_.websocket) {
+            Error error = make_error(ErrorCode::invalid_request,
+                "the realtime API wants a WebSocket over HTTP/1.1");
+            error.status = 426;
+            return error;
+        }
+        read_realtime();
     }
+    choose_affinity();
     return choose_route(books_.request_model);
+}
+
+void Exchange::read_realtime()
+{
+    path_model_ = realtime_model(head_.query);
+    books_.request_model = path_model_;
+    query_ = realtime_query(head_.query);
+}
+
+void Exchange::choose_affinity()
+{
+    affinity_ = affinity_of(books_.api);
+    if (books_.api == Api::responses && kind_ == BodyKind::json) {
+        // What is not stored is not asked for again.
+        const bool follows = document_["previous_response_id"].has_value()
+            || document_["conversation"].has_value();
+        const bool stored = document_["store"].boolean().value_or(true);
+        affinity_ = follows ? route::Affinity::only
+            : stored        ? route::Affinity::first
+                            : route::Affinity::none;
+    }
+}
+
+uint64_t Exchange::consumer() const noexcept
+{
+    return consumer_hash(head_);
 }
 
 Result<json::Node> Exchange::document()
@@ -278,13 +326,24 @@ bool Exchange::some_target_names_a_model(const route::Route& route) const
     return std::any_of(route.targets.begin(), route.targets.end(), names);
 }
 
+Error Exchange::unknown_model(std::string_view model)
+{
+    std::string message = "The model `";
+    message += model;
+    message += "` does not exist or is not served here";
+    Error error =
+        make_error(ErrorCode::model_not_found, std::move(message), "model");
+    error.provider_code = "model_not_found";
+    return error;
+}
+
 Result<void> Exchange::choose_route(std::string_view model)
 {
     if (site_.routes.empty()) {
         return make_error(ErrorCode::internal, "nothing is configured here");
     }
     if (!has_model()) {
-        return take_route(*site_.routes.front());
+        return take_route(route_of_api());
     }
     const std::string mapped = site_.model_map.map(model);
     const auto found = std::find_if(site_.routes.begin(), site_.routes.end(),
@@ -304,6 +363,20 @@ Result<void> Exchange::choose_route(std::string_view model)
         return no_model();
     }
     return take_route(**found);
+}
+
+const route::Route& Exchange::route_of_api() const noexcept
+{
+    for (const route::Route* route : site_.routes) {
+        for (const route::Target& target : route->targets) {
+            if (provider::supports(
+                    gateway_.providers[target.provider]->options, books_.api))
+            {
+                return *route;
+            }
+        }
+    }
+    return *site_.routes.front();
 }
 
 Result<void> Exchange::take_route(const route::Route& route)

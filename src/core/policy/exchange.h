@@ -30,6 +30,8 @@ struct ClientHead {
     std::string_view content_type;
     std::string_view authorization;
     std::string_view accept;
+    std::string_view address; // of the client
+    bool websocket = false;   // asks to go on as a WebSocket
     // All header fields, for those that go on to the provider of a relayed
     // call.
     std::span<const Header> headers;
@@ -56,6 +58,8 @@ struct Try {
     dialect::Api api = dialect::Api::unknown;
     // Set: there is nothing to send, this is the answer.
     std::optional<Reply> reply;
+    // Milliseconds that the try may take at most, 0: the provider's own.
+    uint64_t most = 0;
 };
 
 // One client request inside the core: what it asks for, where it may go, what
@@ -82,6 +86,28 @@ public:
         const route::Target& target, uint32_t key, int64_t now_seconds,
         uint64_t random, std::string_view access_token = {});
 
+    // Is the answer a list of models of our own (serve_models)?
+    [[nodiscard]] bool lists_models() const noexcept;
+    // A try that asks a provider for its models.
+    [[nodiscard]] Result<std::unique_ptr<Try>> make_list_try(uint16_t provider,
+        int64_t now_seconds, uint64_t random, std::string_view access_token);
+    // The list, or the one model that was asked for; noted in the books.
+    [[nodiscard]] Reply models_reply(const std::vector<dialect::Model>& models);
+
+    // Must it come to where the client's other requests came to?
+    [[nodiscard]] route::Affinity affinity() const noexcept
+    {
+        return affinity_;
+    }
+    // The client as a number.
+    [[nodiscard]] uint64_t consumer() const noexcept;
+
+    // Does the connection become a WebSocket?
+    [[nodiscard]] bool is_upgrade() const noexcept
+    {
+        return books_.api == dialect::Api::realtime && head_.websocket;
+    }
+
     // Writes the outcome of a try into the books.
     void record(const Try& attempt, ErrorCode code, Micros begin, Micros end);
 
@@ -94,6 +120,7 @@ public:
     {
         return gateway_;
     }
+    [[nodiscard]] const config::Site& site() const noexcept { return site_; }
     [[nodiscard]] Books& books() noexcept { return books_; }
     [[nodiscard]] const Books& books() const noexcept { return books_; }
 
@@ -117,7 +144,15 @@ private:
     [[nodiscard]] Result<void> read_json();
     [[nodiscard]] Result<void> read_form();
     [[nodiscard]] Result<void> choose_route(std::string_view model);
+    [[nodiscard]] static Error unknown_model(std::string_view model);
     [[nodiscard]] Result<void> take_route(const route::Route& route);
+    // The first route with a provider that has the API; the first one.
+    [[nodiscard]] const route::Route& route_of_api() const noexcept;
+    void choose_affinity();
+    void read_realtime();
+    // What is the same for every try: paths, credentials, headers, codec.
+    void complete(const provider::EncodeContext& context,
+        std::string_view access_token, Try& attempt);
     [[nodiscard]] bool some_target_names_a_model(
         const route::Route& route) const;
 
@@ -159,7 +194,7 @@ private:
     json::Node document_;
     uint64_t generation_ = 0; // of the shared parser, when it was ours
     dialect::Envelope envelope_;
-    std::string path_model_; // gemini: the model is in the path
+    std::string path_model_; // gemini, realtime: the model is not in a body
     std::string query_;      // without what is the client's credential
     std::string boundary_;   // of a multipart body
     wire::FormField form_;   // where its model stands
@@ -170,6 +205,7 @@ private:
     json::Node hub_body_;
     chat::Dropped dropped_; // on the way into the hub
     const route::Route* route_ = nullptr;
+    route::Affinity affinity_ = route::Affinity::none;
     std::string routed_model_; // after the location's and the route's map
     Books books_;
 };

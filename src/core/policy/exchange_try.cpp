@@ -4,6 +4,7 @@
 
 #include "core/base/text.h"
 #include "core/json/writer.h"
+#include "core/policy/realtime.h"
 #include "core/policy/thought_filter.h"
 #include "core/provider/registry.h"
 #include "core/provider/shape.h"
@@ -194,18 +195,25 @@ Result<std::unique_ptr<Try>> Exchange::make_try(const route::Target& target,
     if (!encoded) {
         return std::move(encoded).error();
     }
-    attempt->outbound.path = provider::with_base_paths(
-        provider.options, std::move(attempt->outbound.path));
-    provider::add_credential(provider.options, key, head_.authorization,
-        access_token, attempt->outbound);
-    for (const auto& [name, value] : provider.options.headers) {
-        set_header(attempt->outbound, name, value);
+    complete(context, access_token, *attempt);
+    return attempt;
+}
+
+void Exchange::complete(const provider::EncodeContext& context,
+    std::string_view access_token, Try& attempt)
+{
+    const provider::Options& options = context.options;
+    provider::Outbound& out = attempt.outbound;
+    out.path = provider::with_base_paths(options, std::move(out.path));
+    provider::add_credential(
+        options, attempt.key, head_.authorization, access_token, out);
+    for (const auto& [name, value] : options.headers) {
+        set_header(out, name, value);
     }
     provider::sign(
-        provider.options, provider.endpoint, now_seconds, attempt->outbound);
-    attempt->response =
-        std::make_unique<Response>(response_context(context, *attempt));
-    return attempt;
+        options, attempt.provider->endpoint, context.now_seconds, out);
+    attempt.response =
+        std::make_unique<Response>(response_context(context, attempt));
 }
 
 ResponseContext Exchange::response_context(
@@ -393,6 +401,12 @@ Result<void> Exchange::check_dropped(
 Result<void> Exchange::encode_relay(
     const provider::EncodeContext& context, Try& attempt)
 {
+    if (is_upgrade()
+        && (context.options.type->mock || !context.options.location.empty()))
+    {
+        return make_error(ErrorCode::unsupported_api,
+            "provider \"" + context.options.name + "\" has no realtime API");
+    }
     auto path = provider::relay_path(context.options,
         attempt.provider->endpoint, books_.api, path_, query_, context.model);
     if (!path) {
@@ -402,6 +416,10 @@ Result<void> Exchange::encode_relay(
     out.path = std::move(*path);
     out.method = head_.method;
     relay_headers(attempt);
+    if (is_upgrade()) {
+        add_realtime_model(context.options, context.model, out.path);
+        add_handshake(head_, !context.options.api_tokens.empty(), out);
+    }
     if (kind_ == BodyKind::json) {
         return relay_json(context, attempt);
     }

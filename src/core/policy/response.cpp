@@ -26,6 +26,8 @@ bool answers_json(Api api)
     case Api::embeddings:
     case Api::models:
     case Api::model:
+    case Api::gemini_models:
+    case Api::gemini_model:
     case Api::moderations:
     case Api::rerank:
     case Api::responses:

@@ -77,8 +77,11 @@ class Journey {
 public:
     Journey(Exchange& exchange, async::Io& io)
         : exchange_(exchange), io_(io),
-          attempts_(exchange.route(), exchange.gateway().keys, io.random(),
-              io.random()),
+          attempts_(exchange.route(), exchange.gateway().keys,
+              exchange.affinity() == route::Affinity::none
+                  ? io.random()
+                  : exchange.consumer(),
+              io.random(), exchange.affinity()),
           step_(attempts_.first(io.now()))
     {
     }
@@ -97,6 +100,8 @@ public:
     [[nodiscard]] bool take_token(Result<std::string> token);
     // Makes the next try.  False: it cannot be made here; settled already.
     [[nodiscard]] bool prepare();
+    // Does the prepared try become the client's own connection?
+    [[nodiscard]] bool upgrades();
     // Takes note of how the try ended and decides what follows.
     void settle(const async::TryEnd& end);
     [[nodiscard]] bool over() const noexcept { return over_; }
@@ -158,6 +163,16 @@ bool Journey::prepare()
         over_ = true;
         return false;
     }
+    return true;
+}
+
+bool Journey::upgrades()
+{
+    if (!exchange_.is_upgrade()) {
+        return false;
+    }
+    outcome_.upgrade = std::move(attempt_);
+    over_ = true;
     return true;
 }
 
@@ -314,7 +329,7 @@ async::Task<Outcome> serve(async::Scope& s, Exchange& exchange)
                 continue;
             }
         }
-        if (!journey.prepare()) {
+        if (!journey.prepare() || journey.upgrades()) {
             continue;
         }
         const async::TryEnd end = co_await s.io.attempt(journey.attempt());

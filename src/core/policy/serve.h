@@ -4,6 +4,7 @@
 #include "core/async/task.h"
 #include "core/policy/exchange.h"
 
+#include <memory>
 #include <string>
 
 namespace ai_proxy::policy {
@@ -16,6 +17,9 @@ struct Outcome {
     bool broken = false; // streamed: the answer is not whole; close after tail
     Reply reply;
     std::string tail;
+    // Set: nothing was sent either way yet.  The driver sends this try's
+    // request and joins the two connections (realtime).
+    std::unique_ptr<Try> upgrade;
 };
 
 // The pipeline: tries until one answers, then its reply.  The exchange has

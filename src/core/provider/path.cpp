@@ -112,6 +112,12 @@ GeminiPath split_gemini(std::string_view path) noexcept
     return parts;
 }
 
+// Of "/v1beta/models".
+std::string_view version_of(std::string_view path) noexcept
+{
+    return last_segment(path.substr(0, path.rfind('/')));
+}
+
 Result<std::string> encode_model(std::string_view model)
 {
     if (model.empty())
@@ -138,6 +144,8 @@ Result<std::string> fill(const Options& options, Api api, std::string_view path,
     text += path;
     if (text.find("{id}") != std::string::npos) {
         std::string_view head = collection(api);
+        if (api == Api::gemini_model)
+            head = client_path.substr(0, client_path.rfind('/') + 1);
         if (!client_path.starts_with(head))
             return make_error(
                 ErrorCode::invalid_request, "invalid request path");
@@ -146,11 +154,14 @@ Result<std::string> fill(const Options& options, Api api, std::string_view path,
     replace(text, "{project}", options.vertex_project_id);
     replace(text, "{region}", options.vertex_region);
     GeminiPath native = split_gemini(client_path);
+    if (api == Api::gemini_models) // no model follows
+        native.version = version_of(client_path);
     if (text.find("{version}") != std::string::npos) {
         std::string_view version = options.api_version;
         if (version.empty() && is_version(native.version)
             && (api == Api::gemini_generate || api == Api::gemini_stream
-                || api == Api::gemini_count))
+                || api == Api::gemini_count || api == Api::gemini_models
+                || api == Api::gemini_model))
             version = native.version;
         replace(text, "{version}", version.empty() ? "v1beta" : version);
     }

@@ -3,6 +3,7 @@
 #include "core/base/random.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <numeric>
 
@@ -67,16 +68,42 @@ void append_round_robin(const std::vector<const Target*>& targets,
         order.push_back(targets[(begin + i) % targets.size()]);
 }
 
+// Of one client and one provider, whatever else there is.
+uint64_t mix_provider(uint64_t client, uint16_t provider) noexcept
+{
+    uint64_t state = client ^ (uint64_t{provider} + 1) * 0xd1b54a32d192ed03ull;
+    return mix(state);
+}
+
+// Highest random weight: a provider that comes or goes moves its own clients
+// only.
+void append_by_client(std::vector<const Target*> targets, uint64_t client,
+    std::vector<const Target*>& order)
+{
+    const auto cost = [client](const Target* t) {
+        const auto share =
+            static_cast<double>((mix_provider(client, t->provider) >> 11) + 1);
+        return (53 * std::log(2.0) - std::log(share))
+            / std::max<double>(t->weight, 1e-9);
+    };
+    std::stable_sort(targets.begin(), targets.end(),
+        [&cost](
+            const Target* a, const Target* b) { return cost(a) < cost(b); });
+    order.insert(order.end(), targets.begin(), targets.end());
+}
+
 } // namespace
 
 Attempts::Attempts(const Route& route, const std::vector<KeyPool>& keys,
-    uint64_t random, uint64_t turn)
-    : route_(route), keys_(keys), random_(random)
+    uint64_t random, uint64_t turn, Affinity affinity)
+    : route_(route), keys_(keys), random_(random), affinity_(affinity)
 {
     std::vector<const Target*> targets;
     for (const Target& target : route.targets)
         targets.push_back(&target);
-    if (route.balance == Balance::round_robin && !targets.empty())
+    if (affinity != Affinity::none)
+        append_by_client(std::move(targets), random, order_);
+    else if (route.balance == Balance::round_robin && !targets.empty())
         append_round_robin(targets, turn, order_);
     else
         append_weighted(std::move(targets), random, order_);
@@ -113,7 +140,8 @@ Attempts::Step Attempts::go(size_t position, uint64_t random, int64_t now)
         step.give_up = true;
         return step;
     }
-    position_ = with_keys(position, now);
+    position_ =
+        affinity_ == Affinity::only ? position : with_keys(position, now);
     retries_here_ = other_keys_here_ = 0;
     tried_.assign(keys().size(), false);
     return same_target(0, random, now);
@@ -137,13 +165,28 @@ uint64_t Attempts::backoff(uint64_t random) const noexcept
     return least + below(random, cap - least + 1);
 }
 
+// With an affinity the client's own key, if it may be used.
+uint32_t Attempts::choose_key(uint64_t random, int64_t now) const
+{
+    if (affinity_ == Affinity::none)
+        return keys().choose(tried_, random, now);
+    const auto own = static_cast<uint32_t>(below(
+        mix_provider(~random_, order_[position_]->provider), keys().size()));
+    const bool free = !tried_[own] && keys().available(own, now);
+    if (affinity_ == Affinity::first && !free)
+        return keys().choose(tried_, random, now);
+    std::vector<bool> others(keys().size(), true);
+    others[own] = false;
+    return keys().choose(others, random, now);
+}
+
 Attempts::Step Attempts::same_target(
     uint64_t delay_ms, uint64_t random, int64_t now)
 {
     Step step;
     step.delay_ms = delay_ms;
     step.target = order_[position_];
-    step.key = keys().choose(tried_, random, now);
+    step.key = choose_key(random, now);
     tried_[step.key] = true;
     return step;
 }
@@ -157,9 +200,10 @@ Attempts::Step Attempts::next(
         return step;
     }
     ++steps_;
+    const bool only = affinity_ == Affinity::only;
     const bool fresh_key =
         std::find(tried_.begin(), tried_.end(), false) != tried_.end();
-    if (fresh_key && is_key_failure(last.status)
+    if (fresh_key && is_key_failure(last.status) && !only
         && other_keys_here_ < kMaxOtherKeys)
     {
         ++other_keys_here_;
@@ -174,6 +218,10 @@ Attempts::Step Attempts::next(
         if (!fresh_key)
             tried_.assign(tried_.size(), false);
         return same_target(pause, random, now);
+    }
+    if (only && last.code != ErrorCode::unsupported_api) {
+        step.give_up = true;
+        return step;
     }
     size_t other = position_ + 1;
     while (other < order_.size()

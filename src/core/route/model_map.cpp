@@ -330,6 +330,14 @@ std::string ModelMap::map(std::string_view model) const
     return or_name(rules.otherwise ? *rules.otherwise : "", model);
 }
 
+std::vector<std::string_view> ModelMap::exact_names() const
+{
+    std::vector<std::string_view> all;
+    for (const auto& rule : rules_->exact)
+        all.push_back(rule.first);
+    return all;
+}
+
 std::vector<std::string_view> ModelMap::names() const
 {
     std::vector<std::string_view> all;

@@ -28,6 +28,8 @@ public:
     [[nodiscard]] std::string map(std::string_view model) const;
     // Literal names in the map, for the bounded label set: keys and targets.
     [[nodiscard]] std::vector<std::string_view> names() const;
+    // The names of exact rules that clients may ask for.
+    [[nodiscard]] std::vector<std::string_view> exact_names() const;
 
 private:
     struct Rules;

@@ -60,13 +60,24 @@ struct TryResult {
     uint64_t retry_after_ms = 0; // 0: the provider did not say
 };
 
+// Whether a request must come to the provider and key that earlier ones of its
+// client came to.
+enum class Affinity : uint8_t {
+    none,
+    first, // begins there, may go elsewhere
+    only,  // is of no use elsewhere
+};
+
 // The order of tries of one request: pure, fed results, time and randomness.
 class Attempts {
 public:
     // random: uniform 64 bits; turn: a counter for round robin.
     // keys[i] = those of provider i.
+    // With an affinity random is the client's own number: the same number
+    // gives the same provider, if it has the API, and the same key of it,
+    // whatever the route's other providers are.
     Attempts(const Route& route, const std::vector<KeyPool>& keys,
-        uint64_t random, uint64_t turn);
+        uint64_t random, uint64_t turn, Affinity affinity = Affinity::none);
 
     struct Step {
         bool give_up = false;
@@ -91,6 +102,7 @@ private:
     [[nodiscard]] const KeyPool& keys() const noexcept; // of this target
     [[nodiscard]] size_t with_keys(size_t position, int64_t now) const;
     [[nodiscard]] Step go(size_t position, uint64_t random, int64_t now);
+    [[nodiscard]] uint32_t choose_key(uint64_t random, int64_t now) const;
     [[nodiscard]] Step same_target(
         uint64_t delay_ms, uint64_t random, int64_t now);
     [[nodiscard]] uint64_t backoff(uint64_t random) const noexcept;
@@ -99,6 +111,7 @@ private:
     const std::vector<KeyPool>& keys_;
     std::vector<const Target*> order_; // targets, then fallbacks
     uint64_t random_;
+    Affinity affinity_;
     size_t position_ = 0;
     uint32_t steps_ = 0;
     uint32_t retries_here_ = 0, other_keys_here_ = 0;

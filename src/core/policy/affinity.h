@@ -1,0 +1,21 @@
+#pragma once
+
+#include "core/dialect/api.h"
+#include "core/route/route.h"
+
+#include <cstdint>
+#include <string_view>
+
+namespace ai_proxy::policy {
+
+struct ClientHead;
+
+// Who asks, as a number: of the client's credential, without one of its
+// address.  The same for all requests of a client, in all workers.
+[[nodiscard]] uint64_t consumer_hash(const ClientHead& head) noexcept;
+
+// What a provider keeps for its account is found with the key that made it:
+// files, batches, jobs, responses.
+[[nodiscard]] route::Affinity affinity_of(dialect::Api api) noexcept;
+
+} // namespace ai_proxy::policy

@@ -1,0 +1,140 @@
+#include "core/policy/realtime.h"
+
+#include "core/json/splice.h"
+
+#include "core/policy/exchange.h"
+
+#include "core/base/text.h"
+
+#include <algorithm>
+#include <array>
+
+namespace ai_proxy::policy {
+
+namespace {
+
+int hex(char c) noexcept
+{
+    const char l = lower(c);
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
+}
+
+std::string decoded(std::string_view text)
+{
+    std::string out;
+    for (size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == '%' && i + 2 < text.size() && hex(text[i + 1]) >= 0
+            && hex(text[i + 2]) >= 0)
+        {
+            out += static_cast<char>(hex(text[i + 1]) * 16 + hex(text[i + 2]));
+            i += 2;
+        } else {
+            out += text[i] == '+' ? ' ' : text[i];
+        }
+    }
+    return out;
+}
+
+bool is_kept(std::string_view pair) noexcept
+{
+    constexpr std::array<std::string_view, 4> kOurs{
+        "model", "deployment", "api-key", "key"};
+    const std::string_view name =
+        pair.substr(0, std::min(pair.find('='), pair.size()));
+    return !pair.empty()
+        && std::none_of(kOurs.begin(), kOurs.end(),
+            [name](std::string_view ours) { return iequals(name, ours); });
+}
+
+// Browsers cannot set header fields: they name their key as a subprotocol.
+std::string subprotocols(std::string_view value, bool own_key)
+{
+    constexpr std::string_view kKey = "openai-insecure-api-key.";
+    std::string out;
+    while (!value.empty()) {
+        const size_t end = std::min(value.find(','), value.size());
+        const std::string_view name = trim(value.substr(0, end));
+        value.remove_prefix(std::min(end + 1, value.size()));
+        if (name.empty() || (own_key && istarts_with(name, kKey))) {
+            continue;
+        }
+        out += out.empty() ? "" : ", ";
+        out += name;
+    }
+    return out;
+}
+
+bool is_clean(std::string_view value) noexcept
+{
+    return std::none_of(value.begin(), value.end(), [](char c) {
+        const auto u = static_cast<unsigned char>(c);
+        return u < 0x20 || u == 0x7f;
+    });
+}
+
+} // namespace
+
+std::string realtime_model(std::string_view query)
+{
+    const auto model = query_value(query, "model");
+    return decoded(
+        model ? *model : query_value(query, "deployment").value_or(""));
+}
+
+std::string realtime_query(std::string_view query)
+{
+    std::string kept;
+    while (!query.empty()) {
+        const size_t end = std::min(query.find('&'), query.size());
+        const std::string_view pair = query.substr(0, end);
+        query.remove_prefix(std::min(end + 1, query.size()));
+        if (is_kept(pair)) {
+            kept += kept.empty() ? "" : "&";
+            kept += pair;
+        }
+    }
+    return kept;
+}
+
+void add_realtime_model(
+    const provider::Options& options, std::string_view model, std::string& path)
+{
+    if (model.empty()) {
+        return;
+    }
+    const std::string_view where =
+        std::string_view(path).substr(0, std::min(path.find('?'), path.size()));
+    const bool deployment = options.type->name == "azure"
+        && where.find("/openai/v1/") == std::string_view::npos;
+    path += path.find('?') == std::string::npos ? '?' : '&';
+    path += deployment ? "deployment=" : "model=";
+    path += percent_encode(model);
+}
+
+void add_handshake(
+    const ClientHead& head, bool own_key, provider::Outbound& out)
+{
+    out.header("Connection", "Upgrade");
+    out.header("Upgrade", "websocket");
+    for (const Header& field : head.headers) {
+        if (!is_clean(field.value)) {
+            continue;
+        }
+        if (iequals(field.name, "sec-websocket-key")
+            || iequals(field.name, "sec-websocket-version")
+            || iequals(field.name, "sec-websocket-extensions"))
+        {
+            out.header(field.name, field.value);
+        } else if (iequals(field.name, "sec-websocket-protocol")) {
+            const std::string names = subprotocols(field.value, own_key);
+            if (!names.empty()) {
+                out.header(field.name, names);
+            }
+        }
+    }
+}
+
+} // namespace ai_proxy::policy

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "core/provider/registry.h"
+
+#include <string>
+#include <string_view>
+
+// The handshake of OpenAI's realtime API, a WebSocket (RFC 6455): what of the
+// client's goes on to the provider.  Frames pass untouched.
+namespace ai_proxy::policy {
+
+struct ClientHead;
+
+// The model that the query names, decoded; "" for none.
+[[nodiscard]] std::string realtime_model(std::string_view query);
+// The query without the model; the credentials that it may hold end here too.
+[[nodiscard]] std::string realtime_query(std::string_view query);
+// Names the model the way the provider's path wants it.
+void add_realtime_model(const provider::Options& options,
+    std::string_view model, std::string& path);
+// The handshake's fields.  own_key: the provider has a key, a browser's key
+// among the subprotocols stays here.
+void add_handshake(
+    const ClientHead& head, bool own_key, provider::Outbound& out);
+
+} // namespace ai_proxy::policy
