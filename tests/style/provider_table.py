@@ -19,6 +19,7 @@ NAMES = {
     "embeddings": "embeddings", "audio_speech": "speech",
     "audio_transcriptions": "transcriptions",
     "audio_translations": "translations", "realtime": "realtime",
+    "gemini_models": "models", "gemini_model": "models",
     "image_generations": "images", "image_variations": "images",
     "image_edits": "images", "batches": "batches", "batch": "batches",
     "batch_cancel": "batches", "files": "files", "file": "files",
@@ -60,6 +61,14 @@ def path_tables(text):
     return tables
 
 
+def translations(text):
+    """Name of each table of translations to the names of its APIs."""
+    return {name: [NAMES[api] for api in re.findall(r"Api::(\w+),", body)]
+            for name, body in re.findall(
+                r"constexpr Translation (\w+)\[\] = \{\n(.*?)\n\};", text,
+                re.S)}
+
+
 def host_fields():
     """Type to the fields that name its host."""
     text = (PROVIDER / "endpoint.cpp").read_text()
@@ -95,7 +104,10 @@ def line(members, tables, fields):
                             + ["base_url"])
     if tls == "false":
         address += " (http)"
-    apis = tables.get(paths, ["all"])
+    apis = list(tables.get(paths, ["all"]))
+    for member in members:
+        apis += [api for api in tables.get(member, [])
+                 if member.endswith("Translations") and api not in apis]
     if members[11] == "true":
         chat, address = "answered here", "-"
     return (f"| `{name}` | {title} | {chat} | {address} | "
@@ -105,6 +117,7 @@ def line(members, tables, fields):
 def table():
     text = sources()
     tables, fields = path_tables(text), host_fields()
+    tables.update(translations(text))
     rows = [line(members, tables, fields) for members in type_rows(text)]
     return "\n".join(HEAD + rows) + "\n"
 

@@ -104,7 +104,7 @@ TEST(ProviderTypes, SupportWhatTheVendorHas)
     EXPECT_TRUE(provider::supports(typed("claude"), Api::messages));
     EXPECT_FALSE(provider::supports(typed("claude"), Api::embeddings));
     EXPECT_TRUE(provider::supports(typed("gemini"), Api::gemini_stream));
-    EXPECT_FALSE(provider::supports(typed("gemini"), Api::embeddings));
+    EXPECT_TRUE(provider::supports(typed("gemini"), Api::embeddings));
     EXPECT_TRUE(provider::supports(typed("generic"), Api::realtime));
     EXPECT_TRUE(provider::supports(typed("mock"), Api::embeddings));
 }

@@ -87,7 +87,8 @@ CONVERTED_CHAT = {"anthropic": "messages", "azure-anthropic": "messages",
 # APIs that a vendor serves in words of its own.
 TRANSLATED = {("dashscope", "embeddings"), ("dashscope", "rerank"),
               ("hunyuan", "embeddings"), ("cloudflare", "embeddings"),
-              ("huggingface", "embeddings"), ("voyage", "rerank")}
+              ("huggingface", "embeddings"), ("voyage", "rerank"),
+              ("gemini", "embeddings"), ("vertex", "embeddings")}
 
 # Why an API of a converted folder is none of the gateway's.
 OTHERS = {

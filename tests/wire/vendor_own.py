@@ -190,6 +190,9 @@ def embeddings(folder, body):
         return list(enumerate(body["result"]["data"])), 0
     if folder == "huggingface":
         return [(0, body)], 0
+    if folder == "vertex":
+        return [(0, body["embedding"]["values"])], \
+            body["usageMetadata"]["promptTokenCount"]
     raise KeyError(folder)
 
 

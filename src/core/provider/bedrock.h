@@ -13,6 +13,12 @@ namespace ai_proxy::provider {
 [[nodiscard]] std::string_view bedrock_retention(
     std::string_view text) noexcept;
 
+// "/model/M/ACTION"; the model is data: an ARN's ':' and '/' stay in its
+// segment.
+[[nodiscard]] std::string bedrock_model_path(
+    std::string_view model, std::string_view action);
+[[nodiscard]] Result<void> check_bedrock_model(std::string_view model);
+
 // The members "messages" and "system".
 [[nodiscard]] Result<void> write_bedrock_messages(json::Writer& w,
     const chat::Request& request, const EncodeContext& context);

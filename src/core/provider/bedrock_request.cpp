@@ -297,15 +297,6 @@ void write_rest(
     }
 }
 
-// The model is data: an ARN's ':' and '/' must stay in its segment.
-std::string model_path(std::string_view model, std::string_view action)
-{
-    std::string path = "/model/";
-    path += model.find('%') == std::string_view::npos ? percent_encode(model)
-                                                      : std::string(model);
-    return path.append("/").append(action);
-}
-
 Result<void> encode_invoke(
     const chat::Request& request, const EncodeContext& context, Outbound& out)
 {
@@ -316,7 +307,7 @@ Result<void> encode_invoke(
     {
         return std::move(done).error();
     }
-    out.path = model_path(context.model,
+    out.path = bedrock_model_path(context.model,
         request.stream ? "invoke-with-response-stream" : "invoke");
     out.header("Content-Type", "application/json");
     out.own_body(std::move(body));
@@ -332,10 +323,8 @@ Result<void> encode(
     const chat::Request& request, const EncodeContext& context, Outbound& out)
 {
     out.method = "POST";
-    if (context.model.find_first_of("?# ") != std::string_view::npos
-        || context.model == "." || context.model == "..")
-    {
-        return make_error(ErrorCode::invalid_request, "invalid model", "model");
+    if (auto valid = check_bedrock_model(context.model); !valid) {
+        return valid;
     }
     if (invokes(context)) {
         return encode_invoke(request, context, out);
@@ -357,7 +346,7 @@ Result<void> encode(
     write_rest(w, request, context);
     w.end_object();
 
-    out.path = model_path(
+    out.path = bedrock_model_path(
         context.model, request.stream ? "converse-stream" : "converse");
     out.header("Content-Type", "application/json");
     out.header("Accept", "*/*");
@@ -377,6 +366,24 @@ std::unique_ptr<Decoder> decoder(const EncodeContext& context)
 }
 
 } // namespace
+
+std::string bedrock_model_path(std::string_view model, std::string_view action)
+{
+    std::string path = "/model/";
+    path += model.find('%') == std::string_view::npos ? percent_encode(model)
+                                                      : std::string(model);
+    return path.append("/").append(action);
+}
+
+Result<void> check_bedrock_model(std::string_view model)
+{
+    if (model.find_first_of("?# ") != std::string_view::npos || model.empty()
+        || model == "." || model == "..")
+    {
+        return make_error(ErrorCode::invalid_request, "invalid model", "model");
+    }
+    return {};
+}
 
 const Protocol kBedrock{"bedrock", vocabulary, encode, decoder, bedrock_error,
     Framing::aws_event_stream};

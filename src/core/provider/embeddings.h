@@ -43,6 +43,9 @@ extern const Vocabulary kMinimaxEmbeddings;
 extern const Vocabulary kHunyuanEmbeddings;
 extern const Vocabulary kCloudflareEmbeddings;
 extern const Vocabulary kHuggingfaceEmbeddings;
+extern const Vocabulary kGeminiEmbeddings;
+extern const Vocabulary kVertexEmbeddings;
+extern const Vocabulary kBedrockEmbeddings;
 
 [[nodiscard]] Result<void> encode_qwen_embeddings(
     json::Node request, const EncodeContext& context, Outbound& out);
@@ -72,6 +75,21 @@ extern const Vocabulary kHuggingfaceEmbeddings;
 [[nodiscard]] Result<void> encode_huggingface_embeddings(
     json::Node request, const EncodeContext& context, Outbound& out);
 [[nodiscard]] Result<void> answer_huggingface_embeddings(json::Node body,
+    const EncodeContext& context, bool base64, std::string& out,
+    chat::Usage& usage);
+[[nodiscard]] Result<void> encode_gemini_embeddings(
+    json::Node request, const EncodeContext& context, Outbound& out);
+[[nodiscard]] Result<void> answer_gemini_embeddings(json::Node body,
+    const EncodeContext& context, bool base64, std::string& out,
+    chat::Usage& usage);
+[[nodiscard]] Result<void> encode_vertex_embeddings(
+    json::Node request, const EncodeContext& context, Outbound& out);
+[[nodiscard]] Result<void> answer_vertex_embeddings(json::Node body,
+    const EncodeContext& context, bool base64, std::string& out,
+    chat::Usage& usage);
+[[nodiscard]] Result<void> encode_bedrock_embeddings(
+    json::Node request, const EncodeContext& context, Outbound& out);
+[[nodiscard]] Result<void> answer_bedrock_embeddings(json::Node body,
     const EncodeContext& context, bool base64, std::string& out,
     chat::Usage& usage);
 

@@ -23,6 +23,10 @@ void write_gemini_schema(json::Writer& w, json::Node schema);
 // The schema for the fields that take JSON Schema itself.
 void write_gemini_json_schema(json::Writer& w, json::Node schema);
 
+// "/v1beta/models/M:ACTION"; the name must not reach out of its segment.
+[[nodiscard]] std::string gemini_model_path(
+    const Options& options, std::string_view model, std::string_view action);
+
 // The whole body of a call.
 [[nodiscard]] Result<void> write_gemini_body(std::string& body,
     const chat::Request& request, const EncodeContext& context);

@@ -332,9 +332,10 @@ void write_safety(json::Writer& w, const Options& options)
     w.end_array();
 }
 
-// The name is data: it must not reach out of its path segment.
-std::string method_path(
-    const Options& options, std::string_view model, bool stream)
+} // namespace
+
+std::string gemini_model_path(
+    const Options& options, std::string_view model, std::string_view action)
 {
     std::string_view collection = "models/";
     for (const std::string_view known : {"models/", "tunedModels/"}) {
@@ -349,9 +350,10 @@ std::string method_path(
     path += '/';
     path += collection;
     path += percent_encode(model);
-    path += stream ? ":streamGenerateContent?alt=sse" : ":generateContent";
-    return path;
+    return path.append(":").append(action);
 }
+
+namespace {
 
 Result<void> encode(
     const chat::Request& request, const EncodeContext& context, Outbound& out)
@@ -361,7 +363,8 @@ Result<void> encode(
         return done;
     }
     out.method = "POST";
-    out.path = method_path(context.options, context.model, request.stream);
+    out.path = gemini_model_path(context.options, context.model,
+        request.stream ? "streamGenerateContent?alt=sse" : "generateContent");
     out.header("Content-Type", "application/json");
     out.own_body(std::move(body));
     return {};

@@ -2,9 +2,8 @@
 
 #include "core/provider/adjust.h"
 #include "core/provider/compatible_paths.h"
-#include "core/provider/embeddings.h"
-#include "core/provider/rerank.h"
 #include "core/provider/surface.h"
+#include "core/provider/translation_rows.h"
 
 #include <algorithm>
 
@@ -42,6 +41,7 @@ constexpr ApiPath kOpenaiPaths[] = {
     {Api::videos,               "/v1/videos"},
     {Api::video,                "/v1/videos/{id}"},
     {Api::moderations,          "/v1/moderations"},
+    {Api::realtime,             "/v1/realtime"},
 };
 
 constexpr ApiPath kAzurePaths[] = {
@@ -72,6 +72,7 @@ constexpr ApiPath kAzurePaths[] = {
     {Api::response,          "/openai/responses/{id}"},
     {Api::videos,            "/openai/v1/videos"},
     {Api::video,             "/openai/v1/videos/{id}"},
+    {Api::realtime,          "/openai/realtime"},
 };
 
 constexpr ApiPath kDeepseekPaths[] = {
@@ -146,6 +147,8 @@ constexpr ApiPath kGeminiPaths[] = {
     {Api::gemini_generate,  "/{version}/models/{model}:generateContent"},
     {Api::gemini_stream,    "/{version}/models/{model}:streamGenerateContent"},
     {Api::gemini_count,     "/{version}/models/{model}:countTokens"},
+    {Api::gemini_models,    "/{version}/models"},
+    {Api::gemini_model,     "/{version}/models/{id}"},
     {Api::models,           "/{version}/models"},
     {Api::model,            "/{version}/models/{id}"},
 };
@@ -195,44 +198,6 @@ constexpr ApiPath kQwenPaths[] = {
     {Api::batch_cancel,     "/compatible-mode/v1/batches/{id}"},
     {Api::rerank,           "/compatible-api/v1/reranks"},
     {Api::messages,         "/apps/anthropic/v1/messages"},
-};
-
-constexpr Translation kQwenTranslations[] = {
-    {Api::embeddings, true, kQwenEmbeddings,
-        encode_qwen_embeddings, answer_qwen_embeddings},
-    {Api::rerank, true, kQwenRerank,
-        encode_qwen_rerank, answer_qwen_rerank},
-};
-
-constexpr Translation kCohereTranslations[] = {
-    {Api::embeddings, false, kCohereEmbeddings,
-        encode_cohere_embeddings, answer_cohere_embeddings},
-};
-
-constexpr Translation kMinimaxTranslations[] = {
-    {Api::embeddings, false, kMinimaxEmbeddings,
-        encode_minimax_embeddings, answer_minimax_embeddings},
-};
-
-constexpr Translation kVoyageTranslations[] = {
-    {Api::rerank, false, kVoyageRerank,
-        encode_voyage_rerank, answer_voyage_rerank},
-};
-
-constexpr Translation kHuggingfaceTranslations[] = {
-    {Api::embeddings, false, kHuggingfaceEmbeddings,
-        encode_huggingface_embeddings,
-        answer_huggingface_embeddings},
-};
-
-constexpr Translation kHunyuanTranslations[] = {
-    {Api::embeddings, true, kHunyuanEmbeddings,
-        encode_hunyuan_embeddings, answer_hunyuan_embeddings},
-};
-
-constexpr Translation kCloudflareTranslations[] = {
-    {Api::embeddings, true, kCloudflareEmbeddings,
-        encode_cloudflare_embeddings, answer_cloudflare_embeddings},
 };
 
 // protocol, host, credential, paths
@@ -408,13 +373,16 @@ constexpr Type kTypes[] = {
     {"gemini", "Gemini (Google)", &kGemini,
         "generativelanguage.googleapis.com", true,
         Credential::x_goog_api_key, kGeminiPaths,
-        true, false, false, false, false, nullptr},
+        true, false, false, false, false, nullptr,
+        "", kGeminiTranslations},
     {"vertex", "Google Vertex AI", &kVertex, "", true,
         Credential::google, kVertexPaths,
-        true, false, true, false, false, adjust_relayed},
+        true, false, true, false, false, adjust_relayed,
+        "", kVertexTranslations},
     {"bedrock", "Amazon Bedrock", &kBedrock, "", true,
         Credential::aws, kBedrockPaths,
-        true, false, false, false, false, nullptr},
+        true, false, false, false, false, nullptr,
+        "", kBedrockTranslations},
     {"qwen", "Qwen (DashScope)", &kOpenai, "dashscope.aliyuncs.com", true,
         Credential::bearer, kQwenPaths,
         true, true, true, false, false, adjust_relayed,

@@ -1,0 +1,259 @@
+#include "gateway_fixture.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+// Embeddings and images of Google and Amazon.
+
+namespace {
+
+using namespace ai_proxy;
+using ai_proxy::testing::body_text;
+
+class CloudMedia : public ::testing::Test {
+protected:
+    provider::Options& use(std::string_view type)
+    {
+        auto& options = fixture_.provider("p", type).options;
+        options.vertex_project_id = "proj";
+        options.vertex_region = "us-central1";
+        if (type == "vertex") {
+            options.api_tokens.clear();
+        }
+        fixture_.route("r", {0});
+        return options;
+    }
+
+    Result<std::unique_ptr<policy::Try>> ask(
+        std::string_view path, std::string body)
+    {
+        client_.path = path;
+        client_.body = std::move(body);
+        exchange_ = std::make_unique<policy::Exchange>(
+            fixture_.gateway, fixture_.site(), client_.head(), 0);
+        auto received =
+            exchange_->receive(client_.padded(), client_.body.size());
+        if (!received) {
+            return std::move(received).error();
+        }
+        return exchange_->make_try(exchange_->route().targets[0], 0, 1, 2);
+    }
+
+    // Path and body that are sent, or what is wrong.
+    std::string sent(std::string_view path, std::string body)
+    {
+        auto made = ask(path, std::move(body));
+        if (!made) {
+            return "refused: " + made.error().message;
+        }
+        attempt_ = std::move(*made);
+        return attempt_->outbound.path + " " + body_text(attempt_->outbound);
+    }
+    std::string embed(std::string body)
+    {
+        return sent("/v1/embeddings", std::move(body));
+    }
+    std::string draw(std::string body)
+    {
+        return sent("/v1/images/generations", std::move(body));
+    }
+
+    // What the client gets for the provider's answer.
+    std::string answer(std::string_view body)
+    {
+        const Header head[] = {{"content-type", "application/json"}};
+        std::string out;
+        attempt_->response->head(200, head);
+        for (const char c : body) {
+            attempt_->response->feed({&c, 1}, out, 1);
+        }
+        attempt_->response->end(true, out, 2);
+        EXPECT_TRUE(out.empty());
+        return attempt_->response->state() == policy::Response::State::whole
+            ? attempt_->response->take_body()
+            : "failed: " + attempt_->response->error().message;
+    }
+
+    ai_proxy::testing::GatewayFixture fixture_;
+    ai_proxy::testing::ClientRequest client_;
+    std::unique_ptr<policy::Exchange> exchange_;
+    std::unique_ptr<policy::Try> attempt_;
+};
+
+constexpr std::string_view kOne =
+    R"({"object":"list","data":[{"object":"embedding","index":0,)"
+    R"("embedding":[0.5,-1]}],"model":)";
+
+TEST_F(CloudMedia, EmbeddingsOfGemini)
+{
+    use("gemini");
+    EXPECT_EQ(embed(R"({"model":"gemini-embedding-001","input":["a","b"],)"
+                    R"("dimensions":8,"task_type":"RETRIEVAL_QUERY"})"),
+        "/v1beta/models/gemini-embedding-001:batchEmbedContents "
+        R"({"requests":[{"model":"models/gemini-embedding-001",)"
+        R"("content":{"parts":[{"text":"a"}]},"outputDimensionality":8,)"
+        R"("taskType":"RETRIEVAL_QUERY"},)"
+        R"({"model":"models/gemini-embedding-001",)"
+        R"("content":{"parts":[{"text":"b"}]},"outputDimensionality":8,)"
+        R"("taskType":"RETRIEVAL_QUERY"}]})");
+    EXPECT_EQ(
+        answer(R"({"embeddings":[{"values":[0.5,-1]},{"values":[2,3]}]})"),
+        R"({"object":"list","data":[{"object":"embedding","index":0,)"
+        R"("embedding":[0.5,-1]},{"object":"embedding","index":1,)"
+        R"("embedding":[2,3]}],"model":"gemini-embedding-001",)"
+        R"("usage":{"prompt_tokens":0,"total_tokens":0}})");
+    EXPECT_FALSE(attempt_->response->usage().known);
+    EXPECT_TRUE(
+        embed(R"({"model":"m","input":[[1,2]]})").starts_with("refused: "));
+}
+
+TEST_F(CloudMedia, EmbeddingsOfVertex)
+{
+    use("vertex");
+    EXPECT_EQ(embed(R"({"model":"text-embedding-005","input":["a","b"],)"
+                    R"("dimensions":8,"taskType":"CLUSTERING"})"),
+        "/v1/projects/proj/locations/us-central1/publishers/google/models/"
+        "text-embedding-005:predict "
+        R"({"instances":[{"content":"a","task_type":"CLUSTERING"},)"
+        R"({"content":"b","task_type":"CLUSTERING"}],)"
+        R"("parameters":{"outputDimensionality":8}})");
+    EXPECT_EQ(answer(R"({"predictions":[{"embeddings":{"values":[0.5,-1],)"
+                     R"("statistics":{"token_count":3,"truncated":false}}},)"
+                     R"({"embeddings":{"values":[1],"statistics":)"
+                     R"({"token_count":4}}}]})"),
+        R"({"object":"list","data":[{"object":"embedding","index":0,)"
+        R"("embedding":[0.5,-1]},{"object":"embedding","index":1,)"
+        R"("embedding":[1]}],"model":"text-embedding-005",)"
+        R"("usage":{"prompt_tokens":7,"total_tokens":7}})");
+
+    EXPECT_EQ(embed(R"({"model":"gemini-embedding-2","input":"a"})"),
+        "/v1/projects/proj/locations/us-central1/publishers/google/models/"
+        R"(gemini-embedding-2:embedContent {"content":{"parts":)"
+        R"([{"text":"a"}]}})");
+    EXPECT_EQ(answer(R"({"embedding":{"values":[0.5,-1]},)"
+                     R"("usageMetadata":{"promptTokenCount":11}})"),
+        std::string(kOne)
+            + R"("gemini-embedding-2","usage":{"prompt_tokens":11,)"
+              R"("total_tokens":11}})");
+    EXPECT_EQ(embed(R"({"model":"gemini-embedding-2","input":["a","b"]})"),
+        "refused: this model of the provider embeds one text a call");
+}
+
+TEST_F(CloudMedia, EmbeddingsOfBedrock)
+{
+    use("bedrock");
+    EXPECT_EQ(embed(R"({"model":"amazon.titan-embed-text-v2:0","input":"a",)"
+                    R"("dimensions":256,"normalize":false})"),
+        "/model/amazon.titan-embed-text-v2%3A0/invoke "
+        R"({"inputText":"a","dimensions":256,"normalize":false})");
+    EXPECT_EQ(answer(R"({"embedding":[0.5,-1],"inputTextTokenCount":5,)"
+                     R"("embeddingsByType":{"float":[0.5,-1]}})"),
+        std::string(kOne)
+            + R"("amazon.titan-embed-text-v2:0","usage":{"prompt_tokens":5,)"
+              R"("total_tokens":5}})");
+    EXPECT_EQ(embed(R"({"model":"amazon.titan-embed-text-v2:0",)"
+                    R"("input":["a","b"]})"),
+        "refused: this model of the provider embeds one text a call");
+
+    EXPECT_EQ(embed(R"({"model":"cohere.embed-v4:0","input":["a"],)"
+                    R"("dimensions":256})"),
+        R"(/model/cohere.embed-v4%3A0/invoke {"texts":["a"],)"
+        R"("input_type":"search_document","embedding_types":["float"],)"
+        R"("output_dimension":256})");
+    for (const auto* vectors : {"[[0.5,-1]]", R"({"float":[[0.5,-1]]})"}) {
+        (void)embed(R"({"model":"cohere.embed-v4:0","input":["a"]})");
+        EXPECT_EQ(answer(R"({"embeddings":)" + std::string(vectors) + "}"),
+            std::string(kOne)
+                + R"("cohere.embed-v4:0","usage":{"prompt_tokens":0,)"
+                  R"("total_tokens":0}})");
+    }
+    EXPECT_EQ(
+        embed(R"({"model":"a?b","input":"a"})"), "refused: invalid model");
+}
+
+TEST_F(CloudMedia, ImagesOfImagen)
+{
+    use("gemini");
+    EXPECT_EQ(draw(R"({"model":"imagen-4.0-generate-001","prompt":"a cat",)"
+                   R"("n":2,"size":"1792x1024"})"),
+        "/v1beta/models/imagen-4.0-generate-001:predict "
+        R"({"instances":[{"prompt":"a cat"}],"parameters":{"sampleCount":2,)"
+        R"("aspectRatio":"16:9"}})");
+    EXPECT_EQ(answer(R"({"predictions":[{"bytesBase64Encoded":"QUJD",)"
+                     R"("mimeType":"image/png"},{"bytesBase64Encoded":"eA=="},)"
+                     R"({"raiFilteredReason":"no"}]})"),
+        R"({"created":1,"data":[{"b64_json":"QUJD"},{"b64_json":"eA=="}]})");
+    (void)draw(R"({"model":"imagen-4","prompt":"x"})");
+    EXPECT_EQ(answer(R"({"predictions":[{"raiFilteredReason":"no"}]})"),
+        "failed: the provider made no image: no");
+    EXPECT_EQ(attempt_->response->error().http_status(), 400);
+}
+
+TEST_F(CloudMedia, ImagesOfGemini)
+{
+    use("vertex");
+    EXPECT_EQ(draw(R"({"model":"gemini-2.5-flash-image","prompt":"a cat",)"
+                   R"("size":"1024x1536"})"),
+        "/v1/projects/proj/locations/us-central1/publishers/google/models/"
+        "gemini-2.5-flash-image:generateContent "
+        R"({"contents":[{"role":"user","parts":[{"text":"a cat"}]}],)"
+        R"("generationConfig":{"responseModalities":["TEXT","IMAGE"],)"
+        R"("imageConfig":{"aspectRatio":"2:3"}}})");
+    EXPECT_EQ(
+        answer(R"({"candidates":[{"content":{"parts":[{"text":"here"},)"
+               R"({"thought":true,"inlineData":{"data":"bm8="}},)"
+               R"({"inlineData":{"mimeType":"image/png","data":"QUJD"}}]}}],)"
+               R"("usageMetadata":{"promptTokenCount":3,)"
+               R"("candidatesTokenCount":1290,"totalTokenCount":1293}})"),
+        R"({"created":1,"data":[{"b64_json":"QUJD"}],"usage":)"
+        R"({"input_tokens":3,"output_tokens":1290,"total_tokens":1293}})");
+    EXPECT_EQ(attempt_->response->usage().completion, 1290);
+    EXPECT_TRUE(draw(R"({"model":"gemini-3-pro-image","prompt":"x",)"
+                     R"("size":"4096x4096"})")
+                    .ends_with(R"({"aspectRatio":"1:1","imageSize":"4K"}}})"));
+    EXPECT_EQ(answer(R"({"candidates":[{"finishReason":"IMAGE_SAFETY"}]})"),
+        "failed: the provider made no image: IMAGE_SAFETY");
+    EXPECT_EQ(draw(R"({"model":"gemini-2.5-flash-image","prompt":"x","n":2})"),
+        "refused: n must be 1 with the provider's model");
+}
+
+TEST_F(CloudMedia, ImagesOfBedrock)
+{
+    use("bedrock");
+    EXPECT_EQ(draw(R"({"model":"amazon.nova-canvas-v1:0","prompt":"a cat",)"
+                   R"("size":"512x768","quality":"hd","seed":7})"),
+        "/model/amazon.nova-canvas-v1%3A0/invoke "
+        R"({"taskType":"TEXT_IMAGE","textToImageParams":{"text":"a cat"},)"
+        R"("imageGenerationConfig":{"numberOfImages":1,"width":512,)"
+        R"("height":768,"quality":"premium","seed":7}})");
+    EXPECT_EQ(answer(R"({"images":["QUJD","eA=="],"error":null})"),
+        R"({"created":1,"data":[{"b64_json":"QUJD"},{"b64_json":"eA=="}]})");
+    EXPECT_EQ(draw(R"({"model":"us.stability.stable-image-ultra-v1:1",)"
+                   R"("prompt":"x","size":"auto","output_format":"jpeg"})"),
+        "/model/us.stability.stable-image-ultra-v1%3A1/invoke "
+        R"({"prompt":"x","output_format":"jpeg"})");
+    EXPECT_EQ(
+        answer(R"({"seeds":[1],"finish_reasons":["Filter reason: prompt"],)"
+               R"("images":[]})"),
+        "failed: the provider made no image: Filter reason: prompt");
+}
+
+TEST_F(CloudMedia, WhatMakesNoSenseIsRefused)
+{
+    use("bedrock");
+    for (const auto* body : {R"({"model":"m"})", R"({"model":"m","prompt":3})",
+             R"({"model":"m","prompt":"x","n":0})",
+             R"({"model":"m","prompt":"x","n":11})",
+             R"({"model":"m","prompt":"x","n":"2"})",
+             R"({"model":"m","prompt":"x","size":"big"})",
+             R"({"model":"m","prompt":"x","size":"0x5"})",
+             R"({"model":"m","prompt":"x","size":"99999x5"})",
+             R"({"model":"m","prompt":"x","stream":true})"})
+    {
+        EXPECT_TRUE(draw(body).starts_with("refused: ")) << body;
+    }
+}
+
+} // namespace
