@@ -8,6 +8,7 @@
 #include "core/policy/thought_filter.h"
 #include "core/provider/registry.h"
 #include "core/provider/shape.h"
+#include "core/provider/spark.h"
 
 #include <algorithm>
 #include <array>
@@ -127,6 +128,13 @@ std::string_view conversation(const ClientHead& head) noexcept
     return {};
 }
 
+// Are relayed chats answered in words that must be read all the same?
+bool rewrites_answers(const provider::Options& options) noexcept
+{
+    return !options.original
+        && (ThoughtFilter::wanted(options) || provider::is_spark(options));
+}
+
 const provider::Protocol& protocol_for(const provider::Options& options)
 {
     return provider::relays(options) ? provider::kOpenai
@@ -224,8 +232,7 @@ ResponseContext Exchange::response_context(
     response.api = books_.api;
     // Thoughts are sorted in the canonical form.
     response.convert = converts(context.options)
-        || (is_chat() && ThoughtFilter::wanted(context.options)
-            && !context.options.original);
+        || (is_chat() && rewrites_answers(context.options));
     response.translation = attempt.translation;
     response.base64 = attempt.base64;
     response.echo = response.convert ? echo_ : std::string();

@@ -4,6 +4,7 @@
 #include "core/dialect/caller.h"
 #include "core/policy/response_conversion.h"
 #include "core/provider/registry.h"
+#include "core/provider/spark.h"
 
 namespace ai_proxy::policy {
 
@@ -20,6 +21,11 @@ const provider::Options& options_of(const ResponseContext& context)
 
 const provider::Protocol& protocol_of(const ResponseContext& context)
 {
+    if (context.convert && context.provider != nullptr
+        && provider::is_spark(context.provider->options))
+    {
+        return provider::kSpark;
+    }
     return context.convert && context.provider != nullptr
             && !provider::relays(context.provider->options)
         ? provider::protocol(context.provider->options)

@@ -2,6 +2,7 @@
 
 #include "core/provider/adjust.h"
 #include "core/provider/compatible_paths.h"
+#include "core/provider/spark.h"
 #include "core/provider/surface.h"
 #include "core/provider/translation_rows.h"
 
@@ -305,7 +306,7 @@ constexpr Type kTypes[] = {
         &kCloudflareNative},
     {"spark", "Spark (iFlytek)", &kOpenai, "spark-api-open.xf-yun.com", true,
         Credential::bearer, kSparkPaths,
-        true, true, true, false, false, adjust_relayed},
+        true, true, true, false, false, adjust_spark},
     {"minimax", "MiniMax", &kOpenai, "api.minimaxi.com", true,
         Credential::bearer, kMinimaxPaths,
         true, true, true, false, false, adjust_relayed,
