@@ -15,11 +15,13 @@ needs_module();
 my $answer = { json => { object => 'list', data => [], id => 'x' } };
 my $up = Upstream->start(map({ $_ => $answer } qw(a b c)),
     limited => { status => 429, json => { error => { message => 'slow' } } },
-    deepseek => $answer);
+    deepseek => $answer,
+    claude => { json => claude_answer('hello') });
 my $keys = sub { map { "api_token sk-secret-$_[0]-$_;" } 1 .. 4 };
 my $http = zone() . join('', map { provider($_ => openai => $up->url($_),
         $keys->($_)) } qw(a b c limited))
     . provider(deepseek => deepseek => $up->url('deepseek'))
+    . provider(claude => claude => $up->url('claude'), $keys->('claude'))
     . <<'EOF';
 ai_proxy_route main { provider a weight=3; provider b; provider c; retry 2; }
 ai_proxy_route turns { provider a; provider b; balance round_robin; }
@@ -30,13 +32,14 @@ my $gw = Gateway->start(http => $http, workers => 2, server => <<'EOF');
 location /main/ { ai_proxy_pass main; }
 location /turns/ { ai_proxy_pass turns; }
 location /some/ { ai_proxy_pass some main; }
+location /chats/ { ai_proxy_pass claude; }
 location /limited/ { ai_proxy_pass busy; }
 EOF
 
 # Who was asked, with which key, by the requests since the last call.
 sub taken {
-    my %seen = map { Upstream::header($_, 'Authorization') => 1 }
-        $up->requests;
+    my %seen = map { (Upstream::header($_, 'Authorization')
+        // Upstream::header($_, 'x-api-key')) => 1 } $up->requests;
     $up->clear;
     return join ' ', sort map { s/^Bearer sk-secret-//r } keys %seen;
 }
@@ -95,6 +98,10 @@ like(taken(), qr/ /, 'responses that are not stored are balanced');
 $gw->client->post('/main/v1/embeddings', '{"model":"m","input":"x"}', as(1))
     for 1 .. 20;
 like(taken(), qr/ /, 'so are other calls');
+
+$gw->client->post('/chats/v1/responses', '{"model":"m","input":"x"}', as(1))
+    for 1 .. 20;
+like(taken(), qr/ /, 'so is what is answered by chat and not stored');
 
 # Elsewhere it would not be found
 

@@ -211,8 +211,11 @@ Result<void> Exchange::receive(const char* body, size_t length)
         }
         read_realtime();
     }
-    choose_affinity();
-    return choose_route(books_.request_model);
+    auto chosen = choose_route(books_.request_model);
+    if (chosen) {
+        choose_affinity();
+    }
+    return chosen;
 }
 
 void Exchange::read_realtime()
@@ -226,10 +229,17 @@ void Exchange::choose_affinity()
 {
     affinity_ = affinity_of(books_.api);
     if (books_.api == Api::responses && kind_ == BodyKind::json) {
-        // What is not stored is not asked for again.
+        // What is not stored is not asked for again, and who answers by chat
+        // stores nothing.
         const bool follows = document_["previous_response_id"].has_value()
             || document_["conversation"].has_value();
-        const bool stored = document_["store"].boolean().value_or(true);
+        const bool stored = document_["store"].boolean().value_or(true)
+            && std::any_of(route_->targets.begin(), route_->targets.end(),
+                [this](const route::Target& target) {
+                    return provider::native(
+                        gateway_.providers[target.provider]->options,
+                        Api::responses);
+                });
         affinity_ = follows ? route::Affinity::only
             : stored        ? route::Affinity::first
                             : route::Affinity::none;
