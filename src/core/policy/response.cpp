@@ -1,5 +1,6 @@
 #include "core/policy/response.h"
 
+#include "core/dialect/error_writer.h"
 #include "core/policy/provider_headers.h"
 #include "core/policy/retry_hints.h"
 #include "core/policy/response_conversion.h"
@@ -196,6 +197,13 @@ std::optional<Framing> Response::stream_framing() const
         : std::nullopt;
 }
 
+// Gemini's stream without alt=sse, for a client that asked for it so.
+bool Response::is_array() const noexcept
+{
+    return !context_.convert && context_.api == Api::gemini_stream
+        && is_json_type(media_type(content_type_));
+}
+
 Response::Mode Response::choose_mode() const
 {
     if (status_ >= 300 || status_ < 200) {
@@ -209,7 +217,7 @@ Response::Mode Response::choose_mode() const
     }
     const Api api = context_.api;
     const std::string_view media = media_type(content_type_);
-    const bool stream = stream_framing().has_value();
+    const bool stream = stream_framing().has_value() || is_array();
     if (context_.convert) {
         if (stream) {
             return context_.stream ? Mode::sse_convert : Mode::sse_gather;
@@ -228,11 +236,8 @@ Response::Mode Response::choose_mode() const
     if (answers_json(api)) {
         return Mode::plain;
     }
-    // Gemini's JSON array is a stream as well: it must not be gathered.
-    return may_answer_json(api) && is_json_type(media)
-            && api != Api::gemini_stream
-        ? Mode::plain
-        : Mode::passthrough;
+    return may_answer_json(api) && is_json_type(media) ? Mode::plain
+                                                       : Mode::passthrough;
 }
 
 void Response::frame(Framing framing)
@@ -253,6 +258,9 @@ void Response::frame(Framing framing)
 void Response::prepare()
 {
     frame(stream_framing().value_or(Framing::sse));
+    if (is_array()) {
+        framer_.emplace<wire::JsonArrayFramer>();
+    }
     switch (mode_) {
     case Mode::sse_relay:
         relay_.emplace(context_.show_usage);
@@ -457,6 +465,13 @@ std::string_view Response::content_type() const noexcept
 std::string Response::error_event(const Error& error)
 {
     std::string event;
+    const auto* array = std::get_if<wire::JsonArrayFramer>(&framer_);
+    if (array != nullptr && array->open()) {
+        event = ",\r\n";
+        dialect::write_error_body(event, dialect::Dialect::gemini, error);
+        event += ']';
+        return event;
+    }
     if (conversion_ && conversion_->stream
         && !conversion_->writer->fail(event, error))
     {

@@ -8,6 +8,7 @@
 #include "core/policy/event_watch.h"
 #include "core/provider/protocol.h"
 #include "core/wire/event_stream.h"
+#include "core/wire/json_array.h"
 #include "core/wire/ndjson.h"
 #include "core/wire/sse.h"
 
@@ -126,6 +127,7 @@ private:
     void read_headers(std::span<const Header> headers);
     [[nodiscard]] provider::Framing own_framing() const;
     [[nodiscard]] std::optional<provider::Framing> stream_framing() const;
+    [[nodiscard]] bool is_array() const noexcept;
     [[nodiscard]] Mode choose_mode() const;
     void frame(provider::Framing framing);
     [[nodiscard]] size_t buffered() const noexcept;
@@ -162,7 +164,8 @@ private:
     std::optional<uint64_t> length_;
     std::string gathered_;
     uint64_t fed_ = 0;
-    std::variant<wire::SseFramer, wire::NdjsonFramer, wire::EventStreamFramer>
+    std::variant<wire::SseFramer, wire::NdjsonFramer, wire::EventStreamFramer,
+        wire::JsonArrayFramer>
         framer_;
     std::optional<dialect::ChatRelay> relay_;
     std::optional<EventWatch> watch_;

@@ -200,6 +200,13 @@ Response::State Response::sse(
 
 Response::State Response::finish_sse(std::string& out, Micros now)
 {
+    // An array that ends too soon is not closed: an error follows in it.
+    if (mode_ == Mode::sse_watch && !watch_->whole()
+        && std::holds_alternative<wire::JsonArrayFramer>(framer_))
+    {
+        fail(truncated_answer());
+        return state_;
+    }
     if (sse({}, out, now, true) != State::more) {
         return state_;
     }
