@@ -1,6 +1,7 @@
 #include "core/usage/reading.h"
 
 #include "core/json/reader.h"
+#include "core/usage/merge.h"
 
 #include <gtest/gtest.h>
 
@@ -147,6 +148,20 @@ TEST(UsageReading, Anthropic)
                "ephemeral_1h_input_tokens":2}})"),
         9, 1, 0, 5, 0);
     EXPECT_FALSE(read(usage::read_anthropic, "{}").known);
+}
+
+TEST(UsageReading, AnthropicsLaterNumbersReplace)
+{
+    json::Parser parser;
+    Usage sum;
+    for (const std::string_view text :
+        {R"({"input_tokens":612,"cache_read_input_tokens":7,"output_tokens":63})",
+            R"({"input_tokens":28,"cache_read_input_tokens":0,"output_tokens":106,"output_tokens_details":{"thinking_tokens":67}})",
+            "{}"})
+    {
+        usage::merge_anthropic(sum, *parser.parse(text));
+    }
+    expect(sum, 35, 106, 7, 0, 67);
 }
 
 TEST(UsageReading, Gemini)

@@ -1,9 +1,8 @@
 #include "core/policy/event_watch.h"
 
 #include "core/dialect/openai_error.h"
+#include "core/usage/merge.h"
 #include "core/usage/reading.h"
-
-#include <algorithm>
 
 namespace ai_proxy::policy {
 
@@ -22,20 +21,6 @@ bool matters(const wire::SseEvent& event)
         || event.data.find("\"finishReason\"") != std::string_view::npos
         || event.data.find("\"promptFeedback\"") != std::string_view::npos
         || event.data.find("\"error\"") != std::string_view::npos;
-}
-
-// Later totals replace earlier ones; a number that is not repeated stays.
-chat::Usage merge(const chat::Usage& a, const chat::Usage& b)
-{
-    chat::Usage out;
-    out.known = a.known || b.known;
-    out.cache_read = std::max(a.cache_read, b.cache_read);
-    out.cache_write = std::max(a.cache_write, b.cache_write);
-    out.prompt = std::max(a.prompt, b.prompt);
-    out.completion = std::max(a.completion, b.completion);
-    out.reasoning = std::max(a.reasoning, b.reasoning);
-    out.total = out.prompt + out.completion;
-    return out;
 }
 
 // Why a Message ended.
@@ -111,11 +96,16 @@ dialect::PlainFacts read_answer(Api api, json::Node body)
 
 void EventWatch::note_usage(json::Node body)
 {
-    // Responses wraps the answer in "response", Messages in "message".
-    for (const json::Node place : {body["response"], body["message"], body}) {
+    if (api_ == Api::messages) {
+        usage::merge_anthropic(usage_, body["message"]["usage"]);
+        usage::merge_anthropic(usage_, body["usage"]);
+        return;
+    }
+    // Responses wraps the answer in "response".
+    for (const json::Node place : {body["response"], body}) {
         const chat::Usage found = read_usage(api_, place);
         if (found.known) {
-            usage_ = merge(usage_, found);
+            usage_ = usage::merge(usage_, found);
             return;
         }
     }

@@ -1,7 +1,7 @@
 #include "core/provider/claude.h"
 
 #include "core/provider/vendor.h"
-#include "core/usage/reading.h"
+#include "core/usage/merge.h"
 
 #include <algorithm>
 #include <array>
@@ -55,30 +55,6 @@ Finish finish_of(std::string_view reason) noexcept
     }
     // end_turn, stop_sequence, pause_turn and what is yet to come
     return reason == "refusal" ? Finish::content_filter : Finish::stop;
-}
-
-// Later numbers replace earlier ones, they do not add up; a zero says that
-// the number was told before.
-void merge(chat::Usage& sum, json::Node usage)
-{
-    const chat::Usage next = usage::read_anthropic(usage);
-    if (!next.known) {
-        return;
-    }
-    const auto replace = [](int64_t old, int64_t now) {
-        return now > 0 ? now : old;
-    };
-    const int64_t uncached =
-        replace(sum.prompt - sum.cache_read - sum.cache_write,
-            next.prompt - next.cache_read - next.cache_write);
-    sum.known = true;
-    sum.cache_read = replace(sum.cache_read, next.cache_read);
-    sum.cache_write = replace(sum.cache_write, next.cache_write);
-    sum.prompt = uncached + sum.cache_read + sum.cache_write;
-    sum.completion = replace(sum.completion, next.completion);
-    sum.reasoning =
-        std::min(replace(sum.reasoning, next.reasoning), sum.completion);
-    sum.total = sum.prompt + sum.completion;
 }
 
 class ClaudeDecoder final : public Decoder {
@@ -350,7 +326,7 @@ void ClaudeDecoder::message(json::Node message, chat::Sink& sink)
 {
     begin(message, sink);
     tier(message["usage"], sink);
-    merge(usage_, message["usage"]);
+    usage::merge_anthropic(usage_, message["usage"]);
     report_usage(sink);
 }
 
@@ -372,7 +348,7 @@ Result<void> ClaudeDecoder::body(json::Node body, chat::Sink& sink)
         }
         block_stop(index++, sink);
     }
-    merge(usage_, body["usage"]);
+    usage::merge_anthropic(usage_, body["usage"]);
     stop(body, sink);
     report_usage(sink);
     end(sink);
@@ -412,7 +388,7 @@ Result<void> ClaudeDecoder::event(
         block_stop(index, sink);
     } else if (type == "message_delta") {
         begin({}, sink);
-        merge(usage_, data["usage"]);
+        usage::merge_anthropic(usage_, data["usage"]);
         stop(data["delta"], sink);
         report_usage(sink);
     } else if (type == "message_stop") {
