@@ -251,6 +251,8 @@ TEST(GeminiRequest, ThinkingBudgets)
         R"({"includeThoughts":true,"thinkingBudget":24576})");
     EXPECT_EQ(thinking(flash, R"("reasoning_effort":"none")"),
         R"({"thinkingBudget":0})");
+    EXPECT_EQ(thinking(flash, R"("thinking":{"type":"disabled"})"),
+        R"({"thinkingBudget":0})");
     EXPECT_EQ(thinking(flash, R"("reasoning_max_tokens":99999)"),
         R"({"includeThoughts":true,"thinkingBudget":24576})");
     EXPECT_EQ(thinking("gemini-2.5-pro", R"("reasoning_effort":"none")"),

@@ -103,7 +103,12 @@ void write_thinking(
         w.field("thinkingConfig", given);
         return;
     }
-    const std::string_view effort = request.reasoning_effort;
+    std::string_view effort = request.reasoning_effort;
+    if (effort.empty() && !request.reasoning_max_tokens
+        && request.raw["thinking"]["type"].string_or() == "disabled")
+    {
+        effort = "none"; // as Claude's clients say it
+    }
     if (!can_think(model)) {
         drop_if(context, "reasoning_effort",
             thinking_budget(request).value_or(0) > 0);
