@@ -141,7 +141,7 @@ part_clients()
 {
     need $build_packages $t_packages $client_packages
     need_node
-    build_module debug
+    build_tests_debug
     say "installing the clients' libraries under build/"
     [ -x "$build/venv/bin/python" ] || python3 -m venv "$build/venv"
     "$build/venv/bin/pip" install -q --disable-pip-version-check \
@@ -153,6 +153,8 @@ part_clients()
         AI_PROXY_PYTHON="$build/venv/bin/python" \
         AI_PROXY_NODE_MODULES="$build/node/node_modules" \
         NODE_PATH="$build/node/node_modules"
+    AI_PROXY_WIRE_REPLAY=$(find_replay "$build/cmake-debug")
+    export AI_PROXY_WIRE_REPLAY
     run_prove t/clients
 }
 

@@ -12,7 +12,7 @@ use Test::More;
 
 use AiProxyTest;
 
-our @EXPORT = qw(run_sdk run_replay python);
+our @EXPORT = qw(run_sdk run_replay take_tap python);
 
 my $true = JSON::PP::true();
 

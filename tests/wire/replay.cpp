@@ -9,16 +9,23 @@
 //     {"fixture": PATH, "provider": TYPE, "options": {k: v}, "api": "chat",
 //      "model": M, "stream": true, "show_usage": true, "split": N|"events",
 //      "clean": true}      "response": {...} may stand instead of "fixture"
+//     "through": [{"provider": TYPE, "options": {}, "to": API}, ...] feeds
+//     what a client got to a further provider, as if it had answered so
 //     {"request": {...}, "provider": TYPE, "options": {}, "model": M,
-//      "path": "/v1/chat/completions"}
+//      "path": "/v1/chat/completions"}      "text": the body as it is sent
+//     "rebuilt": true sends its form in the hub, as an OpenAI client would
+//     {"frames": BASE64, "split": N}        an AWS event stream, decoded
 
 #include "core/config/gateway.h"
+#include "core/dialect/caller.h"
 #include "core/dialect/error_writer.h"
 #include "core/json/writer.h"
 #include "core/policy/exchange.h"
 #include "core/policy/response.h"
 #include "core/provider/registry.h"
 #include "core/provider/vendor.h"
+
+#include "frames.h"
 
 #include <cstdio>
 #include <fstream>
@@ -47,6 +54,10 @@ constexpr Api kApis[] = {
     {"moderations", "/v1/moderations"},
     {"images", "/v1/images/generations"},
     {"rerank", "/v1/rerank"},
+    {"count_tokens", "/v1/messages/count_tokens"},
+    {"gemini", "/v1beta/models/m:generateContent"},
+    {"gemini-stream", "/v1beta/models/m:streamGenerateContent"},
+    {"gemini-count", "/v1beta/models/m:countTokens"},
 };
 
 std::string_view path_of(std::string_view word)
@@ -247,46 +258,84 @@ void write_result(
     w.end_object();
 }
 
-void replay(json::Node job, json::Node exchange, std::string& out)
+policy::ResponseContext context_of(
+    json::Node job, const config::Provider& provider, bool stream)
 {
-    auto provider = build_provider(job);
-    if (!provider) {
-        failure(out, provider.error());
-        return;
-    }
-    const Recording recording = read_response(exchange);
     policy::ResponseContext context;
-    context.provider = provider->get();
+    context.provider = &provider;
     context.api = dialect::recognise(path_of(job["api"].string_or("chat")));
     context.convert = context.api == dialect::Api::chat_completions
-        && !provider::relays((*provider)->options);
+        && !provider::relays(provider.options);
     // "to": the dialect of a client that is answered by this chat provider.
     if (const auto to = job["to"].string(); to) {
         context.api = dialect::recognise(path_of(*to));
         context.convert = true;
     }
-    context.translation =
-        provider::translation((*provider)->options, context.api);
-    context.stream =
-        job["stream"].boolean().value_or(recording.body.starts_with("data:"));
+    context.json_array = job["json_array"].boolean().value_or(false);
+    context.translation = provider::translation(provider.options, context.api);
+    context.stream = job["stream"].boolean().value_or(stream);
     context.show_usage = job["show_usage"].boolean().value_or(false);
     context.model = job["model"].string_or("model");
     context.fallback_id = "chatcmpl-replay";
     context.now_seconds = kNow;
-    policy::Response response(context);
+    return context;
+}
+
+// All of the recording in the pieces that are asked for; what was streamed.
+std::string feed(policy::Response& response, const Recording& recording,
+    json::Node split, bool clean)
+{
     response.head(recording.status, recording.headers);
     std::string streamed;
     std::string_view rest = recording.body;
     policy::Micros now = 1;
     while (!rest.empty() && response.state() == policy::Response::State::more) {
-        const size_t n = cut(rest, job["split"]);
+        const size_t n = cut(rest, split);
         // A copy of its own size, so that a sanitizer sees every overrun.
         const std::vector<char> piece(rest.begin(), rest.begin() + n);
         response.feed({piece.data(), n}, streamed, now++);
         rest.remove_prefix(n);
     }
-    response.end(job["clean"].boolean().value_or(true), streamed, now);
-    write_result(out, response, std::move(streamed));
+    response.end(clean, streamed, now);
+    return streamed;
+}
+
+// What a client got, as the answer of another provider.
+Recording answer_of(policy::Response& response, std::string streamed)
+{
+    Recording out;
+    out.status = response.client_status();
+    out.headers = {{"content-type",
+        response.streaming() ? "text/event-stream" : "application/json"}};
+    out.body =
+        response.streaming() ? std::move(streamed) : response.take_body();
+    return out;
+}
+
+void replay(json::Node job, json::Node exchange, std::string& out)
+{
+    Recording recording = read_response(exchange);
+    const bool clean = job["clean"].boolean().value_or(true);
+    const bool stream =
+        job["stream"].boolean().value_or(recording.body.starts_with("data:"));
+    json::Node hop = job;
+    for (size_t next = 0;; ++next) {
+        auto provider = build_provider(hop);
+        if (!provider) {
+            failure(out, provider.error());
+            return;
+        }
+        policy::Response response(context_of(hop, **provider, stream));
+        std::string streamed = feed(response, recording, job["split"], clean);
+        if (next == job["through"].size()
+            || response.state() == policy::Response::State::failed)
+        {
+            write_result(out, response, std::move(streamed));
+            return;
+        }
+        recording = answer_of(response, std::move(streamed));
+        hop = job["through"].at(next);
+    }
 }
 
 bool is_credential(std::string_view name)
@@ -314,6 +363,28 @@ void write_outbound(std::string& out, const provider::Outbound& outbound)
     w.field("body", body).end_object().end_object();
 }
 
+// The request of another dialect becomes one of OpenAI's chat.
+Result<void> to_hub(
+    std::string_view model, policy::ClientHead& head, std::string& body)
+{
+    const dialect::Api api = dialect::recognise(head.path);
+    json::Parser parser;
+    auto parsed = parser.parse(std::string_view(body));
+    if (!parsed) {
+        return std::move(parsed).error();
+    }
+    chat::Dropped dropped;
+    const bool stream = api == dialect::Api::gemini_stream
+        || (*parsed)["stream"].boolean().value_or(false);
+    std::string hub;
+    const dialect::ClientRequest asked{*parsed, model, stream, dropped};
+    auto done = dialect::find_caller(api)->to_chat(asked, hub);
+    body = std::move(hub);
+    head.path = "/v1/chat/completions";
+    head.query = {};
+    return done;
+}
+
 void request(json::Node job, json::Node body_node, std::string& out)
 {
     auto provider = build_provider(job);
@@ -331,9 +402,23 @@ void request(json::Node job, json::Node body_node, std::string& out)
     policy::ClientHead head;
     head.method = "POST";
     head.path = job["path"].string_or("/v1/chat/completions");
+    if (const size_t mark = head.path.find('?'); mark != head.path.npos) {
+        head.query = head.path.substr(mark + 1);
+        head.path = head.path.substr(0, mark);
+    }
     head.content_type = "application/json";
     std::string body;
-    json::append_value(body, body_node);
+    if (const auto text = job["text"].string()) {
+        body = *text;
+    } else {
+        json::append_value(body, body_node);
+    }
+    if (job["rebuilt"].boolean().value_or(false)) {
+        if (auto r = to_hub(job["model"].string_or(), head, body); !r) {
+            failure(out, r.error());
+            return;
+        }
+    }
     const size_t length = body.size();
     body.resize(length + json::kPadding);
     policy::Exchange exchange(gateway, site, head, 1);
@@ -353,6 +438,12 @@ void run(json::Node job, std::string& out)
 {
     if (job["request"].exists()) {
         request(job, job["request"], out);
+        return;
+    }
+    if (const auto frames = job["frames"].string()) {
+        const auto split = job["split"].integer().value_or(0);
+        wire::write_frames(provider::decode_base64(*frames).value_or(""),
+            static_cast<size_t>(split), out);
         return;
     }
     if (job["response"].exists()) {

@@ -26,8 +26,10 @@ sys.dont_write_bytecode = True
 
 import back
 import callers
+import chains
 import client
 import outbound
+import own_dialect
 import scope
 import vendor
 import vendor_clouds
@@ -110,8 +112,10 @@ class Run:
             with open(path, encoding="utf-8") as f:
                 exchange = json.load(f)
             api, how, reason = scope.decide(exchange)
+            own_dialect.plan(self, case, path, exchange)
             if reason:
-                self.out[case] = reason
+                if not own_dialect.is_ours(exchange):
+                    self.out[case] = reason
                 continue
             self.plan_answer(case, path, exchange, api, how)
             if api == "chat" and exchange["request"].get("body"):
@@ -151,12 +155,16 @@ class Run:
 
     def plan_callers(self, case, exchange, base, family):
         """The same answer for clients of other dialects."""
-        for to in ("messages", "responses"):
+        for to in ("messages", "responses", "gemini", "gemini-array"):
+            if to == "gemini-array" and not base["stream"]:
+                continue
             same = []
             for split in (0, 3, "events") if base["stream"] else (0,):
                 self.add(case, f"to {to}, split {split}",
-                         dict(base, to=to, split=split),
+                         dict(base, to=to.removesuffix("-array"), split=split,
+                              json_array=to == "gemini-array"),
                          self.caller_checker(exchange, to, family, same))
+        chains.plan(self, case, base, vendor.read(exchange, family))
 
     def reframed(self, case, exchange):
         """Gemini's JSON array as the SSE that the gateway asks for."""
