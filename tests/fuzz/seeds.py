@@ -45,22 +45,83 @@ def event_stream(exchange):
         yield base64.b64decode(text)
 
 
-# The place in response_fuzz.cpp's list of the provider that speaks like this;
-# all others speak like the first.
-PLACES = {"anthropic": 1, "gemini": 2, "vertex": 2, "dashscope": 3, "groq": 4,
-          "moonshot": 5}
+# The place in vendors.h of the provider that speaks like this; all others
+# speak like the first.
+PLACES = {"anthropic": 1, "gemini": 2, "dashscope": 3, "groq": 4,
+          "moonshot": 5, "cohere": 6, "bedrock": 7, "bedrock-invoke": 8,
+          "vertex": 9, "ollama": 10, "cloudflare": 11, "baidu": 12,
+          "minimax": 13, "hunyuan": 14, "coze": 15, "dify": 16, "deepl": 18,
+          "triton": 19, "mistral": 20, "voyage": 21, "huggingface": 22}
+# What the client speaks: the upper bits of the second byte.
+APIS = {"chat": 0, "messages": 1, "responses": 2, "gemini": 3,
+        "completions": 4, "embeddings": 5, "rerank": 6}
 
 
 def response(exchange):
-    if exchange["api"] != "chat" and exchange["provider"] != "anthropic":
-        return
     place = PLACES.get(exchange["provider"], 0)
-    for body in stream(exchange):
-        yield bytes([place, 0]) + body
-    body = exchange["response"].get("body")
-    if body is not None:
-        ok = exchange["response"]["status"] == 200
-        yield bytes([place, 9 if ok else 25]) + json.dumps(body).encode()
+    api = exchange["api"]
+    if api in ("embeddings", "rerank"):
+        wishes = [APIS[api] << 5]
+    else:
+        wishes = [APIS[name] << 5 for name in
+                  ("chat", "messages", "responses", "gemini", "completions")]
+    streams = list(stream(exchange)) + list(ndjson(exchange)) \
+        + list(event_stream(exchange))
+    for number, wish in enumerate(wishes):
+        # Every answer in the first dialect, one of five in the others.
+        for body in streams:
+            if number == 0 or len(body) % 5 == number:
+                yield bytes([place, wish]) + body
+        body = exchange["response"].get("body")
+        if body is not None:
+            ok = exchange["response"]["status"] == 200
+            yield bytes([place, wish | (9 if ok else 25)]) \
+                + json.dumps(body).encode()
+
+
+def request(exchange):
+    place = PLACES.get(exchange["provider"], 0)
+    body = exchange["request"].get("body")
+    if not isinstance(body, dict):
+        return
+    path = 0
+    if "contents" in body:
+        path = 3
+    elif "input" in body and "messages" not in body:
+        path = 5 if exchange["api"] == "embeddings" else 2
+    elif exchange["provider"] == "anthropic":
+        path = 1
+    elif "documents" in body and "query" in body:
+        path = 6
+    text = json.dumps(body).encode()
+    # To its own vendor, and to another of each protocol in turn.
+    yield bytes([place, path]) + text
+    yield bytes([len(text) % 24, path]) + text
+    yield bytes([len(text) // 24 % 24, path | 128]) + text
+
+
+def form(_):
+    yield (b"multipart/form-data; boundary=xx\n--xx\r\nContent-Disposition: "
+           b"form-data; name=\"model\"\r\n\r\nwhisper-1\r\n--xx\r\n"
+           b"Content-Disposition: form-data; name=\"file\"; filename=\"a\""
+           b"\r\n\r\n\x00\x01\r\n--xx--\r\n")
+    yield b"multipart/form-data; boundary=\"a b\"\n--a b\r\n\r\n\r\n--a b--"
+
+
+def credential(_):
+    yield (b"\x00" + json.dumps(
+        {"type": "service_account", "project_id": "p", "private_key_id": "k",
+         "private_key": "-----BEGIN PRIVATE KEY-----\nMIIB\n"
+                        "-----END PRIVATE KEY-----\n",
+         "client_email": "a@b.c",
+         "token_uri": "https://oauth2.googleapis.com/token"}).encode())
+    yield b'\x01{"access_token":"t","expires_in":3599,"token_type":"Bearer"}'
+    yield b'\x03{"error":"invalid_grant","error_description":"no"}'
+
+
+def model_map(_):
+    yield b"gpt-4o qwen-max\ngpt-3* qwen-turbo\n* qwen-plus\n\ngpt-4o\nx\n"
+    yield b"~^gpt-(.*)$ qwen-$1\n~(a)(b)? $2-$1\n\ngpt-5\nab\n"
 
 
 def chunked(exchange):
@@ -91,6 +152,10 @@ SOURCES = {
     "ndjson_fuzz": ndjson,
     "event_stream_fuzz": event_stream,
     "response_fuzz": response,
+    "request_fuzz": request,
+    "multipart_fuzz": form,
+    "credential_fuzz": credential,
+    "model_map_fuzz": model_map,
     "chunked_fuzz": chunked,
     "splice_fuzz": request_body,
     "chat_request_fuzz": request_body,
