@@ -81,7 +81,7 @@ public:
               exchange.affinity() == route::Affinity::none
                   ? io.random()
                   : exchange.consumer(),
-              io.random(), exchange.affinity()),
+              exchange.route().turn++, exchange.affinity()),
           step_(attempts_.first(io.now()))
     {
     }

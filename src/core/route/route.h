@@ -49,6 +49,9 @@ struct Route {
     Balance balance = Balance::weighted;
     uint32_t retries = 0; // further tries on the same provider
     uint64_t backoff_min_ms = 200, backoff_max_ms = 5000;
+    // Requests so far, for round robin: the one thing here that changes, in a
+    // worker's own memory.
+    mutable uint64_t turn = 0;
 
     [[nodiscard]] bool matches(std::string_view model) const noexcept;
 };
