@@ -203,6 +203,7 @@ protected:
         world.site().strict = strict;
         config::Provider& made = world.provider("v", type);
         made.options.qwen_enable_compatible = false;
+        made.options.aws_region = "us-east-1";
         world.route("main", {0});
         request.path = path;
         request.body = R"({"model":")" + std::string(model) + "\","
@@ -282,6 +283,30 @@ TEST_F(Search, OfOtherDialects)
                   .find(R"("web_search_options":{"user_location":)"
                         R"({"type":"approximate","approximate":)"
                         R"({"city":"Oslo"}}})"),
+        std::string::npos);
+}
+
+TEST_F(Search, PicturesInResultsOfTools)
+{
+    constexpr std::string_view kShot =
+        R"("max_tokens":9,"messages":[{"role":"user","content":"hi"},)"
+        R"({"role":"assistant","content":[{"type":"tool_use","id":"t",)"
+        R"("name":"f","input":{}}]},{"role":"user","content":[)"
+        R"({"type":"tool_result","tool_use_id":"t","content":[)"
+        R"({"type":"image","source":{"type":"base64","media_type":)"
+        R"("image/png","data":"QUJD"}}]},{"type":"text","text":"so?"}]}])";
+    const std::string cohere =
+        ask("cohere", "command-a-vision", "/v1/messages", kShot);
+    EXPECT_NE(cohere.find(R"({"role":"tool","tool_call_id":"t","content":)"
+                          R"("The result follows."},{"role":"user",)"
+                          R"("content":[{"type":"image_url","image_url":)"
+                          R"({"url":"data:image/png;base64,QUJD"}}]},)"
+                          R"({"role":"user","content":"so?"})"),
+        std::string::npos)
+        << cohere;
+    // Where results hold pictures they stay.
+    EXPECT_NE(ask("bedrock", "claude", "/v1/messages", kShot)
+                  .find(R"("toolResult":{"toolUseId":"t","content":[{"image")"),
         std::string::npos);
 }
 

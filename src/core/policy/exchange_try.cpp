@@ -7,6 +7,7 @@
 #include "core/policy/realtime.h"
 #include "core/policy/thought_filter.h"
 #include "core/provider/registry.h"
+#include "core/provider/result_parts.h"
 #include "core/provider/shape.h"
 #include "core/provider/spark.h"
 
@@ -141,14 +142,15 @@ const provider::Protocol& protocol_for(const provider::Options& options)
                                      : provider::protocol(options);
 }
 
-Result<void> say(const chat::Request& request,
-    const provider::EncodeContext& context, provider::Outbound& out)
+Result<void> say(chat::Request& request, const provider::EncodeContext& context,
+    provider::Outbound& out)
 {
     const provider::Protocol& protocol = protocol_for(context.options);
     const provider::Vocabulary* words = protocol.vocabulary(context);
     if (context.dropped != nullptr && words != nullptr) {
         provider::note_unsaid(*words, request, *context.dropped);
     }
+    provider::move_result_parts(request, protocol);
     return protocol.encode(request, context, out);
 }
 
