@@ -145,15 +145,17 @@ struct Run {
     bool settled = false;     // the outcome was taken
     bool whole_drain = false; // the answer is whole, the connection not yet
     bool invalid_header = false;
-    bool deadline_hit = false;
+    ErrorCode stopped = ErrorCode::none; // why we ended it, if we did
     ErrorCode code = ErrorCode::none;
 
     ngx_http_status_t status{};
     wire::ChunkedDecoder decoder;
     std::vector<Header> fields; // views into the upstream's buffer
-    std::string tail; // output made after the last read; the driver sends it
-    ngx_event_t deadline{};
-    off_t length = -1; // of an upgrade that was refused: bytes left
+    std::string tail;    // output made after the last read; the driver sends it
+    ngx_event_t watch{}; // of the deadlines
+    ngx_msec_t begin = 0;    // when the try began
+    ngx_msec_t progress = 0; // when its answer last got on
+    off_t length = -1;       // of an upgrade that was refused: bytes left
 
     // kind location: input that waits for the client, own output buffers
     ngx_chain_t* in = nullptr;
@@ -264,12 +266,18 @@ void release_sent(ngx_pool_t* pool, ngx_chain_t* sent) noexcept;
 bool start_try(Ctx& ctx, async::AttemptOp& op);
 ngx_int_t try_content_handler(ngx_http_request_t* sr) noexcept;
 void settle(Run& run, ErrorCode code);
-// Ends a running try as if the provider had timed out.
+// Ends a running try as if the provider had timed out, for run.stopped.
 void stop_run(Run& run) noexcept;
+// Sees to it that the run's next deadline is kept
+// (ngx_http_ai_proxy_watch.cpp).
+void watch_run(Run& run);
 void stop_timers(Run& run) noexcept;
 // Head and body of the request of a native try; nullptr: out of memory.
 [[nodiscard]] ngx_chain_t* request_chain(ngx_pool_t* pool, const Run& run);
 ngx_int_t start_location_try(Run& run);
+// Which deadline has passed before a byte of the answer came.
+[[nodiscard]] ErrorCode timeout_before_answer(
+    const Run& run, const ngx_http_upstream_t& u);
 // Warns of a try that failed.
 void log_failure(const Run& run, ErrorCode code);
 [[nodiscard]] ErrorCode location_outcome(Run& run, ngx_int_t rc);
@@ -280,6 +288,8 @@ void start_mock_try(Run& run);
 // (ngx_http_ai_proxy_upgrade.cpp).
 void start_upgrade(Ctx& ctx, std::unique_ptr<policy::Try> attempt);
 [[nodiscard]] Run* run_of(ngx_http_request_t* sr) noexcept;
+// Whose upstream this request has; nullptr: it is of no try.
+[[nodiscard]] Run* run_behind(ngx_http_request_t* r) noexcept;
 void feed_run(Run& run, std::string_view payload, std::string& out);
 
 // Memory of the worker process that all its requests use in turn, each within

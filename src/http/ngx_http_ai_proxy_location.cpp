@@ -229,8 +229,8 @@ ErrorCode location_outcome(Run& run, ngx_int_t rc)
     using State = policy::Response::State;
     policy::Response& response = *run.attempt->response;
     if (!run.header_seen) {
-        if (run.deadline_hit) {
-            return ErrorCode::timeout_total;
+        if (run.stopped != ErrorCode::none) {
+            return run.stopped;
         }
         return rc == NGX_HTTP_GATEWAY_TIME_OUT ? ErrorCode::timeout_first_byte
                                                : ErrorCode::upstream_connect;
@@ -239,8 +239,8 @@ ErrorCode location_outcome(Run& run, ngx_int_t rc)
         (void)response.end(false, run.tail, run.ctx->io.now());
     }
     if (response.state() == State::failed) {
-        return run.deadline_hit ? ErrorCode::timeout_total
-                                : response.error().code;
+        return run.stopped != ErrorCode::none ? run.stopped
+                                              : response.error().code;
     }
     return ErrorCode::none;
 }
@@ -256,6 +256,7 @@ ngx_int_t header_filter(ngx_http_request_t* r) noexcept
     }
     return guard(r->connection->log, ngx_int_t(NGX_ERROR), [&]() -> ngx_int_t {
         run->header_seen = true;
+        run->progress = ngx_current_msec;
         std::vector<Header> headers;
         collect_headers(r, headers);
         run->attempt->response->head(
@@ -264,6 +265,7 @@ ngx_int_t header_filter(ngx_http_request_t* r) noexcept
             run->attempt->response->expect(
                 static_cast<uint64_t>(r->headers_out.content_length_n));
         }
+        watch_run(*run);
         return NGX_OK;
     });
 }

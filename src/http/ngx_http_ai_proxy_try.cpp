@@ -18,6 +18,9 @@ void feed_run(Run& run, std::string_view payload, std::string& out)
     policy::Response& response = *run.attempt->response;
     if (!payload.empty() && response.state() == policy::Response::State::more) {
         (void)response.feed(payload, out, run.ctx->io.now());
+        if (response.take_progress()) {
+            run.progress = ngx_current_msec;
+        }
     }
 }
 
@@ -28,8 +31,8 @@ Run::~Run()
 
 void stop_timers(Run& run) noexcept
 {
-    if (run.deadline.timer_set) {
-        ngx_del_timer(&run.deadline);
+    if (run.watch.timer_set) {
+        ngx_del_timer(&run.watch);
     }
     if (run.timer.timer_set) {
         ngx_del_timer(&run.timer);
@@ -49,6 +52,15 @@ Run* run_of(ngx_http_request_t* sr) noexcept
     return static_cast<Run*>(sr->post_subrequest->data);
 }
 
+Run* run_behind(ngx_http_request_t* r) noexcept
+{
+    if (r != r->main) {
+        return run_of(r);
+    }
+    const Ctx* ctx = context(r);
+    return ctx != nullptr && ctx->upgraded != nullptr ? ctx->run : nullptr;
+}
+
 ngx_int_t start_subrequest(
     Run& run, ngx_str_t uri, ngx_str_t args, ngx_uint_t flags)
 {
@@ -63,32 +75,6 @@ ngx_int_t start_subrequest(
     return ngx_http_subrequest(r, &uri, &args, &run.sr, ps, flags);
 }
 
-namespace {
-
-void deadline_handler(ngx_event_t* ev) noexcept
-{
-    Run* run = static_cast<Run*>(ev->data);
-    run->deadline_hit = true;
-    stop_run(*run);
-}
-
-void arm_deadline(Run& run)
-{
-    uint64_t total = run.attempt->provider->options.timeouts.total;
-    if (const uint64_t most = run.attempt->most; most != 0) {
-        total = total != 0 ? std::min(total, most) : most;
-    }
-    if (total == 0) {
-        return;
-    }
-    run.deadline.handler = deadline_handler;
-    run.deadline.data = &run;
-    run.deadline.log = run.ctx->r->connection->log;
-    ngx_add_timer(&run.deadline, static_cast<ngx_msec_t>(total));
-}
-
-} // namespace
-
 bool start_try(Ctx& ctx, async::AttemptOp& op)
 {
     auto owned = std::make_unique<Run>();
@@ -101,7 +87,8 @@ bool start_try(Ctx& ctx, async::AttemptOp& op)
     ctx.runs.push_back(std::move(owned));
     ctx.run = &run;
     ctx.attempt_ended = false;
-    arm_deadline(run);
+    run.begin = run.progress = ngx_current_msec;
+    watch_run(run);
 
     if (op.attempt->provider->options.type->mock) {
         run.kind = Run::Kind::mock;
@@ -227,7 +214,7 @@ void stop_run(Run& run) noexcept
         guard_void(
             run.ctx->r->connection->log,
             [&] {
-                settle(run, ErrorCode::timeout_total);
+                settle(run, run.stopped);
                 post_wake(*run.ctx);
             },
             [&] { post_wake(*run.ctx); });

@@ -299,8 +299,7 @@ ErrorCode outcome(const Run& run, const ngx_http_upstream_t& u, ngx_int_t rc)
         return ErrorCode::client_closed;
     }
     if (rc == NGX_HTTP_GATEWAY_TIME_OUT) {
-        return u.request_sent ? ErrorCode::timeout_first_byte
-                              : ErrorCode::timeout_connect;
+        return timeout_before_answer(run, u);
     }
 #if (NGX_HTTP_SSL)
     if (!u.request_sent && u.peer.connection != nullptr

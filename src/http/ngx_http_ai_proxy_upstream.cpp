@@ -168,6 +168,7 @@ ngx_int_t header_done(ngx_http_request_t* sr, Run& run)
         run.keepalive = false;
     }
     run.header_seen = true;
+    run.progress = ngx_current_msec;
     policy::Response& response = *run.attempt->response;
     response.head(static_cast<int>(run.status.code), run.fields);
     if (u->headers_in.content_length_n >= 0 && !bodyless(run)) {
@@ -277,6 +278,7 @@ ngx_int_t input_filter_init(void* data) noexcept
     }
 #endif
     share_buffer(sr, u);
+    watch_run(*run);
     if (bodyless(*run)) {
         u->length = 0;
     } else if (run->chunked) {
@@ -397,11 +399,31 @@ ngx_int_t input_filter(void* data, ssize_t bytes) noexcept
     });
 }
 
+} // namespace
+
+ErrorCode timeout_before_answer(const Run& run, const ngx_http_upstream_t& u)
+{
+    if (u.request_sent) {
+        return ErrorCode::timeout_first_byte;
+    }
+#if (NGX_HTTP_SSL)
+    const ngx_connection_t* c = u.peer.connection;
+    if (c != nullptr && c->ssl != nullptr && !c->ssl->handshaked
+        && run.attempt->provider->options.timeouts.tls != 0)
+    {
+        return ErrorCode::timeout_tls;
+    }
+#endif
+    return ErrorCode::timeout_connect;
+}
+
+namespace {
+
 // What nginx's outcome means; header_seen and the codec say the rest.
 ErrorCode classify(const Run& run, ngx_http_upstream_t* u, ngx_int_t rc)
 {
-    if (run.deadline_hit) {
-        return ErrorCode::timeout_total;
+    if (run.stopped != ErrorCode::none) {
+        return run.stopped;
     }
     if (run.invalid_header) {
         return ErrorCode::upstream_invalid;
@@ -411,8 +433,7 @@ ErrorCode classify(const Run& run, ngx_http_upstream_t* u, ngx_int_t rc)
                                                : ErrorCode::upstream_truncated;
     }
     if (rc == NGX_HTTP_GATEWAY_TIME_OUT) {
-        return u->request_sent ? ErrorCode::timeout_first_byte
-                               : ErrorCode::timeout_connect;
+        return timeout_before_answer(run, *u);
     }
     if (u->request_sent) {
         return ErrorCode::upstream_closed;

@@ -55,6 +55,31 @@ bool readable(ngx_conf_t* cf, const std::string& path, std::string& why)
     return true;
 }
 
+// The handshake begins: nginx goes on with the time that was for connecting.
+void on_tls(const ngx_ssl_conn_t* ssl, int where, int) noexcept
+{
+    if ((where & SSL_CB_HANDSHAKE_START) == 0) {
+        return;
+    }
+    auto* c = static_cast<ngx_connection_t*>(
+        ngx_ssl_get_connection(const_cast<ngx_ssl_conn_t*>(ssl)));
+    // What comes later are tickets; the connection may be idle then.
+    if (c == nullptr || c->ssl == nullptr || c->ssl->handshaked) {
+        return;
+    }
+    const Run* run = run_behind(static_cast<ngx_http_request_t*>(c->data));
+    if (run == nullptr || run->attempt == nullptr) {
+        return;
+    }
+    const uint64_t time = run->attempt->provider->options.timeouts.tls;
+    if (time != 0) {
+        if (c->write->timer_set) {
+            ngx_del_timer(c->write);
+        }
+        ngx_add_timer(c->write, static_cast<ngx_msec_t>(time));
+    }
+}
+
 bool make_ssl(ngx_conf_t* cf, const provider::Options& options,
     ngx_http_upstream_conf_t& conf)
 {
@@ -96,6 +121,8 @@ bool make_ssl(ngx_conf_t* cf, const provider::Options& options,
             return false;
         }
     }
+    // nginx's own has nothing to do for a client.
+    SSL_CTX_set_info_callback(ssl->ctx, on_tls);
     // Its callback is what hands sessions to the balancer.
     if (ngx_ssl_client_session_cache(cf, ssl, 1) != NGX_OK) {
         return false;

@@ -87,7 +87,8 @@ TEST(OnTest, Standard)
     for (ErrorCode code : {ErrorCode::upstream_connect, ErrorCode::upstream_tls,
              ErrorCode::upstream_closed, ErrorCode::upstream_truncated,
              ErrorCode::upstream_invalid, ErrorCode::upstream_error,
-             ErrorCode::timeout_connect, ErrorCode::timeout_total})
+             ErrorCode::timeout_connect, ErrorCode::timeout_tls,
+             ErrorCode::timeout_first_token, ErrorCode::timeout_total})
         EXPECT_TRUE(on.allows(code, 200)) << int(code);
     for (ErrorCode code :
         {ErrorCode::none, ErrorCode::client_closed, ErrorCode::internal,

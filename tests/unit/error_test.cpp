@@ -32,10 +32,14 @@ TEST(ErrorTable, StatusAndTypeFitTheFault)
     EXPECT_EQ(status(ErrorCode::request_too_large), 413);
     EXPECT_EQ(status(ErrorCode::upstream_connect), 502);
     EXPECT_EQ(status(ErrorCode::timeout_idle), 504);
+    EXPECT_EQ(status(ErrorCode::timeout_tls), 504);
+    EXPECT_EQ(status(ErrorCode::timeout_first_token), 504);
     EXPECT_EQ(status(ErrorCode::client_closed), 499);
     EXPECT_EQ(status(ErrorCode::internal), 500);
     EXPECT_EQ(
         describe(ErrorCode::unsupported_api).type, "invalid_request_error");
+    EXPECT_EQ(describe(ErrorCode::timeout_tls).type, "timeout_error");
+    EXPECT_EQ(describe(ErrorCode::timeout_first_token).type, "timeout_error");
     EXPECT_EQ(describe(ErrorCode::timeout_total).type, "timeout_error");
     EXPECT_EQ(describe(ErrorCode::upstream_closed).type, "api_error");
 }

@@ -59,7 +59,8 @@ TEST(ProviderBuilderTest, TheExampleOfTheDesign)
 {
     Built built = build({{"type", "qwen"}, {"api_token", "env:KEY"},
         {"model_map", "gpt-4o", "qwen-max"}, {"model_map", "*", "qwen-plus"},
-        {"timeout", "first_byte=30s", "idle=60s", "total=20m", "connect=5s"}});
+        {"timeout", "first_byte=30s", "idle=60s", "total=20m", "connect=5s",
+            "tls=2s", "first_token=45s"}});
     ASSERT_EQ(built.error, "");
     const Provider& p = *built.provider;
     EXPECT_EQ(p.options.name, "p");
@@ -69,7 +70,9 @@ TEST(ProviderBuilderTest, TheExampleOfTheDesign)
     EXPECT_EQ(p.endpoint.host, "dashscope.aliyuncs.com");
     EXPECT_TRUE(p.endpoint.tls);
     EXPECT_EQ(p.options.timeouts.connect, 5'000u);
+    EXPECT_EQ(p.options.timeouts.tls, 2'000u);
     EXPECT_EQ(p.options.timeouts.first_byte, 30'000u);
+    EXPECT_EQ(p.options.timeouts.first_token, 45'000u);
     EXPECT_EQ(p.options.timeouts.idle, 60'000u);
     EXPECT_EQ(p.options.timeouts.total, 1'200'000u);
     EXPECT_EQ(p.model_map.map("gpt-4o"), "qwen-max");
@@ -260,6 +263,7 @@ TEST(ProviderBuilderTest, BadValuesAreNamedWithTheirField)
         {{"timeout", "idle=abc"}, "openai"},
         {{"timeout", "idle"}, "openai"},
         {{"timeout", "read=5s"}, "openai"},
+        {{"timeout", "tls"}, "openai"},
         {{"timeout", "idle="}, "openai"},
         {{"timeout", "total=99999999999d"}, "openai"},
         {{"base_url", "ftp://h"}, "openai"},

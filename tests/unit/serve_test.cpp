@@ -322,7 +322,9 @@ TEST_F(ServeTest, ConnectionFailuresHaveGatewayStatuses)
         {ErrorCode::upstream_closed, 502},
         {ErrorCode::upstream_unavailable, 502},
         {ErrorCode::timeout_connect, 504},
+        {ErrorCode::timeout_tls, 504},
         {ErrorCode::timeout_first_byte, 504},
+        {ErrorCode::timeout_first_token, 504},
         {ErrorCode::timeout_idle, 504},
         {ErrorCode::timeout_total, 504},
     };

@@ -137,7 +137,9 @@ Result<void> set_timeout(FieldContext& c, const Words& w)
         bool seen = false;
     };
     Part parts[] = {{"connect", &provider::Timeouts::connect},
+        {"tls", &provider::Timeouts::tls},
         {"first_byte", &provider::Timeouts::first_byte},
+        {"first_token", &provider::Timeouts::first_token},
         {"idle", &provider::Timeouts::idle},
         {"total", &provider::Timeouts::total}};
     for (size_t i = 1; i < w.size(); ++i) {
@@ -146,7 +148,8 @@ Result<void> set_timeout(FieldContext& c, const Words& w)
             [&](const Part& p) { return pair && p.name == pair->name; });
         if (part == std::end(parts))
             return invalid_value(w[i], w[0],
-                "connect=, first_byte=, idle= or total= is expected");
+                "connect=, tls=, first_byte=, first_token=, idle= or total= "
+                "is expected");
         if (part->seen)
             return config_error("\"" + std::string(part->name)
                 + "\" in \"timeout\" is duplicate");
@@ -361,8 +364,9 @@ constexpr Field kFields[] = {
         set_key_cooldown},
     {"model_map", "modelMapping", "FROM TO | \"FROM TO\"", "",
         1, 2, true, set_model_map},
-    {"timeout", "", "[connect=TIME] [first_byte=TIME] [idle=TIME] "
-        "[total=TIME]", "", 1, 4, false, set_timeout},
+    {"timeout", "", "[connect=TIME] [tls=TIME] [first_byte=TIME] "
+        "[first_token=TIME] [idle=TIME] [total=TIME]", "", 1, 6, false,
+        set_timeout},
     {"base_url", "", "URL", "", 1, 1, false, set_base_url},
     {"location", "", "PATH", "", 1, 1, false, set_location},
     {"ssl_verify", "", "on | off", "", 1, 1, false,

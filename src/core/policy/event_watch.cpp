@@ -23,6 +23,27 @@ bool matters(const wire::SseEvent& event)
         || event.data.find("\"error\"") != std::string_view::npos;
 }
 
+bool holds(std::string_view data, std::string_view mark) noexcept
+{
+    return data.find(mark) != std::string_view::npos;
+}
+
+// Is it a piece of the answer, not the frame around it?
+bool speaks(Api api, const wire::SseEvent& event) noexcept
+{
+    switch (api) {
+    case Api::messages:
+        return holds(event.data, "\"content_block_delta\"");
+    case Api::responses:
+        return holds(event.data, ".delta\"");
+    case Api::gemini_stream:
+    case Api::gemini_generate:
+        return holds(event.data, "\"parts\"");
+    default:
+        return true;
+    }
+}
+
 // Why a Message ended.
 std::string_view anthropic_word(json::Node message)
 {
@@ -160,6 +181,7 @@ Result<void> EventWatch::event(
         note(body);
     }
     begun_ = true;
+    spoke_ = spoke_ || speaks(api_, event);
     out += event.raw;
     return {};
 }

@@ -26,6 +26,8 @@ public:
     [[nodiscard]] bool whole() const noexcept;
 
     [[nodiscard]] bool begun() const noexcept { return begun_; }
+    // Has a piece of the answer itself been passed on?
+    [[nodiscard]] bool spoke() const noexcept { return spoke_; }
     [[nodiscard]] const chat::Usage& usage() const noexcept { return usage_; }
     [[nodiscard]] chat::Finish finish() const noexcept { return finish_; }
 
@@ -34,7 +36,7 @@ private:
     void note_usage(json::Node body);
 
     dialect::Api api_;
-    bool begun_ = false, terminal_ = false;
+    bool begun_ = false, spoke_ = false, terminal_ = false;
     chat::Finish finish_ = chat::Finish::none;
     chat::Usage usage_;
 };

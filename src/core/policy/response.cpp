@@ -445,6 +445,28 @@ bool Response::streaming() const noexcept
     return false;
 }
 
+bool Response::has_events() const noexcept
+{
+    switch (mode_) {
+    case Mode::sse_relay:
+    case Mode::sse_convert:
+    case Mode::sse_gather:
+    case Mode::sse_watch:
+        return true;
+    case Mode::error:
+    case Mode::plain:
+    case Mode::plain_convert:
+    case Mode::passthrough:
+        return false;
+    }
+    return false;
+}
+
+bool Response::spoke() const noexcept
+{
+    return first_token_ != 0 || (mode_ == Mode::passthrough && fed_ != 0);
+}
+
 std::string Response::take_body()
 {
     return std::move(gathered_);

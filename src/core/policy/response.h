@@ -17,6 +17,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -111,6 +112,17 @@ public:
     [[nodiscard]] chat::Finish finish() const noexcept { return finish_; }
     [[nodiscard]] Micros first_token() const noexcept { return first_token_; }
 
+    // Is it read event by event?
+    [[nodiscard]] bool has_events() const noexcept;
+    // Has something of the answer come: a token, not a sign of life?
+    [[nodiscard]] bool spoke() const noexcept;
+    // Of a response that has events: has one come since the last call that is
+    // no comment and no ping?
+    [[nodiscard]] bool take_progress() noexcept
+    {
+        return std::exchange(progress_, false);
+    }
+
 private:
     enum class Mode : uint8_t {
         error,         // gather an error body
@@ -156,6 +168,7 @@ private:
     std::unique_ptr<json::Parser> own_parser_;
     Mode mode_ = Mode::plain;
     State state_ = State::more;
+    bool progress_ = false;
     bool encoded_ = false; // it has a content coding we did not ask for
     int status_ = 0;
     Error error_;

@@ -12,6 +12,17 @@ namespace {
 
 // Of an answer's id and model.
 constexpr size_t kLongestName = 512;
+// No sign of life is as long as this; a long event comes in pieces.
+constexpr size_t kLongestPing = 1024;
+
+// Comments and pings say that the provider lives, not that it gets on.
+bool is_progress(const wire::SseEvent& event) noexcept
+{
+    constexpr size_t most = 64;
+    return event.has_data && !event.data.empty() && event.event != "ping"
+        && (event.data.size() > most
+            || event.data.find("\"ping\"") == std::string_view::npos);
+}
 
 const provider::Options& options_of(const ResponseContext& context)
 {
@@ -164,7 +175,7 @@ void Response::watch_event(const wire::SseEvent& event, json::Parser& parser,
     auto done = watch_->event(event, parser, out);
     usage_ = watch_->usage();
     finish_ = watch_->finish();
-    if (first_token_ == 0 && watch_->begun()) {
+    if (first_token_ == 0 && watch_->spoke()) {
         first_token_ = now;
     }
     if (!done) {
@@ -177,6 +188,7 @@ Response::State Response::sse(
 {
     json::Parser& scratch = parser();
     const auto on_event = [&](const wire::SseEvent& event) {
+        progress_ = progress_ || is_progress(event);
         if (mode_ == Mode::sse_relay) {
             relay_event(event, scratch, out, now);
         } else if (mode_ == Mode::sse_watch) {
@@ -195,6 +207,7 @@ Response::State Response::sse(
     if (!done) {
         fail(std::move(done).error());
     }
+    progress_ = progress_ || buffered() > kLongestPing;
     return state_;
 }
 

@@ -24,8 +24,12 @@ std::string_view phrase(ErrorCode code) noexcept
         return "the TLS handshake with the provider failed";
     case ErrorCode::timeout_connect:
         return "connecting to the provider timed out";
+    case ErrorCode::timeout_tls:
+        return "the TLS handshake with the provider timed out";
     case ErrorCode::timeout_first_byte:
         return "the provider did not begin to answer in time";
+    case ErrorCode::timeout_first_token:
+        return "the provider did not say anything in time";
     case ErrorCode::timeout_idle:
         return "the provider stopped answering";
     case ErrorCode::timeout_total:

@@ -42,10 +42,12 @@ struct Endpoint {
     [[nodiscard]] std::string authority() const;
 };
 
-struct Timeouts { // milliseconds, 0 = off
-    uint64_t connect = 10'000;
+struct Timeouts {                  // milliseconds, 0 = off
+    uint64_t connect = 10'000;     // the handshake of TLS included, unless
+    uint64_t tls = 0;              // it has a time of its own
     uint64_t first_byte = 120'000; // request sent to response header
-    uint64_t idle = 60'000;        // between two reads of the body
+    uint64_t first_token = 0;      // begin of the try to output of a stream
+    uint64_t idle = 60'000;        // without progress of the body
     uint64_t total = 1'200'000;    // the whole try
 };
 

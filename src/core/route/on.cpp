@@ -17,7 +17,9 @@ Cause cause_of(ErrorCode code, int status) noexcept
 {
     switch (code) {
     case ErrorCode::timeout_connect:
+    case ErrorCode::timeout_tls:
     case ErrorCode::timeout_first_byte:
+    case ErrorCode::timeout_first_token:
     case ErrorCode::timeout_idle:
     case ErrorCode::timeout_total:
         return Cause::timeout;
