@@ -187,6 +187,12 @@ private:
     Ctx& ctx_;
 };
 
+// A request in the worker's list of those that run.
+struct Link {
+    ngx_queue_t queue;
+    Ctx* ctx;
+};
+
 // The context of a client request (always of r->main).
 struct Ctx {
     explicit Ctx(ngx_http_request_t* request);
@@ -218,6 +224,8 @@ struct Ctx {
     bool token_ended = false;
     std::string reply; // bytes of a plain answer, until they are sent
     metrics::Series* active = nullptr; // whose gauge of streams it holds
+    bool held = false; // counted as a stream of a worker that is to leave
+    Link link{};
 };
 
 [[nodiscard]] MainConf* main_conf(ngx_http_request_t* r) noexcept;
@@ -246,6 +254,8 @@ ngx_int_t content_handler(ngx_http_request_t* r) noexcept;
 ngx_int_t request_body_filter(ngx_http_request_t* r, ngx_chain_t* in) noexcept;
 extern ngx_http_request_body_filter_pt next_request_body_filter;
 void drive(Ctx& ctx);
+// Ends a request to which nothing was sent with an error.
+void finalize_with(Ctx& ctx, const Error& error);
 void post_wake(Ctx& ctx) noexcept;
 void close_books(Ctx& ctx) noexcept;
 
@@ -299,13 +309,26 @@ struct Worker {
     // What one read of a provider brings; its bytes are decoded before the
     // next read of any provider.
     std::array<u_char, 16384> input;
-    std::string output; // bytes on their way from one read to the client
+    std::string output;   // bytes on their way from one read to the client
+    ngx_queue_t requests; // Link of each that runs
+    ngx_connection_t* bell = nullptr; // closed when the worker is to leave
+    ngx_event_t last_call{};          // before its streams are cut
+    bool leaving = false;
+    bool closing = false; // the last call was made
 };
 [[nodiscard]] bool start_worker() noexcept;
 void stop_worker() noexcept;
 [[nodiscard]] Worker& worker() noexcept;
 // worker().output, empty.
 [[nodiscard]] std::string& scratch() noexcept;
+
+// the end of a worker (ngx_http_ai_proxy_shutdown.cpp)
+// From init_process to exit_process.
+void hang_bell(ngx_cycle_t* cycle) noexcept;
+void take_bell_down() noexcept;
+// A stream begins and ends, for those that workers hold which are to leave.
+void stream_held(Ctx& ctx) noexcept;
+void stream_released(Ctx& ctx) noexcept;
 
 // filters for location tries (ngx_http_ai_proxy_location.cpp)
 ngx_int_t header_filter(ngx_http_request_t* r) noexcept;

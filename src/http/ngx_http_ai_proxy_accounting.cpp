@@ -50,11 +50,13 @@ void stream_began(Ctx& ctx) noexcept
     ctx.active = series_of(ctx, books.provider, books.model);
     if (ctx.active != nullptr) {
         ctx.active->active_streams.fetch_add(1, std::memory_order_relaxed);
+        stream_held(ctx);
     }
 }
 
 void account(Ctx& ctx) noexcept
 {
+    stream_released(ctx);
     if (ctx.active != nullptr) {
         ctx.active->active_streams.fetch_sub(1, std::memory_order_relaxed);
         ctx.active = nullptr;

@@ -34,6 +34,14 @@ void BodyBuffer::append(const u_char* data, size_t length)
     size_ += length;
 }
 
+void finalize_with(Ctx& ctx, const Error& error)
+{
+    policy::Outcome outcome;
+    outcome.reply = ctx.exchange->error_reply(error);
+    ctx.over = true;
+    send_outcome(ctx, std::move(outcome));
+}
+
 namespace {
 
 void timer_handler(ngx_event_t* ev) noexcept;
@@ -73,14 +81,6 @@ policy::ClientHead client_head(ngx_http_request_t* r, Ctx& ctx)
     return head;
 }
 
-void finalize_with(Ctx& ctx, const Error& error)
-{
-    policy::Outcome outcome;
-    outcome.reply = ctx.exchange->error_reply(error);
-    ctx.over = true;
-    send_outcome(ctx, std::move(outcome));
-}
-
 void start_pipeline(Ctx& ctx)
 {
     ngx_http_request_t* r = ctx.r;
@@ -89,6 +89,12 @@ void start_pipeline(Ctx& ctx)
     r->read_event_handler = ngx_http_test_reading;
     r->write_event_handler = write_handler;
 
+    if (worker().closing) {
+        finalize_with(ctx,
+            make_error(ErrorCode::shutdown,
+                std::string(policy::phrase(ErrorCode::shutdown))));
+        return;
+    }
     auto received = ctx.exchange->receive(ctx.body.data(), ctx.body.size());
     if (!received.ok()) {
         finalize_with(ctx, received.error());
@@ -202,11 +208,14 @@ Ctx::Ctx(ngx_http_request_t* request)
     wake.handler = wake_handler;
     wake.data = this;
     wake.log = request->connection->log;
+    link.ctx = this;
+    ngx_queue_insert_tail(&worker().requests, &link.queue);
 }
 
 Ctx::~Ctx()
 {
     close_books(*this);
+    ngx_queue_remove(&link.queue);
 }
 
 // Everything that is under way ends here, on every ending of the request;

@@ -160,9 +160,11 @@ ngx_int_t init_process(ngx_cycle_t* cycle) noexcept
     if (mc == nullptr) {
         return NGX_OK;
     }
-    return start_worker()
-        ? ngx_http_ai_proxy_peer_init_process(cycle, &mc->peers)
-        : NGX_ERROR;
+    if (!start_worker()) {
+        return NGX_ERROR;
+    }
+    hang_bell(cycle);
+    return ngx_http_ai_proxy_peer_init_process(cycle, &mc->peers);
 }
 
 
@@ -170,6 +172,7 @@ void exit_process(ngx_cycle_t* cycle) noexcept
 {
     if (MainConf* mc = cycle_conf(cycle); mc != nullptr) {
         ngx_http_ai_proxy_peer_exit_process(cycle, &mc->peers);
+        take_bell_down();
         stop_worker();
     }
 }

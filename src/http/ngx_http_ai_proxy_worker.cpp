@@ -14,7 +14,11 @@ bool start_worker() noexcept
 {
     stop_worker();
     current = new (std::nothrow) Worker;
-    return current != nullptr;
+    if (current == nullptr) {
+        return false;
+    }
+    ngx_queue_init(&current->requests);
+    return true;
 }
 
 void stop_worker() noexcept

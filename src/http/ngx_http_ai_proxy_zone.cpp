@@ -54,6 +54,7 @@ struct ngx_http_ai_proxy_zone_header_t {
     std::atomic<uint64_t> capacity; // series that may be made
     std::atomic<uint64_t> count;
     std::atomic<uint64_t> overflows;
+    ngx_http_ai_proxy_totals_t totals;
     Node* other;
     KeyNode* keys; // a list that only grows, under the mutex
     std::atomic<Node*> buckets[kBucketCount];
@@ -312,6 +313,13 @@ Series* ngx_http_ai_proxy_series(
 }
 
 
+ngx_http_ai_proxy_totals_t* ngx_http_ai_proxy_zone_totals(
+    ngx_http_ai_proxy_zone_t* zone) noexcept
+{
+    return zone->sh != nullptr ? &zone->sh->totals : nullptr;
+}
+
+
 route::KeyState* ngx_http_ai_proxy_zone_key(
     ngx_http_ai_proxy_zone_t* zone, uint64_t id) noexcept
 {
@@ -344,6 +352,10 @@ ngx_http_ai_proxy_snapshot_t ngx_http_ai_proxy_zone_snapshot(
     const Header& sh = *zone.sh;
     out.totals.series = sh.count.load(std::memory_order_relaxed);
     out.totals.dropped_series = sh.overflows.load(std::memory_order_relaxed);
+    out.totals.held_streams =
+        sh.totals.held_streams.load(std::memory_order_relaxed);
+    out.totals.cut_streams =
+        sh.totals.cut_streams.load(std::memory_order_relaxed);
     out.totals.zone_bytes = zone.shm_zone->shm.size;
     out.totals.zone_bytes_free = zone.shpool->pfree * ngx_pagesize;
 

@@ -5,6 +5,9 @@
 #include "core/metrics/registry.h"
 #include "core/route/key_pool.h"
 
+#include <atomic>
+#include <cstdint>
+
 // The shared memory of ai_proxy_zone: the series of the metrics, found without
 // a lock once they exist, and what ai_proxy_metrics and ai_proxy_status say of
 // them.  Series are never freed: a pointer to one is good for the life of the
@@ -48,6 +51,14 @@ ngx_int_t ngx_http_ai_proxy_zone_check(
 ngx_http_ai_proxy_series_t* ngx_http_ai_proxy_series(
     ngx_http_ai_proxy_zone_t* zone,
     const ai_proxy::metrics::Labels& labels) noexcept;
+
+// Numbers of all workers that have no labels.  nullptr without a zone.
+struct ngx_http_ai_proxy_totals_t {
+    std::atomic<uint64_t> held_streams; // of workers that are to leave
+    std::atomic<uint64_t> cut_streams;  // when their time was over
+};
+ngx_http_ai_proxy_totals_t* ngx_http_ai_proxy_zone_totals(
+    ngx_http_ai_proxy_zone_t* zone) noexcept;
 
 // What is shared of the key with this id; made, zeroed, if it is new.  nullptr
 // without a zone or room in it.  Never freed, as the series.

@@ -90,9 +90,9 @@ TEST(OnTest, Standard)
              ErrorCode::timeout_connect, ErrorCode::timeout_tls,
              ErrorCode::timeout_first_token, ErrorCode::timeout_total})
         EXPECT_TRUE(on.allows(code, 200)) << int(code);
-    for (ErrorCode code :
-        {ErrorCode::none, ErrorCode::client_closed, ErrorCode::internal,
-            ErrorCode::invalid_request, ErrorCode::invalid_json})
+    for (ErrorCode code : {ErrorCode::none, ErrorCode::client_closed,
+             ErrorCode::shutdown, ErrorCode::internal,
+             ErrorCode::invalid_request, ErrorCode::invalid_json})
         EXPECT_FALSE(on.allows(code, 0)) << int(code);
 }
 
@@ -129,6 +129,7 @@ TEST(RetryableTest, FollowsTheCause)
     EXPECT_FALSE(route::retryable(ErrorCode::upstream_error, 400));
     EXPECT_FALSE(route::retryable(ErrorCode::unsupported_api, 0));
     EXPECT_FALSE(route::retryable(ErrorCode::client_closed, 0));
+    EXPECT_FALSE(route::retryable(ErrorCode::shutdown, 0));
 }
 
 // -------------------------------------------------------------- balance

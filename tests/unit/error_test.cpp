@@ -35,6 +35,7 @@ TEST(ErrorTable, StatusAndTypeFitTheFault)
     EXPECT_EQ(status(ErrorCode::timeout_tls), 504);
     EXPECT_EQ(status(ErrorCode::timeout_first_token), 504);
     EXPECT_EQ(status(ErrorCode::client_closed), 499);
+    EXPECT_EQ(status(ErrorCode::shutdown), 503);
     EXPECT_EQ(status(ErrorCode::internal), 500);
     EXPECT_EQ(
         describe(ErrorCode::unsupported_api).type, "invalid_request_error");

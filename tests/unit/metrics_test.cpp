@@ -233,7 +233,8 @@ TEST(MetricsStatus, SameNumbersAsJson)
             .series = 1});
 
     EXPECT_EQ(text,
-        R"({"zone_series":1,"zone_overflow_total":3,"zone_size_bytes":65536,)"
+        R"({"old_worker_streams":0,"shutdown_cut_streams_total":0,)"
+        R"("zone_series":1,"zone_overflow_total":3,"zone_size_bytes":65536,)"
         R"("zone_free_bytes":4096,"keys":[],"series":[{"route":"chat",)"
         R"("provider":"q\"w","model":"m\n","requests_total":1,)"
         R"("stream_requests_total":1,"errors_total":{"client_closed":1},)"
@@ -259,7 +260,8 @@ TEST(MetricsStatus, SameNumbersAsJson)
 TEST(MetricsStatus, EmptyZone)
 {
     EXPECT_EQ(status_json({}, {}),
-        R"({"zone_series":0,"zone_overflow_total":0,"zone_size_bytes":0,)"
+        R"({"old_worker_streams":0,"shutdown_cut_streams_total":0,)"
+        R"("zone_series":0,"zone_overflow_total":0,"zone_size_bytes":0,)"
         R"("zone_free_bytes":0,"keys":[],"series":[]})");
 }
 
@@ -275,7 +277,8 @@ TEST(MetricsKeys, InBothExpositions)
     const KeyRow rows[] = {
         {"one", 0, "WXYZ", 0, 0, 7, 0}, {"one", 1, "", 1'500'000, 429, 9, 2}};
     EXPECT_EQ(status_json({}, {}, rows),
-        R"({"zone_series":0,"zone_overflow_total":0,"zone_size_bytes":0,)"
+        R"({"old_worker_streams":0,"shutdown_cut_streams_total":0,)"
+        R"("zone_series":0,"zone_overflow_total":0,"zone_size_bytes":0,)"
         R"("zone_free_bytes":0,"keys":[{"provider":"one","key":0,)"
         R"("ends":"WXYZ","available":true,"last_status":null,"tries":7,)"
         R"("failures":0},{"provider":"one","key":1,"available":false,)"

@@ -342,6 +342,18 @@ TEST_F(ServeTest, ConnectionFailuresHaveGatewayStatuses)
     }
 }
 
+TEST_F(ServeTest, ShutdownEndsTheRequestWithoutAnotherTry)
+{
+    add_provider("a");
+    add_provider("b");
+    add_route({0, 1});
+    then([](Try&) { return broken(ErrorCode::shutdown); });
+    const Outcome outcome = run();
+    EXPECT_EQ(outcome.reply.status, 503);
+    EXPECT_EQ(books().error, ErrorCode::shutdown);
+    EXPECT_EQ(io.started.size(), 1u);
+}
+
 TEST_F(ServeTest, LastFailureIsReported)
 {
     add_provider("a");

@@ -35,6 +35,7 @@ constexpr std::array<ErrorRow, kErrorCodes> kRows{{
     {upstream_status,      "upstream_status",      502, kApi},
     {upstream_error,       "upstream_error",       502, kApi},
     {client_closed,        "client_closed",        499, kApi},
+    {shutdown,             "shutdown",             503, kApi},
     {internal,             "internal",             500, kApi},
 }};
 // clang-format on

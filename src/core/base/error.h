@@ -32,6 +32,7 @@ enum class ErrorCode : uint8_t {
     upstream_status,
     upstream_error,
     client_closed,
+    shutdown,
     internal,
 };
 

@@ -44,6 +44,13 @@ constexpr Descriptor kDescriptors[] = {
     {.name = "ai_proxy_request_duration_seconds"sv,
      .help = "Time from the request to the end of its answer."sv,
      .shape = Shape::histogram, .histogram = &Series::duration},
+    {.name = "ai_proxy_old_worker_streams"sv,
+     .help = "Streams that still run in workers that are to leave."sv,
+     .shape = Shape::total_gauge, .total = &Totals::held_streams},
+    {.name = "ai_proxy_shutdown_cut_streams_total"sv,
+     .help = "Streams that were ended because worker_shutdown_timeout was "
+             "about to pass."sv,
+     .shape = Shape::total_counter, .total = &Totals::cut_streams},
     {.name = "ai_proxy_zone_series"sv,
      .help = "Sets of labels that have numbers."sv,
      .shape = Shape::total_gauge, .total = &Totals::series},

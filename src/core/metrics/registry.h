@@ -51,6 +51,8 @@ struct Labels {
 struct Totals {
     // lookups answered with "other" because the zone was full
     uint64_t dropped_series = 0;
+    uint64_t held_streams = 0; // of workers that are to leave
+    uint64_t cut_streams = 0;  // when such a worker's time was over
     uint64_t zone_bytes_free = 0, zone_bytes = 0;
     uint64_t series = 0;
 };

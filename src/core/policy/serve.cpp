@@ -10,9 +10,6 @@
 
 namespace ai_proxy::policy {
 
-namespace {
-
-// What the client is told when the provider itself said nothing.
 std::string_view phrase(ErrorCode code) noexcept
 {
     switch (code) {
@@ -47,6 +44,8 @@ std::string_view phrase(ErrorCode code) noexcept
         return "the provider reported an error";
     case ErrorCode::client_closed:
         return "the client closed the connection";
+    case ErrorCode::shutdown:
+        return "the gateway is being restarted, try again";
     case ErrorCode::none:
     case ErrorCode::invalid_json:
     case ErrorCode::invalid_request:
@@ -58,6 +57,8 @@ std::string_view phrase(ErrorCode code) noexcept
     }
     return "internal error";
 }
+
+namespace {
 
 // The codec knows most; a failure of the connection is known to Io alone.
 Error error_of(const Response& response, ErrorCode code)

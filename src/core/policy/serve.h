@@ -22,6 +22,9 @@ struct Outcome {
     std::unique_ptr<Try> upgrade;
 };
 
+// What the client is told when the provider itself said nothing.
+[[nodiscard]] std::string_view phrase(ErrorCode code) noexcept;
+
 // The pipeline: tries until one answers, then its reply.  The exchange has
 // received its body.  Every failure becomes an Outcome; books are filled.
 [[nodiscard]] async::Task<Outcome> serve(

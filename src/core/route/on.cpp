@@ -42,6 +42,7 @@ Cause cause_of(ErrorCode code, int status) noexcept
     case ErrorCode::model_not_found:
     case ErrorCode::request_too_large:
     case ErrorCode::client_closed:
+    case ErrorCode::shutdown:
     case ErrorCode::internal:
         return Cause::none;
     }
