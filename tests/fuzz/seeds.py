@@ -45,6 +45,20 @@ def event_stream(exchange):
         yield base64.b64decode(text)
 
 
+def json_array(exchange):
+    response = exchange["response"]
+    text = response.get("body_text")
+    if text is None or exchange["provider"] not in ("gemini", "vertex"):
+        return
+    if exchange["wire"] == "json-array-stream":
+        yield text.encode()
+    elif exchange["wire"] == "sse":
+        lines = (line.strip() for line in text.splitlines())
+        events = [line[5:].strip() for line in lines
+                  if line.startswith("data:")]
+        yield ("[" + ",\r\n".join(events) + "\n]\n").encode()
+
+
 # The place in vendors.h of the provider that speaks like this; all others
 # speak like the first.
 PLACES = {"anthropic": 1, "gemini": 2, "dashscope": 3, "groq": 4,
@@ -67,6 +81,9 @@ def response(exchange):
                   ("chat", "messages", "responses", "gemini", "completions")]
     streams = list(stream(exchange)) + list(ndjson(exchange)) \
         + list(event_stream(exchange))
+    for body in json_array(exchange):
+        yield bytes([place, APIS["chat"] << 5 | 8]) + body
+        yield bytes([place, APIS["gemini"] << 5 | 8]) + body
     for number, wish in enumerate(wishes):
         # Every answer in the first dialect, one of five in the others.
         for body in streams:
@@ -151,6 +168,7 @@ SOURCES = {
     "sse_fuzz": stream,
     "ndjson_fuzz": ndjson,
     "event_stream_fuzz": event_stream,
+    "json_array_fuzz": json_array,
     "response_fuzz": response,
     "request_fuzz": request,
     "multipart_fuzz": form,
