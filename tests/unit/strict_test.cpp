@@ -149,7 +149,9 @@ const Vendor kVendors[] = {
 bool is_adapted(std::string_view label, std::string_view word)
 {
     return (label == "baidu" && word == "response_format.json_schema")
-        || (label == "hunyuan" && word == "tool_choice.required");
+        || (label == "hunyuan" && word == "tool_choice.required")
+        // The default tier, there without a word.
+        || (label.starts_with("vertex") && word == "service_tier");
 }
 
 class Strict : public ExchangeFixture,
@@ -196,7 +198,13 @@ protected:
         if (!made) {
             return std::move(made).error();
         }
-        return ai_proxy::testing::body_text((*made)->outbound);
+        std::string said = ai_proxy::testing::body_text((*made)->outbound);
+        for (const auto& [name, value] : (*made)->outbound.headers) {
+            if (name == "X-Amzn-Bedrock-Service-Tier") {
+                said += name + ": " + value;
+            }
+        }
+        return said;
     }
 };
 
@@ -387,7 +395,9 @@ TEST_F(StrictValues, DependOnTheModel)
     EXPECT_EQ(chat("bedrock", "meta.llama3", R"("top_k":3)"), "top_k");
     EXPECT_EQ(chat("bedrock", "meta.llama3", R"("reasoning_effort":"low")"),
         "reasoning_effort");
-    EXPECT_EQ(chat("bedrock", "meta.llama3", R"("service_tier":"scale")"),
+    EXPECT_EQ(chat("bedrock", "meta.llama3", R"("service_tier":"turbo")"),
+        "service_tier");
+    EXPECT_EQ(chat("gemini", "gemini-3-flash", R"("service_tier":"scale")"),
         "service_tier");
     EXPECT_EQ(chat("triton", "m", R"("temperature":0.1)"), "");
     EXPECT_EQ(refusal("triton", "m",

@@ -75,6 +75,8 @@ struct Request {
     std::string_view model; // as the client named it
     std::vector<Message> messages;
     std::vector<Tool> tools;
+    // Declared as well, but not to be called now (tool_choice allowed_tools).
+    std::vector<Tool> withheld;
     ToolChoice tool_choice = ToolChoice::unset;
     std::string_view tool_choice_name;
     std::optional<bool> parallel_tool_calls;

@@ -282,8 +282,40 @@ Result<void> check_stop(json::Node stop)
     return {};
 }
 
+Result<void> check_allowed_tools(json::Node choice)
+{
+    const Place place{nullptr, "tool_choice", 0};
+    if (auto r = require(Need::object, choice, place, "allowed_tools"); !r) {
+        return r;
+    }
+    const json::Node allowed = choice["allowed_tools"];
+    const Place inner = place.member("allowed_tools");
+    if (auto r = require(Need::string, allowed, inner, "mode"); !r) {
+        return r;
+    }
+    const std::string_view mode = allowed["mode"].string_or();
+    if (mode != "auto" && mode != "required") {
+        return fault("Supported values are: 'auto' and 'required'.",
+            inner.member("mode").text(), "invalid_value");
+    }
+    if (auto r = require(Need::array, allowed, inner, "tools"); !r) {
+        return r;
+    }
+    const Place list = inner.member("tools");
+    size_t i = 0;
+    for (const json::Node tool : allowed["tools"].items()) {
+        if (auto r = expect(Need::object, tool, list[i++]); !r) {
+            return r;
+        }
+    }
+    return {};
+}
+
 Result<void> check_tool_choice(json::Node choice)
 {
+    if (choice["type"].string_or() == "allowed_tools") {
+        return check_allowed_tools(choice);
+    }
     if (!choice.has_value() || choice.is_string() || choice.is_object()) {
         return {};
     }

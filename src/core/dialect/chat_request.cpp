@@ -1,8 +1,10 @@
 #include "core/dialect/chat_request.h"
 
+#include "core/chat/allowed_tools.h"
 #include "core/dialect/content_read.h"
 #include "core/dialect/request_fault.h"
 
+#include <algorithm>
 #include <string>
 
 namespace ai_proxy::dialect {
@@ -142,6 +144,40 @@ Result<void> read_tools(json::Node body, chat::Request& request)
     return {};
 }
 
+// Every tool that may be called is declared, none other is left in tools.
+Result<void> read_allowed(
+    const chat::AllowedTools& allowed, chat::Request& request)
+{
+    const auto withheld =
+        std::stable_partition(request.tools.begin(), request.tools.end(),
+            [&](const chat::Tool& tool) { return allowed.holds(tool.raw); });
+    request.withheld.assign(withheld, request.tools.end());
+    request.tools.erase(withheld, request.tools.end());
+    size_t i = 0;
+    for (const json::Node one : allowed.tools.items()) {
+        const std::string_view name = chat::tool_name(one);
+        const auto declares = [name](const chat::Tool& tool) {
+            return tool.name == name;
+        };
+        if (std::none_of(request.tools.begin(), request.tools.end(), declares))
+        {
+            return fault("A tool in 'tool_choice' is not among 'tools'.",
+                "tool_choice.allowed_tools.tools[" + std::to_string(i) + "]",
+                "invalid_value");
+        }
+        i++;
+    }
+    request.tool_choice = allowed.mode == "required"
+        ? chat::ToolChoice::required
+        : chat::ToolChoice::automatic;
+    // Who may call nothing has nothing to choose.
+    if (request.tools.empty()) {
+        request.tools.swap(request.withheld);
+        request.tool_choice = chat::ToolChoice::none;
+    }
+    return {};
+}
+
 void read_tool_choice(json::Node body, chat::Request& request)
 {
     json::Node choice = body["tool_choice"];
@@ -240,7 +276,12 @@ Result<chat::Request> read_chat(json::Node body)
     if (auto r = read_tools(body, request); !r) {
         return std::move(r).error();
     }
-    read_tool_choice(body, request);
+    const auto allowed = chat::allowed_tools(body["tool_choice"]);
+    if (!allowed.given()) {
+        read_tool_choice(body, request);
+    } else if (auto r = read_allowed(allowed, request); !r) {
+        return std::move(r).error();
+    }
     request.parallel_tool_calls = body["parallel_tool_calls"].boolean();
     request.stream = body["stream"].boolean().value_or(false);
     request.include_usage =

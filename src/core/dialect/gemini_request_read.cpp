@@ -1,4 +1,5 @@
 #include "core/dialect/gemini_caller.h"
+#include "core/chat/allowed_tools.h"
 #include "core/dialect/gemini_thoughts.h"
 #include "core/dialect/hub_message.h"
 #include "core/dialect/request_fault.h"
@@ -7,14 +8,16 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <vector>
 
 namespace ai_proxy::dialect {
 
 namespace {
 
-constexpr std::array<std::string_view, 9> kKnown{"contents", "tools",
+constexpr std::array<std::string_view, 11> kKnown{"contents", "tools",
     "toolConfig", "tool_config", "generationConfig", "generation_config",
-    "systemInstruction", "system_instruction", "model"};
+    "systemInstruction", "system_instruction", "model", "serviceTier",
+    "service_tier"};
 constexpr std::array<std::string_view, 29> kKnownGeneration{"temperature",
     "responseLogprobs", "response_logprobs", "logprobs", "topP", "top_p",
     "topK", "top_k", "maxOutputTokens", "max_output_tokens", "candidateCount",
@@ -397,7 +400,16 @@ void Request::tool_choice()
     const std::string mode = lower_text(config["mode"].string_or());
     const json::Node names =
         either(config, "allowedFunctionNames", "allowed_function_names");
-    if (mode == "none" || mode == "auto") {
+    const bool validated = mode == "validated";
+    if ((mode == "any" || validated) && names.size() > (validated ? 0 : 1)) {
+        std::vector<std::string_view> allowed;
+        for (const json::Node name : names.items()) {
+            allowed.push_back(name.string_or());
+        }
+        chat::write_allowed_tools(w_, validated ? "auto" : "required", allowed);
+    } else if (validated) {
+        w_.field("tool_choice", "auto");
+    } else if (mode == "none" || mode == "auto") {
         w_.field("tool_choice", std::string_view(mode));
     } else if (mode == "any" && names.size() == 1) {
         w_.key("tool_choice").begin_object().field("type", "function");
@@ -405,9 +417,6 @@ void Request::tool_choice()
         w_.field("name", names.at(0).string_or()).end_object().end_object();
     } else if (mode == "any") {
         w_.field("tool_choice", "required");
-        if (names.size() > 1) {
-            drop("toolConfig.functionCallingConfig.allowedFunctionNames");
-        }
     }
 }
 
@@ -520,6 +529,11 @@ Result<void> Request::write()
         return done;
     }
     tools();
+    const std::string_view tier =
+        either(body_, "serviceTier", "service_tier").string_or();
+    if (!tier.empty()) {
+        w_.field("service_tier", tier == "standard" ? "default" : tier);
+    }
     sampling();
     format();
     thinking();

@@ -1,5 +1,6 @@
 #include "core/dialect/responses_request.h"
 
+#include "core/chat/allowed_tools.h"
 #include "core/dialect/hub_message.h"
 #include "core/dialect/request_fault.h"
 #include "core/dialect/web_search.h"
@@ -7,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <vector>
 
 namespace ai_proxy::dialect {
 
@@ -51,6 +53,7 @@ private:
     HubMessage& assistant();
     void flush();
     Result<void> tools();
+    void allowed_tools(json::Node choice);
     void tool_choice();
     void format();
     void rest();
@@ -337,6 +340,22 @@ Result<void> Request::tools()
     return {};
 }
 
+// Only functions are left of the tools.
+void Request::allowed_tools(json::Node choice)
+{
+    std::vector<std::string_view> names;
+    size_t i = 0;
+    for (const json::Node tool : choice["tools"].items()) {
+        if (tool["type"].string_or() == "function") {
+            names.push_back(tool["name"].string_or());
+        } else {
+            drop("tool_choice.tools[" + std::to_string(i) + "]");
+        }
+        i++;
+    }
+    chat::write_allowed_tools(w_, choice["mode"].string_or("auto"), names);
+}
+
 void Request::tool_choice()
 {
     const json::Node choice = body_["tool_choice"];
@@ -349,8 +368,7 @@ void Request::tool_choice()
         w_.field("name", choice["name"].string_or());
         w_.end_object().end_object();
     } else if (type == "allowed_tools") {
-        w_.field("tool_choice", choice["mode"].string_or("auto"));
-        drop("tool_choice.tools");
+        allowed_tools(choice);
     } else if (choice.has_value()) {
         drop("tool_choice.type");
     }

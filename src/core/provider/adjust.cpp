@@ -1,5 +1,6 @@
 #include "core/provider/adjust.h"
 
+#include "core/chat/allowed_tools.h"
 #include "core/json/writer.h"
 #include "core/provider/registry.h"
 
@@ -113,6 +114,33 @@ std::string_view thinking(std::string_view effort) noexcept
                             : R"({"type":"enabled"})";
 }
 
+// A choice among some of the tools, for vendors that do not know it: they are
+// shown these alone.
+void narrow_tools(json::Splice& body, json::Node parsed)
+{
+    const auto allowed = chat::allowed_tools(parsed["tool_choice"]);
+    if (!allowed.given())
+        return;
+    std::string tools;
+    json::Writer writer(tools);
+    size_t shown = 0;
+    writer.begin_array();
+    for (json::Node tool : parsed["tools"].items()) {
+        if (allowed.holds(tool)) {
+            writer.value(tool);
+            ++shown;
+        }
+    }
+    writer.end_array();
+    if (shown == 0) {
+        body.set("tool_choice", "\"none\"");
+        return;
+    }
+    body.set("tools", std::move(tools));
+    body.set("tool_choice",
+        allowed.mode == "required" ? "\"required\"" : "\"auto\"");
+}
+
 } // namespace
 
 Result<void> adjust_relayed(
@@ -121,6 +149,8 @@ Result<void> adjust_relayed(
     const Options& options = context.options;
     if (!options.developer_role.value_or(options.type->developer_role))
         rename_developer(body, parsed);
+    if (!options.type->developer_role)
+        narrow_tools(body, parsed);
     if (!options.type->stream_options || !options.stream_options)
         body.remove("stream_options");
     return {};

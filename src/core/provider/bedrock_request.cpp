@@ -280,15 +280,29 @@ void write_format(json::Writer& w, const chat::Request& request)
     w.end_object().end_object().end_object().end_object();
 }
 
+// AWS's word for a service tier, "" if it has none.
+std::string_view tier_of(
+    const chat::Request& request, const EncodeContext& context)
+{
+    const std::string_view tier = request.service_tier;
+    if (tier == "default" || tier == "priority" || tier == "flex"
+        || tier == "reserved")
+    {
+        return tier;
+    }
+    if (tier == "scale") { // capacity that was bought beforehand
+        return "reserved";
+    }
+    drop_if(context, "service_tier", !tier.empty() && tier != "auto");
+    return {};
+}
+
 void write_rest(
     json::Writer& w, const chat::Request& request, const EncodeContext& context)
 {
-    const std::string_view tier = request.service_tier;
-    if (tier == "default" || tier == "priority" || tier == "flex") {
+    if (const auto tier = tier_of(request, context); !tier.empty()) {
         w.key("serviceTier").begin_object();
         w.field("type", tier).end_object();
-    } else {
-        drop_if(context, "service_tier", !tier.empty() && tier != "auto");
     }
     for (const std::string_view name : kOwnMembers) {
         if (const json::Node value = request.raw[name]; value.has_value()) {
@@ -310,6 +324,9 @@ Result<void> encode_invoke(
     out.path = bedrock_model_path(context.model,
         request.stream ? "invoke-with-response-stream" : "invoke");
     out.header("Content-Type", "application/json");
+    if (const auto tier = tier_of(request, context); !tier.empty()) {
+        out.header("X-Amzn-Bedrock-Service-Tier", tier);
+    }
     out.own_body(std::move(body));
     return {};
 }

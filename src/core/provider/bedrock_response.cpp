@@ -85,7 +85,7 @@ private:
     void delta(int64_t index, json::Node delta, chat::Sink& sink);
     void stop_block(int64_t index, chat::Sink& sink);
     void stop(std::string_view reason, chat::Sink& sink);
-    void usage(json::Node usage, chat::Sink& sink);
+    void usage(json::Node answer, chat::Sink& sink);
     void tool_begin(json::Node use, chat::Sink& sink);
     void end(chat::Sink& sink);
 
@@ -165,9 +165,15 @@ void BedrockDecoder::block(json::Node block, chat::Sink& sink)
 }
 
 // inputTokens leaves out what the cache gave and took.
-void BedrockDecoder::usage(json::Node usage, chat::Sink& sink)
+void BedrockDecoder::usage(json::Node answer, chat::Sink& sink)
 {
-    const chat::Usage read = usage::read_bedrock(usage);
+    // In OpenAI's words but for "reserved".
+    const auto tier = answer["serviceTier"]["type"].string_or();
+    if (!tier.empty()) {
+        sink.on(event_of(
+            EventKind::service_tier, tier == "reserved" ? "scale" : tier));
+    }
+    const chat::Usage read = usage::read_bedrock(answer["usage"]);
     if (read.known) {
         chat::Event event = event_of(EventKind::usage);
         event.usage = read;
@@ -207,7 +213,7 @@ Result<void> BedrockDecoder::body(json::Node body, chat::Sink& sink)
         block(one, sink);
     }
     stop(body["stopReason"].string_or(), sink);
-    usage(body["usage"], sink);
+    usage(body, sink);
     end(sink);
     return {};
 }
@@ -283,7 +289,7 @@ Result<void> BedrockDecoder::event(
     } else if (event.event == "messageStop") {
         stop(data["stopReason"].string_or(), sink);
     } else if (event.event == "metadata") {
-        usage(data["usage"], sink);
+        usage(data, sink);
         if (stopped_) {
             end(sink);
         }

@@ -188,8 +188,8 @@ void write_tools(
     w.end_object();
 }
 
-void write_rest(
-    json::Writer& w, const chat::Request& request, const EncodeContext& context)
+void write_rest(json::Writer& w, const chat::Request& request,
+    const EncodeContext& context, const ClaudeHost& host)
 {
     if (!request.stop.empty()) {
         w.key("stop_sequences").begin_array();
@@ -202,8 +202,11 @@ void write_rest(
         w.key("metadata").begin_object();
         w.field("user_id", request.user).end_object();
     }
-    if (request.service_tier == "auto"
-        || request.service_tier == "standard_only") {
+    if (!host.version.empty()) {
+        // No member of AWS's or Google's; see their own headers.
+    } else if (request.service_tier == "auto"
+        || request.service_tier == "standard_only")
+    {
         w.field("service_tier", request.service_tier);
     } else if (request.service_tier == "default") {
         w.field("service_tier", "standard_only");
@@ -316,7 +319,7 @@ Result<ClaudeNeeds> write_claude_body(std::string& body,
     drop_if(context, "reasoning_effort", !thinking.on() && wants(request));
     write_sampling(w, request, context, thinking.on());
     write_tools(w, request, context);
-    write_rest(w, request, context);
+    write_rest(w, request, context, host);
     if (request.stream && host.stream_member) {
         w.field("stream", true);
     }

@@ -27,8 +27,12 @@ void write_gemini_json_schema(json::Writer& w, json::Node schema);
 [[nodiscard]] std::string gemini_model_path(
     const Options& options, std::string_view model, std::string_view action);
 
-// The whole body of a call.
+// The whole body of a call.  tier: its service_tier, "" for none.
 [[nodiscard]] Result<void> write_gemini_body(std::string& body,
+    const chat::Request& request, const EncodeContext& context,
+    std::string_view tier = {});
+// Google's word for the service tier asked for.
+[[nodiscard]] std::string_view gemini_tier(
     const chat::Request& request, const EncodeContext& context);
 
 // What the body has words for.

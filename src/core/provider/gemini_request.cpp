@@ -33,7 +33,7 @@ constexpr std::string_view kWords[] = {"max_tokens", "temperature", "top_p",
     "logprobs", "top_logprobs", "modalities", "reasoning_effort", "tools",
     "tool_choice.none", "tool_choice.required", "tool_choice.named",
     "response_format.json_object", "response_format.json_schema",
-    "web_search_options", "audio"};
+    "web_search_options", "audio", "service_tier"};
 constexpr std::string_view kOwn[] = {"extra_body"};
 constexpr Vocabulary kVocabulary{kWords, kOwn};
 
@@ -261,6 +261,13 @@ bool is_function(const chat::Tool& tool)
     return !tool.name.empty();
 }
 
+// Are the tools that are not to be called now declared with the others?
+bool shows_withheld(const chat::Request& request) noexcept
+{
+    return request.tool_choice == chat::ToolChoice::required
+        && !request.withheld.empty();
+}
+
 void write_choice(json::Writer& w, const chat::Request& request)
 {
     std::string_view mode;
@@ -280,9 +287,16 @@ void write_choice(json::Writer& w, const chat::Request& request)
     }
     w.key("toolConfig").begin_object();
     w.key("functionCallingConfig").begin_object().field("mode", mode);
+    // Known with mode ANY only.
     if (request.tool_choice == chat::ToolChoice::named) {
         w.key("allowedFunctionNames").begin_array();
         w.string(request.tool_choice_name).end_array();
+    } else if (shows_withheld(request)) {
+        w.key("allowedFunctionNames").begin_array();
+        for (const chat::Tool& tool : request.tools) {
+            w.string(tool.name);
+        }
+        w.end_array();
     }
     w.end_object().end_object();
 }
@@ -299,6 +313,11 @@ void write_tools(
         w.begin_object().key("functionDeclarations").begin_array();
         for (const chat::Tool& tool : request.tools) {
             if (is_function(tool)) {
+                write_function(w, tool);
+            }
+        }
+        for (const chat::Tool& tool : request.withheld) {
+            if (is_function(tool) && shows_withheld(request)) {
                 write_function(w, tool);
             }
         }
@@ -364,7 +383,8 @@ Result<void> encode(
     const chat::Request& request, const EncodeContext& context, Outbound& out)
 {
     std::string body;
-    if (auto done = write_gemini_body(body, request, context); !done) {
+    const std::string_view tier = gemini_tier(request, context);
+    if (auto done = write_gemini_body(body, request, context, tier); !done) {
         return done;
     }
     out.method = "POST";
@@ -378,7 +398,7 @@ Result<void> encode(
 } // namespace
 
 Result<void> write_gemini_body(std::string& body, const chat::Request& request,
-    const EncodeContext& context)
+    const EncodeContext& context, std::string_view tier)
 {
     json::Writer w(body);
     w.begin_object();
@@ -393,7 +413,24 @@ Result<void> write_gemini_body(std::string& body, const chat::Request& request,
     if (cached.is_string()) {
         w.field("cachedContent", cached);
     }
+    if (!tier.empty()) {
+        w.field("service_tier", tier);
+    }
     w.end_object();
+    return {};
+}
+
+std::string_view gemini_tier(
+    const chat::Request& request, const EncodeContext& context)
+{
+    const std::string_view tier = request.service_tier;
+    if (tier == "flex" || tier == "priority") {
+        return tier;
+    }
+    if (tier == "default") {
+        return "standard";
+    }
+    drop_if(context, "service_tier", !tier.empty() && tier != "auto");
     return {};
 }
 

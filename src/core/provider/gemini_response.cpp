@@ -77,6 +77,33 @@ Finish finish_of(std::string_view name, bool calls) noexcept
     return calls ? Finish::tool_calls : Finish::stop;
 }
 
+struct TierName {
+    std::string_view name, tier;
+};
+// Of the Gemini API and of Vertex AI.
+constexpr TierName kTierNames[] = {
+    {"standard", "default"},
+    {"flex", "flex"},
+    {"priority", "priority"},
+    {"ON_DEMAND", "default"},
+    {"ON_DEMAND_FLEX", "flex"},
+    {"ON_DEMAND_PRIORITY", "priority"},
+    {"PROVISIONED_THROUGHPUT", "scale"},
+};
+
+// In OpenAI's words, "" when unknown.
+std::string_view tier_of(json::Node usage) noexcept
+{
+    const std::string_view name =
+        usage["serviceTier"].string_or(usage["trafficType"].string_or());
+    for (const TierName& row : kTierNames) {
+        if (iequals(row.name, name)) {
+            return row.tier;
+        }
+    }
+    return {};
+}
+
 // {"error":{code, message, status}}, also as the only element of an array.
 json::Node error_in(json::Node body) noexcept
 {
@@ -147,6 +174,7 @@ private:
     chat::Usage usage_;
     bool begun_ = false;
     bool ended_ = false;
+    bool has_tier_ = false;
 };
 
 void GeminiDecoder::text(
@@ -345,6 +373,11 @@ Result<void> GeminiDecoder::chunk(json::Node chunk, chat::Sink& sink)
         }
     }
     blocked(chunk["promptFeedback"], sink);
+    const std::string_view tier = tier_of(chunk["usageMetadata"]);
+    if (!tier.empty() && !has_tier_) {
+        has_tier_ = true;
+        sink.on(event_of(EventKind::service_tier, tier));
+    }
     const chat::Usage usage = usage::read_gemini(chunk["usageMetadata"]);
     if (usage.known && usage != usage_) {
         usage_ = usage;

@@ -1,6 +1,7 @@
 #include "core/provider/mock.h"
 
 #include "core/base/text.h"
+#include "core/chat/allowed_tools.h"
 #include "core/dialect/api.h"
 #include "core/json/writer.h"
 #include "core/provider/mock_text.h"
@@ -40,6 +41,10 @@ bool is_api(std::string_view name, Api api) noexcept
 std::string_view forced_tool(json::Node request) noexcept
 {
     json::Node choice = request["tool_choice"];
+    const auto allowed = chat::allowed_tools(choice);
+    if (allowed.given())
+        return allowed.mode == "required" ? chat::tool_name(allowed.tools.at(0))
+                                          : std::string_view();
     if (choice.is_object())
         return choice["function"]["name"].string_or();
     if (choice.string_or() != "required")

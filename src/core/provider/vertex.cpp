@@ -39,6 +39,9 @@ Result<void> encode_claude(
     if (!needs) {
         return needs.error();
     }
+    const std::string_view tier = request.service_tier;
+    drop_if(context, "service_tier",
+        !tier.empty() && tier != "auto" && tier != "default");
     out.path = vertex_model_path(context.options, context.model,
         request.stream ? "streamRawPredict" : "rawPredict");
     out.own_body(std::move(body));
@@ -62,6 +65,11 @@ Result<void> encode(
     }
     out.path = vertex_model_path(context.options, context.model,
         request.stream ? "streamGenerateContent?alt=sse" : "generateContent");
+    // The tier that is not the standard one is for a header to ask for.
+    const std::string_view tier = gemini_tier(request, context);
+    if (!tier.empty() && tier != "standard") {
+        out.header("X-Vertex-AI-LLM-Shared-Request-Type", tier);
+    }
     out.own_body(std::move(body));
     return {};
 }
