@@ -120,6 +120,20 @@ my @cases = (
         . " key_select luck;\n}", '',
         qr/invalid value "luck" in "key_select": random or least_used/,
         'key_select'],
+    (map {
+        my ($line, $fault) = @$_;
+        ["the line \"$line\"", "ai_proxy_provider p {\n type mock;\n"
+            . " $line;\n}", '', $fault, $line =~ s/ .*//r]
+    } ['breaker 0%', qr/invalid value "0%" in "breaker": a share like "50%"/],
+        ['breaker 50% often=3', qr/unknown parameter "often=3" in "breaker"/],
+        ['breaker 50% window=1ms', qr/invalid value "1ms" in "window": a time/],
+        ['breaker 50% open=5s..1s', qr/invalid value "5s..1s" in "open"/],
+        ['concurrency 0', qr/invalid value "0" in "concurrency": a number/],
+        ['concurrency 1 queue=1 queue=2',
+            qr/"queue" in "concurrency" is duplicate/],
+        ['concurrency 1 timeout=1s', qr/"timeout" needs "queue"/],
+        ['key_concurrency many',
+            qr/invalid value "many" in "key_concurrency"/]),
     ['a bad cooldown', "ai_proxy_provider p {\n type mock;\n"
         . " key_cooldown 5s..1s;\n}", '',
         qr/invalid value "5s..1s" in "key_cooldown": a range/, 'key_cooldown'],
@@ -167,6 +181,11 @@ my @cases = (
         qr/unknown provider "nobody"/, 'provider nobody'],
     ['a bad weight', "$p ai_proxy_route r {\n provider p weight=0;\n}", '',
         qr/invalid value "0" in "weight"/, 'weight=0'],
+    ['a hash of a word', "$p ai_proxy_route r {\n provider p;\n"
+        . " balance hash x;\n}", '',
+        qr/invalid value "x" in "balance": a variable/, 'balance'],
+    ['a hedge at no time', "$p ai_proxy_route r {\n provider p;\n"
+        . " hedge budget=5%;\n}", '', qr/"hedge" needs "after"/, 'hedge'],
     ['an unknown parameter', "$p ai_proxy_route r {\n provider p speed=1;\n}",
         '', qr/unknown parameter "speed=1"/, 'speed=1'],
     ['a bad on=', "$p ai_proxy_route r {\n provider p;\n"
@@ -196,6 +215,13 @@ my @cases = (
     ['fallback to nobody', $p,
         "location / { ai_proxy_pass p;\n ai_proxy_fallback nobody; }",
         qr/unknown provider "nobody"/, 'ai_proxy_fallback'],
+    (map {
+        my ($words, $fault) = @$_;
+        ["ai_proxy_concurrency $words", $p, "location / { ai_proxy_pass p;\n"
+            . " ai_proxy_concurrency $words; }", $fault, 'ai_proxy_concurrency']
+    } ['x limit=1', qr/ai_proxy_concurrency: invalid value "x" in "key"/],
+        ['$remote_addr', qr/ai_proxy_concurrency: "limit" is missing/],
+        ['$remote_addr limit=0', qr/invalid value "0" in "limit": a number/]),
     ['a location map with a bad regex', $p, "location / { ai_proxy_pass p;\n"
         . ' ai_proxy_model_map "~[" x; }', qr/ai_proxy_model_map/,
         'ai_proxy_model_map'],

@@ -6,6 +6,8 @@
 #include "core/async/task.h"
 #include "core/policy/exchange.h"
 
+#include "route_fixture.h"
+
 #include <gtest/gtest.h>
 
 #include <cstddef>
@@ -25,12 +27,18 @@ public:
         async::SleepOp* sleep;
         async::AttemptOp* attempt;
         async::TokenOp* token = nullptr;
+        async::PlaceOp* place = nullptr;
     };
 
     // What a provider does during a try.
     std::function<async::TryEnd(policy::Try&)> play = [](policy::Try&) {
         return async::TryEnd{};
     };
+    // What comes of two tries at once; empty: there is only one.
+    std::function<async::RaceEnd(policy::Try&, policy::Try&)> race;
+    std::function<void()> before_place;
+    FakeInFlight places;
+    std::vector<std::string> texts;
     Result<std::string> token{std::string("access-token")};
     int dropped = 0; // tokens
     bool immediate = false;
@@ -57,7 +65,7 @@ public:
         started.push_back("try " + op.attempt->provider->options.name + "/"
             + std::to_string(op.attempt->key));
         if (immediate) {
-            op.result = play(*op.attempt);
+            run(op);
             return true;
         }
         pending.push_back({&op, nullptr, &op});
@@ -73,6 +81,18 @@ public:
         pending.push_back({&op, nullptr, nullptr, &op});
         return false;
     }
+    bool start(async::PlaceOp& op) override
+    {
+        started.push_back("place " + std::to_string(op.wanted.limit));
+        if (immediate) {
+            op.result = wait(op);
+            return true;
+        }
+        pending.push_back({&op, nullptr, nullptr, nullptr, &op});
+        return false;
+    }
+    InFlight& in_flight() noexcept override { return places; }
+    std::string text(uint32_t value) override { return texts[value]; }
     void drop_token(uint16_t) noexcept override { ++dropped; }
     void cancel(async::Op& op) noexcept override
     {
@@ -83,6 +103,28 @@ public:
     int64_t now_seconds() noexcept override { return 1'700'000'000; }
     uint64_t random() noexcept override { return next_random++; }
 
+    // One try, or two at once when the test wants a race.
+    void run(async::AttemptOp& op)
+    {
+        policy::Try* second = race && op.second ? op.second->make() : nullptr;
+        if (second != nullptr) {
+            started.push_back("second after " + std::to_string(op.second_ms)
+                + ": " + second->provider->options.name + "/"
+                + std::to_string(second->key));
+            op.result = race(*op.attempt, *second);
+        } else {
+            op.result.end = play(*op.attempt);
+        }
+    }
+    // Whoever waits for a place gets it if it is free by then.
+    Place wait(const async::PlaceOp& op)
+    {
+        if (before_place) {
+            before_place();
+        }
+        return take_place(places, op.wanted.id, op.wanted.limit);
+    }
+
     // The oldest pending operation comes to its end.
     void reply()
     {
@@ -91,10 +133,12 @@ public:
         pending.erase(pending.begin());
         if (first.sleep != nullptr) {
             clock += static_cast<int64_t>(first.sleep->milliseconds) * 1000;
+        } else if (first.place != nullptr) {
+            first.place->result = wait(*first.place);
         } else if (first.token != nullptr) {
             first.token->result = token;
         } else {
-            first.attempt->result = play(*first.attempt->attempt);
+            run(*first.attempt);
         }
         first.op->finish();
     }

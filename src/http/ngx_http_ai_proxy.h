@@ -7,6 +7,7 @@
 #include "ngx/bridge.h"
 
 #include "http/ngx_http_ai_proxy_peer.h"
+#include "http/ngx_http_ai_proxy_places.h"
 #include "http/ngx_http_ai_proxy_token.h"
 #include "http/ngx_http_ai_proxy_zone.h"
 
@@ -73,6 +74,8 @@ struct Configuration {
     std::vector<Upstream> upstreams;       // by provider index
     std::vector<std::string> label_models; // bounded label set, sorted
     policy::ModelLists model_lists;        // of the worker
+    // Texts with variables, by the numbers that the gateway has for them.
+    std::vector<ngx_http_complex_value_t> texts;
 };
 
 struct MainConf {
@@ -87,6 +90,7 @@ struct LocConf {
     std::vector<Line>* pass; // never inherited
     std::vector<Line>* model_maps;
     std::vector<Line>* fallbacks;
+    std::vector<Line>* concurrency;
     ngx_flag_t strict;
     ngx_uint_t model_list; // config::ModelList
     time_t model_list_valid;
@@ -147,6 +151,7 @@ struct Run {
     bool invalid_header = false;
     ErrorCode stopped = ErrorCode::none; // why we ended it, if we did
     ErrorCode code = ErrorCode::none;
+    async::TryEnd end; // once it is settled
 
     ngx_http_status_t status{};
     wire::ChunkedDecoder decoder;
@@ -177,8 +182,11 @@ public:
     bool start(async::SleepOp& op) override;
     bool start(async::AttemptOp& op) override;
     bool start(async::TokenOp& op) override;
+    bool start(async::PlaceOp& op) override;
     void drop_token(uint16_t provider) noexcept override;
     void cancel(async::Op& op) noexcept override;
+    InFlight& in_flight() noexcept override;
+    std::string text(uint32_t value) override;
     int64_t now() noexcept override;
     int64_t now_seconds() noexcept override;
     uint64_t random() noexcept override;
@@ -212,16 +220,25 @@ struct Ctx {
     async::Scope scope;
     std::optional<async::Root<policy::Outcome>> root;
     std::vector<std::unique_ptr<Run>> runs;
-    Run* run = nullptr;                    // the one that is on
+    Run* run = nullptr; // the one that is on
+    // Of two that are on at once: what they are for, the other one, and the
+    // one that the client hears.
+    async::AttemptOp* race = nullptr;
+    Run* second = nullptr;
+    Run* winner = nullptr;
+    ngx_event_t second_timer{};            // until there are two
+    ngx_event_t stop{};                    // posted when one of them has lost
     std::unique_ptr<policy::Try> upgraded; // whose connection is the client's
     int64_t upgrade_begin = 0;
     async::SleepOp* sleeping = nullptr;
     async::TokenOp* token_op = nullptr; // that is waited for
-    ngx_event_t timer{};                // of the sleep
-    ngx_event_t wake{};                 // posted when an operation has ended
+    async::PlaceOp* place_op = nullptr;
+    ngx_event_t timer{}; // of the sleep
+    ngx_event_t wake{};  // posted when an operation has ended
     bool attempt_ended = false;
     bool sleep_ended = false;
     bool token_ended = false;
+    bool place_ended = false;
     std::string reply; // bytes of a plain answer, until they are sent
     metrics::Series* active = nullptr; // whose gauge of streams it holds
     bool held = false; // counted as a stream of a worker that is to leave
@@ -274,6 +291,12 @@ void release_sent(ngx_pool_t* pool, ngx_chain_t* sent) noexcept;
 
 // tries (ngx_http_ai_proxy_try.cpp, _location.cpp, _mock.cpp)
 bool start_try(Ctx& ctx, async::AttemptOp& op);
+// The run is the first whose answer the client gets; false: another one was.
+[[nodiscard]] bool claim_client(Run& run) noexcept;
+// Lets the next of the request's subrequests speak when one has ended.
+void activate_postponed(ngx_http_request_t* r) noexcept;
+// The operation ends for the core, or is of no more interest to it.
+void leave_race(Ctx& ctx) noexcept;
 ngx_int_t try_content_handler(ngx_http_request_t* sr) noexcept;
 void settle(Run& run, ErrorCode code);
 // Ends a running try as if the provider had timed out, for run.stopped.
@@ -315,9 +338,10 @@ struct Worker {
     ngx_event_t last_call{};          // before its streams are cut
     bool leaving = false;
     bool closing = false; // the last call was made
+    Places places;
 };
-[[nodiscard]] bool start_worker() noexcept;
-void stop_worker() noexcept;
+[[nodiscard]] bool start_worker(ngx_http_ai_proxy_zone_t& zone) noexcept;
+void stop_worker(ngx_http_ai_proxy_zone_t& zone) noexcept;
 [[nodiscard]] Worker& worker() noexcept;
 // worker().output, empty.
 [[nodiscard]] std::string& scratch() noexcept;
@@ -340,9 +364,10 @@ extern ngx_http_output_body_filter_pt next_body_filter;
 ngx_int_t replace_error_page(ngx_http_request_t* r) noexcept;
 ngx_int_t replace_error_body(ngx_http_request_t* r, ngx_chain_t* in) noexcept;
 
-// keys (ngx_http_ai_proxy_keys.cpp)
-// Gives the keys their states in the zone; own ones where it has no room.
-void share_keys(config::Gateway& gateway, ngx_http_ai_proxy_zone_t& zone);
+// shared states (ngx_http_ai_proxy_shared.cpp)
+// Gives keys, models and routes their states in the zone; own ones where it
+// has no room.
+void share_states(config::Gateway& gateway, ngx_http_ai_proxy_zone_t& zone);
 [[nodiscard]] std::vector<metrics::KeyRow> key_rows(
     const config::Gateway& gateway);
 [[nodiscard]] int64_t monotonic_micros() noexcept;

@@ -285,6 +285,13 @@ char* set_pass(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept
     return set_line(cf, cmd, conf);
 }
 
+namespace {
+
+bool add_text(ngx_conf_t* cf, Configuration& c, const std::string& text,
+    uint32_t& number);
+
+} // namespace
+
 bool compile_routes(ngx_conf_t* cf, Configuration& c)
 {
     for (RouteBlock& block : c.route_blocks) {
@@ -300,6 +307,14 @@ bool compile_routes(ngx_conf_t* cf, Configuration& c)
         auto route = builder.finish();
         if (!route.ok()) {
             log_at(cf->log, block.position, prefix + route.error().message);
+            return false;
+        }
+        if ((*route)->balance == route::Balance::hash
+            && !add_text(cf, c, (*route)->hash_text, (*route)->hash_value))
+        {
+            log_at(cf->log, block.position,
+                prefix + "invalid value \"" + (*route)->hash_text
+                    + "\" in \"balance\"");
             return false;
         }
         c.gateway.routes.push_back(std::move(*route));
@@ -332,6 +347,47 @@ bool add_model_maps(
                 "ai_proxy_model_map: " + rc.error().message);
             return false;
         }
+    }
+    return true;
+}
+
+// Compiles a text with variables; its number is the place in texts.
+bool add_text(
+    ngx_conf_t* cf, Configuration& c, const std::string& text, uint32_t& number)
+{
+    ngx_str_t value = copy(cf->pool, text);
+    if (value.data == nullptr) {
+        return false;
+    }
+    ngx_http_complex_value_t compiled;
+    ngx_http_compile_complex_value_t ccv{};
+    ccv.cf = cf;
+    ccv.value = &value;
+    ccv.complex_value = &compiled;
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return false;
+    }
+    number = static_cast<uint32_t>(c.texts.size());
+    c.texts.push_back(compiled);
+    return true;
+}
+
+bool add_concurrency(ngx_conf_t* cf, Configuration& c,
+    const std::vector<Line>& lines, config::Site& site)
+{
+    for (const Line& line : lines) {
+        auto rule = config::parse_concurrency_rule(views(line.words));
+        if (!rule.ok()) {
+            log_at(cf->log, line.position,
+                "ai_proxy_concurrency: " + rule.error().message);
+            return false;
+        }
+        if (!add_text(cf, c, rule->text, rule->value)) {
+            log_at(cf->log, line.position,
+                "ai_proxy_concurrency: invalid key \"" + rule->text + "\"");
+            return false;
+        }
+        site.concurrency.push_back(std::move(*rule));
     }
     return true;
 }
@@ -376,6 +432,11 @@ bool compile_site(ngx_conf_t* cf, Configuration& c, LocConf& lc)
     lc.site->strict = lc.strict != 0;
     if (lc.model_maps != nullptr
         && !add_model_maps(cf, *lc.model_maps, lc.site->model_map))
+    {
+        return false;
+    }
+    if (lc.concurrency != nullptr
+        && !add_concurrency(cf, c, *lc.concurrency, *lc.site))
     {
         return false;
     }

@@ -174,6 +174,7 @@ void write_handler(ngx_http_request_t* r) noexcept
         r->connection->log,
         [r] {
             if (Ctx* ctx = context(r); ctx != nullptr) {
+                activate_postponed(r);
                 drive(*ctx);
             }
         },
@@ -230,15 +231,16 @@ void close_books(Ctx& ctx) noexcept
     }
     if (ctx.exchange && !ctx.exchange->books().closed) {
         policy::Books& books = ctx.exchange->books();
-        // A try that was cut off by the client's leaving is told by nobody
+        // Tries that were cut off by the client's leaving are told by nobody
         // else.
-        if (ctx.run != nullptr && ctx.run->op != nullptr) {
-            guard(ctx.r->connection->log, 0, [&] {
-                ctx.exchange->record(*ctx.run->attempt,
-                    ErrorCode::client_closed, ctx.run->op->result.begin,
-                    ctx.io.now());
-                return 0;
-            });
+        for (const Run* run : {ctx.second, ctx.run}) {
+            if (run != nullptr && run->op != nullptr && !run->settled) {
+                guard(ctx.r->connection->log, 0, [&] {
+                    ctx.exchange->record(*run->attempt,
+                        ErrorCode::client_closed, run->end.begin, ctx.io.now());
+                    return 0;
+                });
+            }
         }
         if (!ctx.over && books.error == ErrorCode::none) {
             books.error = ErrorCode::client_closed;
@@ -253,6 +255,7 @@ void close_books(Ctx& ctx) noexcept
         account(ctx);
     }
     ctx.root.reset();
+    leave_race(ctx);
     ctx.over = true;
     for (auto& run : ctx.runs) {
         stop_timers(*run);
@@ -277,12 +280,21 @@ void drive(Ctx& ctx)
         ctx.token_ended = false;
         std::exchange(ctx.token_op, nullptr)->finish();
     }
-    if (ctx.attempt_ended && ctx.run != nullptr) {
+    if (ctx.place_ended && ctx.place_op != nullptr) {
+        ctx.place_ended = false;
+        std::exchange(ctx.place_op, nullptr)->finish();
+    }
+    if (ctx.attempt_ended && ctx.race != nullptr) {
         ctx.attempt_ended = false;
-        if (async::AttemptOp* op = std::exchange(ctx.run->op, nullptr)) {
-            ctx.run->attempt = nullptr;
-            op->finish();
+        async::AttemptOp* op = ctx.race;
+        leave_race(ctx);
+        for (Run* run : {ctx.run, ctx.second}) {
+            if (run != nullptr) {
+                run->op = nullptr;
+                run->attempt = nullptr;
+            }
         }
+        op->finish();
     }
     if (ctx.root->done()) {
         ctx.over = true;
@@ -300,7 +312,6 @@ bool NgxIo::start(async::SleepOp& op)
 
 bool NgxIo::start(async::AttemptOp& op)
 {
-    op.result.begin = now();
     return start_try(ctx_, op);
 }
 
@@ -315,6 +326,29 @@ bool NgxIo::start(async::TokenOp& op)
         ctx_.token_op = nullptr;
     }
     return ready;
+}
+
+bool NgxIo::start(async::PlaceOp& op)
+{
+    ctx_.place_ended = false;
+    return worker().places.wait(ctx_, op);
+}
+
+InFlight& NgxIo::in_flight() noexcept
+{
+    return worker().places;
+}
+
+std::string NgxIo::text(uint32_t value)
+{
+    ngx_str_t text;
+    if (ngx_http_complex_value(
+            ctx_.r, &main_conf(ctx_.r)->configuration->texts[value], &text)
+        != NGX_OK)
+    {
+        throw std::bad_alloc();
+    }
+    return std::string(view(text));
 }
 
 void NgxIo::drop_token(uint16_t provider) noexcept
@@ -340,6 +374,15 @@ void NgxIo::cancel(async::Op& op) noexcept
             ngx_del_timer(&ctx_.timer);
         }
         return;
+    }
+    if (static_cast<async::Op*>(ctx_.place_op) == &op) {
+        ctx_.place_op = nullptr;
+        return;
+    }
+    if (static_cast<async::Op*>(ctx_.race) == &op) {
+        leave_race(ctx_);
+    } else {
+        worker().places.cancel(op);
     }
     for (auto& run : ctx_.runs) {
         if (static_cast<async::Op*>(run->op) == &op) {

@@ -186,6 +186,9 @@ ngx_int_t consume(ngx_http_request_t* sr, Run& run)
         if (out.empty()) {
             continue;
         }
+        if (!claim_client(run)) {
+            return NGX_ERROR;
+        }
         if (!ctx.committed
             && commit_stream(ctx, *run.attempt->response) != NGX_OK) {
             return NGX_ERROR;

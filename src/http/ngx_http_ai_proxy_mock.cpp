@@ -78,7 +78,7 @@ ngx_int_t send(Run& run, ngx_chain_t* out)
 void mock_writer(ngx_http_request_t* r) noexcept
 {
     Ctx* ctx = context(r);
-    Run& run = *ctx->run;
+    Run& run = ctx->winner != nullptr ? *ctx->winner : *ctx->run;
     if (r->connection->write->timedout) {
         r->connection->timedout = 1;
         ngx_http_finalize_request(r, NGX_HTTP_REQUEST_TIME_OUT);
@@ -121,6 +121,9 @@ void step(Run& run)
     bool over = !more || response.state() != State::more;
 
     if (!out.empty() && response.streaming()) {
+        if (!claim_client(run)) {
+            return; // it is being stopped
+        }
         if (!ctx.committed && commit_stream(ctx, response) != NGX_OK) {
             end(run, ErrorCode::internal);
             return;

@@ -60,6 +60,9 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept
         if (conf->model_maps == nullptr) {
             conf->model_maps = prev->model_maps;
         }
+        if (conf->concurrency == nullptr) {
+            conf->concurrency = prev->concurrency;
+        }
         if (conf->fallbacks == nullptr) {
             conf->fallbacks = prev->fallbacks;
         }
@@ -124,6 +127,7 @@ ngx_int_t postconfiguration(ngx_conf_t* cf) noexcept
     return guard(cf->log, ngx_int_t(NGX_ERROR), [cf]() -> ngx_int_t {
         MainConf* mc = main_conf(cf);
         collect_labels(*mc->configuration);
+        mc->configuration->gateway.link(mc->configuration->label_models);
         if (!make_upstreams(cf, *mc)) {
             return NGX_ERROR;
         }
@@ -148,7 +152,7 @@ ngx_int_t init_module(ngx_cycle_t* cycle) noexcept
 {
     return guard(cycle->log, ngx_int_t(NGX_ERROR), [cycle]() -> ngx_int_t {
         if (MainConf* mc = cycle_conf(cycle); mc != nullptr) {
-            share_keys(mc->configuration->gateway, mc->zone);
+            share_states(mc->configuration->gateway, mc->zone);
         }
         return NGX_OK;
     });
@@ -160,7 +164,7 @@ ngx_int_t init_process(ngx_cycle_t* cycle) noexcept
     if (mc == nullptr) {
         return NGX_OK;
     }
-    if (!start_worker()) {
+    if (!start_worker(mc->zone)) {
         return NGX_ERROR;
     }
     hang_bell(cycle);
@@ -173,7 +177,7 @@ void exit_process(ngx_cycle_t* cycle) noexcept
     if (MainConf* mc = cycle_conf(cycle); mc != nullptr) {
         ngx_http_ai_proxy_peer_exit_process(cycle, &mc->peers);
         take_bell_down();
-        stop_worker();
+        stop_worker(mc->zone);
     }
 }
 
@@ -227,6 +231,13 @@ ngx_command_t commands[] = {
       set_models,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
+      nullptr },
+
+    { ngx_string("ai_proxy_concurrency"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      set_line,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(LocConf, concurrency),
       nullptr },
 
     { ngx_string("ai_proxy_strict"),

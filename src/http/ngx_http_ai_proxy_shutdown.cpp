@@ -50,9 +50,19 @@ void cut(Ctx& ctx)
     if (auto* totals = totals_of(ctx); totals != nullptr && ctx.committed) {
         totals->cut_streams.fetch_add(1, std::memory_order_relaxed);
     }
-    if (ctx.run != nullptr && ctx.run->op != nullptr && !ctx.run->settled) {
-        ctx.run->stopped = ErrorCode::shutdown;
-        stop_run(*ctx.run);
+    // The request goes on when the last of its tries has ended, not before.
+    std::array<Run*, 2> running{};
+    size_t count = 0;
+    for (Run* run : {ctx.second, ctx.run}) {
+        if (run != nullptr && run->op != nullptr && !run->settled) {
+            running[count++] = run;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        running[i]->stopped = ErrorCode::shutdown;
+        stop_run(*running[i]);
+    }
+    if (count != 0) {
         return;
     }
     // Between two tries.

@@ -75,25 +75,27 @@ ngx_int_t start_subrequest(
     return ngx_http_subrequest(r, &uri, &args, &run.sr, ps, flags);
 }
 
-bool start_try(Ctx& ctx, async::AttemptOp& op)
+namespace {
+
+// nullptr: it could not be started.
+Run* launch(Ctx& ctx, async::AttemptOp& op, policy::Try& attempt)
 {
     auto owned = std::make_unique<Run>();
     Run& run = *owned;
     run.ctx = &ctx;
     run.op = &op;
-    run.attempt = op.attempt;
+    run.attempt = &attempt;
     run.upstream =
-        &main_conf(ctx.r)->configuration->upstreams[op.attempt->provider_index];
+        &main_conf(ctx.r)->configuration->upstreams[attempt.provider_index];
+    run.end.begin = ctx.io.now();
     ctx.runs.push_back(std::move(owned));
-    ctx.run = &run;
-    ctx.attempt_ended = false;
     run.begin = run.progress = ngx_current_msec;
     watch_run(run);
 
-    if (op.attempt->provider->options.type->mock) {
+    if (attempt.provider->options.type->mock) {
         run.kind = Run::Kind::mock;
         start_mock_try(run);
-        return false;
+        return &run;
     }
     ngx_int_t rc;
     if (run.upstream->location.len != 0) {
@@ -106,11 +108,126 @@ bool start_try(Ctx& ctx, async::AttemptOp& op)
     if (rc != NGX_OK) {
         stop_timers(run);
         run.op = nullptr;
-        op.result.code = ErrorCode::internal;
-        op.result.end = ctx.io.now();
+        return nullptr;
+    }
+    return &run;
+}
+
+// The first try has brought nothing yet: another one beside it.
+void second_handler(ngx_event_t* ev) noexcept
+{
+    auto* ctx = static_cast<Ctx*>(ev->data);
+    ngx_connection_t* c = ctx->r->connection;
+    ngx_http_set_log_request(c->log, ctx->r);
+    guard_void(
+        c->log,
+        [ctx] {
+            if (ctx->race == nullptr || ctx->winner != nullptr) {
+                return;
+            }
+            if (policy::Try* attempt = ctx->race->second->make()) {
+                ctx->second = launch(*ctx, *ctx->race, *attempt);
+            }
+        },
+        [] {});
+    ngx_http_run_posted_requests(c);
+}
+
+void stop_handler(ngx_event_t* ev) noexcept
+{
+    auto* ctx = static_cast<Ctx*>(ev->data);
+    ngx_connection_t* c = ctx->r->connection;
+    ngx_http_set_log_request(c->log, ctx->r);
+    for (Run* run : {ctx->run, ctx->second}) {
+        if (run != nullptr && run != ctx->winner) {
+            stop_run(*run);
+        }
+    }
+    ngx_http_run_posted_requests(c);
+}
+
+Run* rival(const Run& run) noexcept
+{
+    const Ctx& ctx = *run.ctx;
+    Run* other = &run == ctx.second ? ctx.run : ctx.second;
+    return other != nullptr && other != &run && other->op == run.op ? other
+                                                                    : nullptr;
+}
+
+// The rival ends as soon as no callback of nginx is under way.
+void supersede(Run& run) noexcept
+{
+    if (!run.settled && run.stopped == ErrorCode::none) {
+        run.stopped = ErrorCode::superseded;
+        ngx_post_event(&run.ctx->stop, &ngx_posted_events);
+    }
+}
+
+} // namespace
+
+bool start_try(Ctx& ctx, async::AttemptOp& op)
+{
+    ctx.attempt_ended = false;
+    ctx.race = &op;
+    ctx.winner = ctx.second = nullptr;
+    ctx.run = launch(ctx, op, *op.attempt);
+    if (ctx.run == nullptr) {
+        ctx.race = nullptr;
+        op.result.end.code = ErrorCode::internal;
+        op.result.end.begin = op.result.end.end = ctx.io.now();
         return true;
     }
+    if (op.second != nullptr && ctx.run->kind != Run::Kind::location) {
+        ctx.second_timer.handler = second_handler;
+        ctx.stop.handler = stop_handler;
+        for (ngx_event_t* ev : {&ctx.second_timer, &ctx.stop}) {
+            ev->data = &ctx;
+            ev->log = ctx.r->connection->log;
+        }
+        ngx_add_timer(&ctx.second_timer, static_cast<ngx_msec_t>(op.second_ms));
+    }
     return false;
+}
+
+void leave_race(Ctx& ctx) noexcept
+{
+    ctx.race = nullptr;
+    if (ctx.second_timer.timer_set) {
+        ngx_del_timer(&ctx.second_timer);
+    }
+    if (ctx.stop.posted) {
+        ngx_delete_posted_event(&ctx.stop);
+    }
+}
+
+bool claim_client(Run& run) noexcept
+{
+    Ctx& ctx = *run.ctx;
+    if (ctx.winner == nullptr) {
+        ctx.winner = &run;
+        if (ctx.second_timer.timer_set) {
+            ngx_del_timer(&ctx.second_timer);
+        }
+        if (Run* other = rival(run)) {
+            supersede(*other);
+        }
+    }
+    return ctx.winner == &run;
+}
+
+// What the postpone filter does when the parent writes: the first subrequest
+// that waits for its turn gets it.
+void activate_postponed(ngx_http_request_t* r) noexcept
+{
+    ngx_connection_t* c = r->connection;
+    if (c->data != r || r->postponed == nullptr
+        || r->postponed->request == nullptr) {
+        return;
+    }
+    ngx_http_request_t* next = r->postponed->request;
+    r->postponed = r->postponed->next;
+    c->data = next;
+    (void)ngx_http_post_request(next, nullptr);
 }
 
 namespace {
@@ -175,6 +292,26 @@ void log_failure(const Run& run, ErrorCode code)
     log_text(NGX_LOG_WARN, run.ctx->r->connection->log, text);
 }
 
+namespace {
+
+// Both have ended, or the only one.
+void end_race(Ctx& ctx, Run& counts) noexcept
+{
+    async::RaceEnd& result = ctx.race->result;
+    result.end = counts.end;
+    result.second = &counts == ctx.second;
+    if (const Run* other = rival(counts)) {
+        result.raced = true;
+        result.other = other->end;
+    }
+    if (result.second) {
+        std::swap(ctx.run, ctx.second);
+    }
+    ctx.attempt_ended = true;
+}
+
+} // namespace
+
 // Writes down how the try ended.  The parent goes on when nginx wakes it.
 void settle(Run& run, ErrorCode code)
 {
@@ -186,23 +323,30 @@ void settle(Run& run, ErrorCode code)
     if (run.op == nullptr) {
         return;
     }
-    run.op->result.code = code;
-    run.op->result.committed = run.ctx->committed;
-    run.op->result.end = run.ctx->io.now();
-    run.ctx->attempt_ended = true;
-    if (code != ErrorCode::none) {
+    Ctx& ctx = *run.ctx;
+    run.end.code = code;
+    run.end.end = ctx.io.now();
+    if (code != ErrorCode::none && code != ErrorCode::superseded) {
         log_failure(run, code);
     }
+    const bool counts =
+        ctx.winner == &run || (code == ErrorCode::none && claim_client(run));
+    run.end.committed = ctx.committed && counts;
     // Output that came with the very end of a stream that had not begun.
-    if (!run.ctx->committed && !run.tail.empty() && code == ErrorCode::none
+    if (counts && !ctx.committed && !run.tail.empty() && code == ErrorCode::none
         && run.attempt->response->streaming())
     {
-        if (commit_stream(*run.ctx, *run.attempt->response) == NGX_OK) {
-            run.op->result.committed = true;
+        if (commit_stream(ctx, *run.attempt->response) == NGX_OK) {
+            run.end.committed = true;
         } else {
-            run.op->result.code = ErrorCode::internal;
+            run.end.code = ErrorCode::internal;
         }
     }
+    Run* other = rival(run);
+    if (other != nullptr && !other->settled) {
+        return;
+    }
+    end_race(ctx, ctx.winner != nullptr ? *ctx.winner : run);
 }
 
 void stop_run(Run& run) noexcept
@@ -230,7 +374,19 @@ void stop_run(Run& run) noexcept
     ngx_connection_t* c = u->peer.connection;
     u->peer.tries = 0;
     c->read->timedout = 1;
-    c->read->handler(c->read);
+    if (run.stopped != ErrorCode::superseded) {
+        c->read->handler(c->read);
+        return;
+    }
+    // nginx would call it an error that the other one was faster.  Nothing but
+    // the subrequest ends here: its parent is only posted.
+    ngx_log_t* log = run.ctx->r->connection->log;
+    const ngx_uint_t level = log->log_level;
+    if (level <= NGX_LOG_INFO) {
+        log->log_level = NGX_LOG_CRIT;
+    }
+    u->read_event_handler(run.sr, u);
+    log->log_level = level;
 }
 
 } // namespace ai_proxy::http

@@ -379,6 +379,9 @@ ngx_int_t input_filter(void* data, ssize_t bytes) noexcept
         if (out.empty()) {
             return NGX_OK;
         }
+        if (!claim_client(*run)) {
+            return NGX_ERROR;
+        }
         if (!run->ctx->committed) {
             if (commit_stream(*run->ctx, response) != NGX_OK) {
                 return NGX_ERROR;
@@ -466,7 +469,9 @@ void finalize_upstream(ngx_http_request_t* sr, ngx_int_t rc) noexcept
             {
                 (void)response.end(true, run->tail, run->ctx->io.now());
             }
-            if (response.state() == State::whole) {
+            if (run->stopped == ErrorCode::superseded) {
+                run->code = run->stopped;
+            } else if (response.state() == State::whole) {
                 run->code = ErrorCode::none;
             } else if (response.state() == State::failed) {
                 run->code = response.error().code;

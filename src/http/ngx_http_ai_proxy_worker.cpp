@@ -10,20 +10,21 @@ Worker* current;
 
 } // namespace
 
-bool start_worker() noexcept
+bool start_worker(ngx_http_ai_proxy_zone_t& zone) noexcept
 {
-    stop_worker();
-    current = new (std::nothrow) Worker;
-    if (current == nullptr) {
-        return false;
-    }
-    ngx_queue_init(&current->requests);
-    return true;
+    stop_worker(zone);
+    return guard(ngx_cycle->log, false, [&zone] {
+        current = new Worker;
+        ngx_queue_init(&current->requests);
+        current->places.open(zone);
+        return true;
+    });
 }
 
-void stop_worker() noexcept
+void stop_worker(ngx_http_ai_proxy_zone_t& zone) noexcept
 {
     delete std::exchange(current, nullptr);
+    ngx_http_ai_proxy_zone_leave(&zone);
 }
 
 Worker& worker() noexcept

@@ -40,10 +40,19 @@ size_t node_size(const Labels& l) noexcept
     return std::max(sizeof(Node), offsetof(Node, text) + text);
 }
 
-struct KeyNode {
-    route::KeyState state;
+struct Cell {
     uint64_t id;
-    KeyNode* next;
+    uint64_t size;
+    Cell* next;
+    uint64_t reserved; // the state follows, aligned to 16
+};
+
+constexpr size_t kCellBuckets = 128;
+constexpr size_t kMaxWorkers = 128;
+
+struct WorkerSlot {
+    std::atomic<int64_t> pid; // 0: nobody's
+    std::atomic<InFlightEntry*> entries;
 };
 
 } // namespace
@@ -56,7 +65,10 @@ struct ngx_http_ai_proxy_zone_header_t {
     std::atomic<uint64_t> overflows;
     ngx_http_ai_proxy_totals_t totals;
     Node* other;
-    KeyNode* keys; // a list that only grows, under the mutex
+    Cell* cells[kCellBuckets]; // lists that only grow, under the mutex
+    WorkerSlot workers[kMaxWorkers];
+    std::atomic<uint32_t> workers_used; // the first so many slots
+    uint32_t worker_entries;            // of each table
     std::atomic<Node*> buckets[kBucketCount];
 };
 
@@ -67,7 +79,7 @@ using Header = ngx_http_ai_proxy_zone_header_t;
 
 constexpr uint64_t kMagic = 0x61695f70726f7879; // "ai_proxy"
 // Changes when a module of another version could not read this memory.
-constexpr uint64_t kLayout = (uint64_t(2) << 48)
+constexpr uint64_t kLayout = (uint64_t(3) << 48)
     | (uint64_t(sizeof(Series)) << 24) | (uint64_t(kErrorCodes) << 12)
     | (uint64_t(sizeof(Header)) & 0xfff);
 
@@ -163,6 +175,23 @@ size_t capacity(const ngx_slab_pool_t* shpool) noexcept
     return std::clamp<size_t>(pages * per_page, 1, kMaxSeries);
 }
 
+// A worker's table, from small for a small zone to what it may need: with a
+// zone of 16 MB 16384 counts.
+uint32_t worker_entries(const ngx_slab_pool_t* shpool) noexcept
+{
+    const size_t bytes = shpool->pfree * ngx_pagesize / 64;
+    return static_cast<uint32_t>(
+        std::clamp<size_t>(std::bit_floor(bytes / sizeof(InFlightEntry)),
+            InFlightTable::kLeast, 65536));
+}
+
+// Under the mutex.
+void forget(const Header& sh, WorkerSlot& slot) noexcept
+{
+    InFlightTable({slot.entries.load(), sh.worker_entries}).clear();
+    slot.pid = 0;
+}
+
 ngx_int_t make_header(ngx_shm_zone_t* shm_zone, Zone& zone) noexcept
 {
     void* memory = ngx_slab_alloc(zone.shpool, sizeof(Header));
@@ -173,6 +202,7 @@ ngx_int_t make_header(ngx_shm_zone_t* shm_zone, Zone& zone) noexcept
     zone.sh->magic = kMagic;
     zone.sh->layout = kLayout;
     zone.sh->capacity = capacity(zone.shpool);
+    zone.sh->worker_entries = worker_entries(zone.shpool);
 
     constexpr std::string_view kWhere = " in ai_proxy_zone \"%V\"%Z";
     size_t length = kWhere.size() + shm_zone->shm.name.len;
@@ -320,27 +350,100 @@ ngx_http_ai_proxy_totals_t* ngx_http_ai_proxy_zone_totals(
 }
 
 
-route::KeyState* ngx_http_ai_proxy_zone_key(
-    ngx_http_ai_proxy_zone_t* zone, uint64_t id) noexcept
+void* ngx_http_ai_proxy_zone_cell(
+    ngx_http_ai_proxy_zone_t* zone, uint64_t id, size_t size) noexcept
 {
     if (zone->sh == nullptr) {
         return nullptr;
     }
     ShmLock lock(zone->shpool);
-    for (KeyNode* node = zone->sh->keys; node != nullptr; node = node->next) {
-        if (node->id == id) {
-            return &node->state;
+    Cell*& list = zone->sh->cells[id % kCellBuckets];
+    for (Cell* cell = list; cell != nullptr; cell = cell->next) {
+        if (cell->id == id && cell->size == size) {
+            return cell + 1;
         }
     }
-    void* memory = ngx_slab_alloc_locked(zone->shpool, sizeof(KeyNode));
+    void* memory = ngx_slab_calloc_locked(zone->shpool, sizeof(Cell) + size);
     if (memory == nullptr) {
         return nullptr;
     }
-    auto* node = new (memory) KeyNode();
-    node->id = id;
-    node->next = zone->sh->keys;
-    zone->sh->keys = node;
-    return &node->state;
+    auto* cell = new (memory) Cell();
+    cell->id = id;
+    cell->size = size;
+    cell->next = list;
+    list = cell;
+    return cell + 1;
+}
+
+
+std::span<InFlightEntry> ngx_http_ai_proxy_zone_worker(Zone* zone) noexcept
+{
+    if (zone->sh == nullptr) {
+        return {};
+    }
+    Header& sh = *zone->sh;
+    ShmLock lock(zone->shpool);
+    WorkerSlot* own = nullptr;
+    for (WorkerSlot& slot : sh.workers) {
+        if (const int64_t pid = slot.pid.load(); pid != 0) {
+            if (pid != ngx_pid
+                && (kill(static_cast<pid_t>(pid), 0) != -1
+                    || ngx_errno != ESRCH))
+            {
+                continue;
+            }
+            forget(sh, slot);
+        }
+        if (own == nullptr) {
+            own = &slot;
+        }
+    }
+    if (own == nullptr) {
+        return {};
+    }
+    if (own->entries.load() == nullptr) {
+        own->entries = static_cast<InFlightEntry*>(ngx_slab_calloc_locked(
+            zone->shpool, sh.worker_entries * sizeof(InFlightEntry)));
+    }
+    if (own->entries.load() == nullptr) {
+        return {};
+    }
+    own->pid = ngx_pid;
+    const auto used = static_cast<uint32_t>(own - sh.workers) + 1;
+    sh.workers_used = std::max(sh.workers_used.load(), used);
+    return {own->entries.load(), sh.worker_entries};
+}
+
+
+void ngx_http_ai_proxy_zone_leave(Zone* zone) noexcept
+{
+    if (zone->sh == nullptr) {
+        return;
+    }
+    ShmLock lock(zone->shpool);
+    for (WorkerSlot& slot : zone->sh->workers) {
+        if (slot.pid.load() == ngx_pid) {
+            forget(*zone->sh, slot);
+        }
+    }
+}
+
+
+uint64_t ngx_http_ai_proxy_zone_in_flight(
+    const Zone* zone, uint64_t id) noexcept
+{
+    uint64_t sum = 0;
+    const Header& sh = *zone->sh;
+    const uint32_t used = sh.workers_used.load(std::memory_order_acquire);
+    for (uint32_t i = 0; i < used; i++) {
+        if (sh.workers[i].pid.load(std::memory_order_relaxed) != 0) {
+            sum += InFlightTable(
+                {sh.workers[i].entries.load(std::memory_order_acquire),
+                    sh.worker_entries})
+                       .count(id);
+        }
+    }
+    return sum;
 }
 
 

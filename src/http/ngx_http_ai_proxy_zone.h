@@ -2,11 +2,12 @@
 
 #include "ngx/ngx.h"
 
+#include "core/base/in_flight.h"
 #include "core/metrics/registry.h"
-#include "core/route/key_pool.h"
 
 #include <atomic>
 #include <cstdint>
+#include <span>
 
 // The shared memory of ai_proxy_zone: the series of the metrics, found without
 // a lock once they exist, and what ai_proxy_metrics and ai_proxy_status say of
@@ -60,10 +61,32 @@ struct ngx_http_ai_proxy_totals_t {
 ngx_http_ai_proxy_totals_t* ngx_http_ai_proxy_zone_totals(
     ngx_http_ai_proxy_zone_t* zone) noexcept;
 
-// What is shared of the key with this id; made, zeroed, if it is new.  nullptr
-// without a zone or room in it.  Never freed, as the series.
-ai_proxy::route::KeyState* ngx_http_ai_proxy_zone_key(
-    ngx_http_ai_proxy_zone_t* zone, uint64_t id) noexcept;
+// Shared memory of something with this id, zeroed when it is new; nullptr
+// without a zone or room in it.  Never freed, as the series.  Things of other
+// kinds have other ids.
+void* ngx_http_ai_proxy_zone_cell(
+    ngx_http_ai_proxy_zone_t* zone, uint64_t id, size_t size) noexcept;
+
+// The same as an object whose zeroed memory is its first state.
+template <class State>
+State* ngx_http_ai_proxy_zone_state(
+    ngx_http_ai_proxy_zone_t* zone, uint64_t id) noexcept
+{
+    static_assert(alignof(State) <= 16);
+    return static_cast<State*>(
+        ngx_http_ai_proxy_zone_cell(zone, id, sizeof(State)));
+}
+
+// The table of this worker process, found by the others as long as the process
+// lives; made on its first call, and what killed processes left behind is
+// forgotten.  Empty without a zone or room in it.
+std::span<ai_proxy::InFlightEntry> ngx_http_ai_proxy_zone_worker(
+    ngx_http_ai_proxy_zone_t* zone) noexcept;
+// The process ends, or has another table from now on.
+void ngx_http_ai_proxy_zone_leave(ngx_http_ai_proxy_zone_t* zone) noexcept;
+// The sum over all workers.
+uint64_t ngx_http_ai_proxy_zone_in_flight(
+    const ngx_http_ai_proxy_zone_t* zone, uint64_t id) noexcept;
 
 // What the expositions show; labels and series live in the zone.
 struct ngx_http_ai_proxy_snapshot_t {

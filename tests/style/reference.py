@@ -56,7 +56,9 @@ def fields():
 def route_fields():
     text = source("core/config/route_builder.cpp")
     line = text[text.index("RouteBuilder::line("):]
-    return set(re.findall(r'name [=!]= "(\w+)"', line))
+    rules = table(source("core/config/route_rules.cpp"), "kRules")
+    return set(re.findall(r'name [=!]= "(\w+)"', line)) \
+        | set(re.findall(r'^    \{"(\w+)",', rules, re.M))
 
 
 def types():

@@ -288,11 +288,15 @@ public:
     bool start(SleepOp&) override { throw std::bad_alloc(); }
     bool start(AttemptOp&) override { throw std::bad_alloc(); }
     bool start(TokenOp&) override { throw std::bad_alloc(); }
+    bool start(PlaceOp&) override { throw std::bad_alloc(); }
+    InFlight& in_flight() noexcept override { return places; }
+    std::string text(uint32_t) override { return {}; }
     void drop_token(uint16_t) noexcept override {}
     void cancel(Op&) noexcept override { ++cancelled; }
     int64_t now() noexcept override { return 0; }
     int64_t now_seconds() noexcept override { return 0; }
     uint64_t random() noexcept override { return 0; }
+    testing::FakeInFlight places;
     int cancelled = 0;
 };
 

@@ -1,5 +1,7 @@
 #include "core/route/route.h"
 
+#include "route_fixture.h"
+
 #include <gtest/gtest.h>
 
 #include <map>
@@ -10,7 +12,6 @@
 namespace {
 
 using namespace ai_proxy;
-using route::Attempts;
 using route::Balance;
 using route::On;
 using route::Route;
@@ -50,6 +51,30 @@ std::vector<route::KeyPool> pools(std::initializer_list<uint32_t> counts)
         made.emplace_back(count);
     return made;
 }
+
+// Tries among providers that are only told apart by their keys.
+class Plain {
+protected:
+    explicit Plain(const std::vector<route::KeyPool>& keys) : keys_(keys)
+    {
+        for (size_t i = 0; i < keys.size(); ++i)
+            peers_.emplace_back("p" + std::to_string(i), nullptr);
+    }
+    const std::vector<route::KeyPool>& keys_;
+    std::vector<route::Peer> peers_;
+    ai_proxy::testing::FakeInFlight in_flight_;
+};
+
+class Attempts : private Plain, public route::Attempts {
+public:
+    Attempts(const Route& route, const std::vector<route::KeyPool>& keys,
+        uint64_t random, uint64_t turn,
+        route::Affinity affinity = route::Affinity::none)
+        : Plain(keys), route::Attempts(route, {keys_, peers_, in_flight_},
+                           {random, turn, affinity, "m", false})
+    {
+    }
+};
 
 const std::vector<route::KeyPool> kOneKey = pools({1, 1, 1, 1, 1, 1, 1, 1});
 

@@ -36,7 +36,7 @@ TEST(KeyPoolTest, RandomKeysShareEqually)
 TEST(KeyPoolTest, TheLeastUsedKeyIsNext)
 {
     KeyPool pool(3);
-    pool.select = KeySelect::least_used;
+    pool.rules.select = KeySelect::least_used;
     const auto seen = picks(pool, 300, 0);
     ASSERT_EQ(seen.size(), 3u);
     for (const auto& [key, count] : seen) {
@@ -139,7 +139,7 @@ TEST(KeyPoolTest, TriedKeysAreLeftOut)
 TEST(KeyPoolTest, AKeyThatComesBackDoesNotMakeGood)
 {
     KeyPool pool(2);
-    pool.select = KeySelect::least_used;
+    pool.rules.select = KeySelect::least_used;
     pool.note(0, 429, 0, 0, 1);
     EXPECT_EQ(picks(pool, 1'000, 1), (std::map<uint32_t, int>{{1, 1'000}}));
     const auto after = picks(pool, 1'000, 10 * kSecond);
@@ -150,7 +150,7 @@ TEST(KeyPoolTest, AKeyThatComesBackDoesNotMakeGood)
 TEST(KeyPoolTest, CooldownOffKeepsKeys)
 {
     KeyPool pool(1);
-    pool.cooldown_most_ms = 0;
+    pool.rules.cooldown_most_ms = 0;
     pool.note(0, 401, 0, 1, 2);
     EXPECT_TRUE(pool.available(0, 2));
     EXPECT_EQ(pool.state(0).failures.load(), 1u);

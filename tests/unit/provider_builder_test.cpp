@@ -96,9 +96,9 @@ TEST(ProviderBuilderTest, EveryFieldIsStored)
     EXPECT_EQ(o.ssl_name, "n.example");
     EXPECT_EQ(o.ssl_trusted_certificate, "/ca.pem");
     EXPECT_EQ(o.keepalive, 0u);
-    EXPECT_EQ(built.provider->key_select, route::KeySelect::least_used);
-    EXPECT_EQ(built.provider->cooldown_least_ms, 2'000u);
-    EXPECT_EQ(built.provider->cooldown_most_ms, 300'000u);
+    EXPECT_EQ(built.provider->keys.select, route::KeySelect::least_used);
+    EXPECT_EQ(built.provider->keys.cooldown_least_ms, 2'000u);
+    EXPECT_EQ(built.provider->keys.cooldown_most_ms, 300'000u);
     EXPECT_EQ(o.models, (std::vector<std::string>{"a", "b", "c"}));
     EXPECT_FALSE(o.stream_options);
     ASSERT_EQ(o.headers.size(), 2u);

@@ -134,14 +134,18 @@ TEST(RouteBuilderTest, NamesTheFault)
 
 TEST(RouteBuilderTest, Balance)
 {
-    for (const Words& words : {Words{"balance", "least_latency"},
-             Words{"balance", "least_conn"}, Words{"balance", "hash", "$x"}})
-        EXPECT_EQ(route_fault({words}),
-            "\"balance " + std::string(words[1])
-                + "\" is not available in this version");
     EXPECT_EQ(route_fault({{"balance", "fair"}}),
-        "invalid value \"fair\" in \"balance\": weighted or round_robin is "
+        "invalid value \"fair\" in \"balance\": weighted, round_robin, "
+        "least_conn, least_latency, hash or prefix is expected");
+    EXPECT_EQ(route_fault({{"balance", "hash"}}),
+        "invalid number of arguments in \"balance\"");
+    EXPECT_EQ(route_fault({{"balance", "hash", "x"}}),
+        "invalid value \"x\" in \"balance\": a variable is expected");
+    EXPECT_EQ(route_fault({{"balance", "prefix", "bytes=0"}}),
+        "invalid value \"0\" in \"bytes\": a number from 1 to 1048576 is "
         "expected");
+    EXPECT_EQ(route_fault({{"balance", "least_conn", "x"}}),
+        "invalid number of arguments in \"balance\"");
     EXPECT_EQ(route_fault({{"balance"}}),
         "invalid number of arguments in \"balance\"");
     EXPECT_EQ(route_fault({{"balance", "weighted"}, {"balance", "weighted"}}),
@@ -154,7 +158,7 @@ TEST(RouteBuilderTest, Retry)
         "invalid value \"11\" in \"retry\": a number from 0 to 10 is "
         "expected");
     EXPECT_EQ(route_fault({{"retry", "2", "after=1s"}}),
-        "invalid value \"after=1s\" in \"retry\": backoff= is expected");
+        "unknown parameter \"after=1s\" in \"retry\"");
     for (std::string_view bad : {"backoff=5s..1s", "backoff=", "backoff=..",
              "backoff=0..1s", "backoff=1s..2h", "backoff=1s..", "backoff=x"})
         EXPECT_TRUE(route_fault({{"retry", "2", bad}})
@@ -168,6 +172,40 @@ TEST(RouteBuilderTest, Retry)
     EXPECT_EQ(built.route->backoff_max_ms, 1'000u);
     EXPECT_EQ(route_fault({{"retry", "1"}, {"retry", "1"}}),
         "\"retry\" is duplicate");
+}
+
+TEST(RouteBuilderTest, BudgetHedgeTierHashAndPrefix)
+{
+    BuiltRoute built = build_route({{"provider", "qwen", "tier=2"},
+        {"provider", "deepseek"}, {"balance", "hash", "$remote_addr"},
+        {"retry", "2", "budget=20%"}, {"hedge", "after=p95", "budget=7%"}});
+    ASSERT_EQ(built.error, "");
+    EXPECT_EQ(built.route->targets[0].tier, 2);
+    EXPECT_EQ(built.route->targets[1].tier, 1);
+    EXPECT_EQ(built.route->hash_text, "$remote_addr");
+    EXPECT_EQ(built.route->budget_percent, 20u);
+    EXPECT_DOUBLE_EQ(built.route->hedge.quantile, 0.95);
+    EXPECT_EQ(built.route->hedge.percent, 7u);
+    built = build_route({{"provider", "qwen"}, {"hedge", "after=2s"},
+        {"balance", "prefix", "bytes=300"}});
+    ASSERT_EQ(built.error, "");
+    EXPECT_EQ(built.route->hedge.after_ms, 2'000u);
+    EXPECT_EQ(built.route->hedge.percent, 5u);
+    EXPECT_EQ(built.route->prefix_bytes, 300u);
+
+    for (std::string_view bad : {"after=p49", "after=p100", "after=0",
+             "after=11m", "after=soon", "budget=0%", "budget=5", "budget=101%"})
+        EXPECT_TRUE(route_fault({{"hedge", bad}}).starts_with("invalid value"))
+            << bad;
+    EXPECT_EQ(
+        route_fault({{"hedge", "budget=5%"}}), "\"hedge\" needs \"after\"");
+    EXPECT_EQ(route_fault({{"retry", "1", "budget=x"}}),
+        "invalid value \"x\" in \"budget\": a share like \"20%\" is "
+        "expected");
+    EXPECT_EQ(route_fault({{"provider", "qwen", "tier=0"}}),
+        "invalid value \"0\" in \"tier\": a number from 1 to 64 is expected");
+    EXPECT_EQ(route_fault({{"fallback", "qwen", "tier=1"}}),
+        "unknown parameter \"tier=1\"");
 }
 
 TEST(RouteBuilderTest, TargetsOfADirective)

@@ -1,10 +1,12 @@
 #pragma once
 
 #include "core/async/waiter.h"
+#include "core/base/in_flight.h"
 #include "core/base/result.h"
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 namespace ai_proxy::policy {
 struct Try;
@@ -63,16 +65,43 @@ struct TryEnd {
     int64_t begin = 0, end = 0;       // policy::Micros
 };
 
+// Of two tries at once: how the one that counts ended, and the other one.
+struct RaceEnd {
+    TryEnd end;
+    bool second = false; // the second try counts
+    bool raced = false;  // there was another one
+    TryEnd other;
+};
+
+// Makes the second try when it is time for one.
+class Second {
+public:
+    // nullptr: there is to be none.  It lives as long as the first one.
+    [[nodiscard]] virtual policy::Try* make() = 0;
+
+protected:
+    ~Second() = default;
+};
+
 // One try, from connecting to the last byte; what the provider says is fed
-// into attempt.response on the way.
+// into attempt.response on the way.  With second, another one is made when
+// the first has brought nothing for the client after second_ms: the first of
+// the two that does is the one that counts, the other one is ended with
+// ErrorCode::superseded; when both fail, the one that failed last counts.
 class AttemptOp : public Op {
 public:
-    AttemptOp(Io& io, policy::Try& what) noexcept : Op(io), attempt(&what) {}
+    AttemptOp(Io& io, policy::Try& what, Second* another = nullptr,
+        uint64_t another_ms = 0) noexcept
+        : Op(io), attempt(&what), second(another), second_ms(another_ms)
+    {
+    }
     bool start(Waiter& waiter);
-    TryEnd take() noexcept { return result; }
+    RaceEnd take() noexcept { return result; }
 
     policy::Try* attempt;
-    TryEnd result;
+    Second* second;
+    uint64_t second_ms;
+    RaceEnd result;
 };
 
 // The access token of a provider that wants one beforehand.
@@ -86,6 +115,24 @@ public:
     Result<std::string> result{std::string()};
 };
 
+// A place among the requests that are under way: waited for in a queue.
+class PlaceOp : public Op {
+public:
+    struct Wanted {
+        uint64_t id = 0;
+        uint32_t limit = 0;
+        uint32_t queue = 0;   // requests that may wait besides this one
+        uint64_t most_ms = 0; // that it waits
+    };
+    PlaceOp(Io& io, const Wanted& what) noexcept : Op(io), wanted(what) {}
+    bool start(Waiter& waiter);
+    // No place: it could not be had in time.
+    Place take() noexcept { return std::move(result); }
+
+    Wanted wanted;
+    Place result;
+};
+
 class Io {
 public:
     // True: the result is already in the operation, finish() will not be
@@ -93,12 +140,18 @@ public:
     virtual bool start(SleepOp& op) = 0;
     virtual bool start(AttemptOp& op) = 0;
     virtual bool start(TokenOp& op) = 0;
+    virtual bool start(PlaceOp& op) = 0;
     // Forgets a pending operation and stops what it does; O(1).  Called from
     // the destructor of the base: only Op's members may be used.
     virtual void cancel(Op& op) noexcept = 0;
 
     // The provider refused its access token: the next one is a new one.
     virtual void drop_token(uint16_t provider) noexcept = 0;
+
+    // Requests under way in all workers.
+    [[nodiscard]] virtual InFlight& in_flight() noexcept = 0;
+    // A text of the configuration with the variables of this request.
+    [[nodiscard]] virtual std::string text(uint32_t value) = 0;
 
     virtual int64_t now() noexcept = 0;         // monotonic microseconds
     virtual int64_t now_seconds() noexcept = 0; // UNIX time
@@ -108,9 +161,14 @@ public:
     {
         return SleepOp(*this, delay_ms);
     }
-    [[nodiscard]] AttemptOp attempt(policy::Try& what) noexcept
+    [[nodiscard]] AttemptOp attempt(policy::Try& what, Second* second = nullptr,
+        uint64_t second_ms = 0) noexcept
     {
-        return AttemptOp(*this, what);
+        return AttemptOp(*this, what, second, second_ms);
+    }
+    [[nodiscard]] PlaceOp place(const PlaceOp::Wanted& wanted) noexcept
+    {
+        return PlaceOp(*this, wanted);
     }
     [[nodiscard]] TokenOp token(uint16_t provider) noexcept
     {

@@ -49,4 +49,12 @@ bool TokenOp::start(Waiter& waiter)
     return ready;
 }
 
+bool PlaceOp::start(Waiter& waiter)
+{
+    waiter_ = &waiter;
+    const bool ready = io_->start(*this);
+    state_ = ready ? State::done : State::pending;
+    return ready;
+}
+
 } // namespace ai_proxy::async

@@ -6,6 +6,7 @@ namespace ai_proxy {
 namespace {
 
 constexpr std::string_view kRequest = "invalid_request_error";
+constexpr std::string_view kLimit = "rate_limit_error";
 constexpr std::string_view kApi = "api_error";
 constexpr std::string_view kTimeout = "timeout_error";
 
@@ -19,6 +20,8 @@ constexpr std::array<ErrorRow, kErrorCodes> kRows{{
     {unsupported_api,      "unsupported_api",      404, kRequest},
     {model_not_found,      "model_not_found",      404, kRequest},
     {request_too_large,    "request_too_large",    413, kRequest},
+    {concurrency_limit,    "concurrency_limit",    429, kLimit},
+    {breaker_open,         "breaker_open",         503, kApi},
     {upstream_unavailable, "upstream_unavailable", 502, kApi},
     {upstream_connect,     "upstream_connect",     502, kApi},
     {upstream_tls,         "upstream_tls",         502, kApi},
@@ -34,6 +37,7 @@ constexpr std::array<ErrorRow, kErrorCodes> kRows{{
     {upstream_too_large,   "upstream_too_large",   502, kApi},
     {upstream_status,      "upstream_status",      502, kApi},
     {upstream_error,       "upstream_error",       502, kApi},
+    {superseded,           "superseded",           502, kApi},
     {client_closed,        "client_closed",        499, kApi},
     {shutdown,             "shutdown",             503, kApi},
     {internal,             "internal",             500, kApi},

@@ -16,6 +16,8 @@ enum class ErrorCode : uint8_t {
     unsupported_api,
     model_not_found,
     request_too_large,
+    concurrency_limit, // no place was free in time
+    breaker_open,      // all providers are down or behind open breakers
     upstream_unavailable,
     upstream_connect,
     upstream_tls,
@@ -31,6 +33,7 @@ enum class ErrorCode : uint8_t {
     upstream_too_large,
     upstream_status,
     upstream_error,
+    superseded, // another try of the same request was faster
     client_closed,
     shutdown,
     internal,

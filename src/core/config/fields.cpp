@@ -3,6 +3,7 @@
 #include "core/base/text.h"
 #include "core/config/fields_clouds.h"
 #include "core/config/fields_keys.h"
+#include "core/config/fields_peer.h"
 #include "core/config/fields_shape.h"
 #include "core/config/fields_vendors.h"
 
@@ -362,6 +363,11 @@ constexpr Field kFields[] = {
     {"key_select", "", "random | least_used", "", 1, 1, false, set_key_select},
     {"key_cooldown", "", "min..max | off", "", 1, 1, false,
         set_key_cooldown},
+    {"key_concurrency", "", "NUMBER", "", 1, 1, false, set_key_concurrency},
+    {"concurrency", "", "NUMBER [queue=NUMBER] [timeout=TIME]", "",
+        1, 3, false, set_concurrency},
+    {"breaker", "", "off | PERCENT% [window=TIME] [requests=NUMBER] "
+        "[open=min..max]", "", 1, 4, false, set_breaker},
     {"model_map", "modelMapping", "FROM TO | \"FROM TO\"", "",
         1, 2, true, set_model_map},
     {"timeout", "", "[connect=TIME] [tls=TIME] [first_byte=TIME] "

@@ -45,4 +45,26 @@ struct Pair {
 };
 [[nodiscard]] std::optional<Pair> split_pair(std::string_view word) noexcept;
 
+// "200ms..5s", or one time for both; milliseconds, least > 0.
+struct DurationRange {
+    uint64_t least = 0, most = 0;
+};
+[[nodiscard]] std::optional<DurationRange> parse_duration_range(
+    std::string_view text, uint64_t most_ms) noexcept;
+
+// "50%": 1 to 100.
+[[nodiscard]] std::optional<uint32_t> parse_percent(
+    std::string_view text) noexcept;
+
+// The parameters "name=value" from words[first] on: each is one of the table's
+// and stands once; its setter takes the value and says what was expected.
+struct Parameter {
+    std::string_view name;
+    // False: the value is invalid.
+    bool (*set)(void* rules, std::string_view value);
+    std::string_view expected;
+};
+[[nodiscard]] Result<void> take_parameters(std::span<const Parameter> table,
+    void* rules, const Words& words, size_t first);
+
 } // namespace ai_proxy::config

@@ -7,15 +7,16 @@ namespace ai_proxy::config {
 namespace {
 
 constexpr uint64_t kMaxCooldown = 24 * 3600 * 1000ULL;
+constexpr uint64_t kMaxConcurrency = 1'000'000;
 
 } // namespace
 
 Result<void> set_key_select(FieldContext& c, const Words& w)
 {
     if (w[1] == "random") {
-        c.provider.key_select = route::KeySelect::random;
+        c.provider.keys.select = route::KeySelect::random;
     } else if (w[1] == "least_used") {
-        c.provider.key_select = route::KeySelect::least_used;
+        c.provider.keys.select = route::KeySelect::least_used;
     } else {
         return invalid_value(w[1], w[0], "random or least_used is expected");
     }
@@ -24,23 +25,29 @@ Result<void> set_key_select(FieldContext& c, const Words& w)
 
 Result<void> set_key_cooldown(FieldContext& c, const Words& w)
 {
-    Provider& p = c.provider;
+    route::KeyRules& rules = c.provider.keys;
     if (w[1] == "off") {
-        p.cooldown_most_ms = 0;
+        rules.cooldown_most_ms = 0;
         return {};
     }
-    const size_t dots = w[1].find("..");
-    const auto least = parse_duration_ms(w[1].substr(0, dots));
-    const auto most = dots == std::string_view::npos
-        ? least
-        : parse_duration_ms(w[1].substr(dots + 2));
-    if (!least || !most || *least == 0 || *least > *most
-        || *most > kMaxCooldown) {
+    const auto range = parse_duration_range(w[1], kMaxCooldown);
+    if (!range) {
         return invalid_value(w[1], w[0],
             "a range like \"1s..10m\" up to 24h, or off, is expected");
     }
-    p.cooldown_least_ms = *least;
-    p.cooldown_most_ms = *most;
+    rules.cooldown_least_ms = range->least;
+    rules.cooldown_most_ms = range->most;
+    return {};
+}
+
+Result<void> set_key_concurrency(FieldContext& c, const Words& w)
+{
+    const auto n = parse_uint(w[1]);
+    if (!n || *n == 0 || *n > kMaxConcurrency) {
+        return invalid_value(
+            w[1], w[0], "a number from 1 to 1000000 is expected");
+    }
+    c.provider.keys.concurrency = static_cast<uint32_t>(*n);
     return {};
 }
 

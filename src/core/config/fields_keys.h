@@ -7,5 +7,6 @@ namespace ai_proxy::config {
 
 Result<void> set_key_select(FieldContext& c, const Words& w);
 Result<void> set_key_cooldown(FieldContext& c, const Words& w);
+Result<void> set_key_concurrency(FieldContext& c, const Words& w);
 
 } // namespace ai_proxy::config

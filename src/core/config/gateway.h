@@ -19,9 +19,12 @@ struct Provider {
     provider::Endpoint endpoint;       // unset for location and mock providers
     provider::Endpoint token_endpoint; // of vertex with a service account
     route::ModelMap model_map;
-    // How requests share its keys, see route::KeyPool.
-    route::KeySelect key_select = route::KeySelect::random;
-    uint64_t cooldown_least_ms = 1000, cooldown_most_ms = 600'000;
+    route::KeyRules keys; // how requests share them
+    route::BreakerRules breaker;
+    route::HealthRules health;
+    // Requests that it may have at a time, see route::Peer.
+    uint32_t concurrency = 0, queue = 0;
+    uint64_t queue_ms = 0;
 };
 
 // Where a location's list of models comes from.
@@ -31,11 +34,21 @@ enum class ModelList : uint8_t {
     relayed,    // from the first provider, as it is
 };
 
+// ai_proxy_concurrency: how many requests with the same value of a text may be
+// under way.
+struct ConcurrencyRule {
+    std::string text;   // with variables; rules with the same text share
+    uint32_t value = 0; // its number, for who knows variables
+    uint32_t limit = 0, queue = 0;
+    uint64_t queue_ms = 0;
+};
+
 // What a location serves: routes in order of matching.
 struct Site {
     std::vector<const route::Route*> routes;
     route::ModelMap model_map; // before the route is chosen
-    bool strict = false;       // refuse what a provider cannot be told
+    std::vector<ConcurrencyRule> concurrency;
+    bool strict = false; // refuse what a provider cannot be told
     ModelList model_list = ModelList::configured;
     int64_t model_list_seconds = 300;   // for how long a provider's is kept
     std::vector<dialect::Model> models; // that the configuration names
@@ -47,6 +60,14 @@ struct Gateway {
     std::vector<std::unique_ptr<route::Route>> routes; // implicit ones too
     std::vector<std::unique_ptr<Site>> sites;
     std::vector<route::KeyPool> keys; // per provider
+    std::vector<route::Peer> peers;   // per provider
+    // Per route, in own memory; Route::state says what holds.
+    std::vector<std::unique_ptr<route::RouteState>> route_states;
+
+    // When all providers and routes are there: has those watched and counted
+    // whose rules or routes want it.  models: names that may have a state of
+    // their own, besides those that a provider's own rules name.
+    void link(const std::vector<std::string>& models);
 
     // Adds a provider and its keys.
     Provider& add(std::unique_ptr<Provider> provider);
@@ -92,6 +113,11 @@ private:
 // own name); is_fallback decides which of them are legal.
 [[nodiscard]] Result<route::Target> parse_target(
     const Words& words, size_t first, const Gateway& gateway, bool is_fallback);
+
+// Parses "TEXT limit=NUMBER [queue=NUMBER] [timeout=TIME]"; its number is not
+// known here.
+[[nodiscard]] Result<ConcurrencyRule> parse_concurrency_rule(
+    const Words& words);
 
 // Adds the pair of a "model_map" line whose arguments begin at words[first]:
 // two words, or one that holds both ("~^gpt-(.*)$ qwen-$1").

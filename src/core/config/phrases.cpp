@@ -1,5 +1,9 @@
 #include "core/config/fields.h"
 
+#include "core/base/text.h"
+
+#include <algorithm>
+
 namespace ai_proxy::config {
 
 Error config_error(std::string phrase)
@@ -26,6 +30,51 @@ std::optional<Pair> split_pair(std::string_view word) noexcept
     if (equals == std::string_view::npos || equals == 0)
         return std::nullopt;
     return Pair{word.substr(0, equals), word.substr(equals + 1)};
+}
+
+std::optional<DurationRange> parse_duration_range(
+    std::string_view text, uint64_t most_ms) noexcept
+{
+    const size_t dots = text.find("..");
+    const auto least = parse_duration_ms(text.substr(0, dots));
+    const auto most = dots == std::string_view::npos
+        ? least
+        : parse_duration_ms(text.substr(dots + 2));
+    if (!least || !most || *least == 0 || *least > *most || *most > most_ms)
+        return std::nullopt;
+    return DurationRange{*least, *most};
+}
+
+std::optional<uint32_t> parse_percent(std::string_view text) noexcept
+{
+    if (!text.ends_with('%'))
+        return std::nullopt;
+    text.remove_suffix(1);
+    const auto n = parse_uint(text);
+    if (!n || *n == 0 || *n > 100)
+        return std::nullopt;
+    return static_cast<uint32_t>(*n);
+}
+
+Result<void> take_parameters(std::span<const Parameter> table, void* rules,
+    const Words& words, size_t first)
+{
+    std::vector<std::string_view> seen;
+    for (size_t i = first; i < words.size(); ++i) {
+        const auto pair = split_pair(words[i]);
+        const auto found = std::find_if(table.begin(), table.end(),
+            [&](const Parameter& p) { return pair && p.name == pair->name; });
+        if (found == table.end())
+            return config_error("unknown parameter \"" + std::string(words[i])
+                + "\" in \"" + std::string(words[0]) + "\"");
+        if (std::find(seen.begin(), seen.end(), pair->name) != seen.end())
+            return config_error("\"" + std::string(pair->name) + "\" in \""
+                + std::string(words[0]) + "\" is duplicate");
+        seen.push_back(pair->name);
+        if (!found->set(rules, pair->value))
+            return invalid_value(pair->value, found->name, found->expected);
+    }
+    return {};
 }
 
 } // namespace ai_proxy::config

@@ -1,4 +1,5 @@
 #include "core/config/fields.h"
+#include "core/config/route_rules.h"
 
 #include "core/base/text.h"
 
@@ -11,8 +12,6 @@ namespace {
 constexpr size_t kMaxTargets = 64;
 constexpr size_t kMaxGlobs = 1000;
 constexpr uint64_t kMaxWeight = 65535;
-constexpr uint64_t kMaxRetries = 10;
-constexpr uint64_t kMaxBackoff = 60'000;
 
 Result<void> set_weight(route::Target& target, std::string_view value)
 {
@@ -75,57 +74,14 @@ Result<void> add_target(std::vector<route::Target>& targets, const Words& words,
     return {};
 }
 
-Result<void> set_balance(route::Route& route, const Words& words)
+Result<void> set_tier(route::Target& target, std::string_view value)
 {
-    if (words.size() == 2 && words[1] == "weighted") {
-        route.balance = route::Balance::weighted;
-        return {};
-    }
-    if (words.size() == 2 && words[1] == "round_robin") {
-        route.balance = route::Balance::round_robin;
-        return {};
-    }
-    if (words.size() >= 2)
-        for (std::string_view later : {"least_latency", "least_conn", "hash"})
-            if (words[1] == later)
-                return config_error("\"balance " + std::string(later)
-                    + "\" is not available in this version");
-    if (words.size() != 2)
-        return config_error("invalid number of arguments in \"balance\"");
-    return invalid_value(
-        words[1], "balance", "weighted or round_robin is expected");
-}
-
-Result<void> set_backoff(route::Route& route, std::string_view value)
-{
-    size_t dots = value.find("..");
-    auto least = parse_duration_ms(value.substr(0, dots));
-    auto most = dots == std::string_view::npos
-        ? least
-        : parse_duration_ms(value.substr(dots + 2));
-    if (!least || !most || *least == 0 || *least > *most || *most > kMaxBackoff)
-        return invalid_value(value, "backoff",
-            "a range like \"200ms..5s\" up to 60s is expected");
-    route.backoff_min_ms = *least;
-    route.backoff_max_ms = *most;
-    return {};
-}
-
-Result<void> set_retry(route::Route& route, const Words& words)
-{
-    if (words.size() < 2 || words.size() > 3)
-        return config_error("invalid number of arguments in \"retry\"");
-    auto n = parse_uint(words[1]);
-    if (!n || *n > kMaxRetries)
+    auto n = parse_uint(value);
+    if (!n || *n == 0 || *n > kMaxTargets)
         return invalid_value(
-            words[1], "retry", "a number from 0 to 10 is expected");
-    route.retries = static_cast<uint32_t>(*n);
-    if (words.size() == 2)
-        return {};
-    auto pair = split_pair(words[2]);
-    if (!pair || pair->name != "backoff")
-        return invalid_value(words[2], "retry", "backoff= is expected");
-    return set_backoff(route, pair->value);
+            value, "tier", "a number from 1 to 64 is expected");
+    target.tier = static_cast<uint16_t>(*n);
+    return {};
 }
 
 } // namespace
@@ -149,7 +105,8 @@ Result<route::Target> parse_target(
         bool seen = false;
     };
     Setting settings[] = {{"weight", !is_fallback, set_weight},
-        {"model", true, set_model}, {"on", is_fallback, set_on}};
+        {"tier", !is_fallback, set_tier}, {"model", true, set_model},
+        {"on", is_fallback, set_on}};
     for (size_t i = first + 1; i < words.size(); ++i) {
         auto pair = split_pair(words[i]);
         auto found = std::find_if(
@@ -186,13 +143,13 @@ Result<void> RouteBuilder::line(const Words& words)
         return add_target(route_->fallbacks, words, gateway_, true);
     if (name == "model_map")
         return add_model_map(route_->model_map, words, 1);
-    if (name != "balance" && name != "retry")
+    const RouteRule* rule = find_route_rule(name);
+    if (rule == nullptr)
         return config_error("unknown field \"" + name + "\"");
     if (std::find(seen_.begin(), seen_.end(), name) != seen_.end())
         return config_error("\"" + name + "\" is duplicate");
     seen_.push_back(name);
-    return name == "balance" ? set_balance(*route_, words)
-                             : set_retry(*route_, words);
+    return rule->set(*route_, words);
 }
 
 Result<std::unique_ptr<route::Route>> RouteBuilder::finish()

@@ -6,6 +6,7 @@
 #include "core/dialect/error_writer.h"
 #include "core/dialect/gemini_caller.h"
 #include "core/policy/affinity.h"
+#include "core/policy/prompt_prefix.h"
 #include "core/policy/realtime.h"
 #include "core/provider/registry.h"
 
@@ -251,6 +252,24 @@ uint64_t Exchange::consumer() const noexcept
     return consumer_hash(head_);
 }
 
+bool Exchange::may_race() const noexcept
+{
+    // Only what a model says and nobody keeps.
+    const bool asks = caller_ != nullptr || books_.api == Api::chat_completions
+        || books_.api == Api::completions || books_.api == Api::embeddings;
+    return asks && kind_ == BodyKind::json
+        && affinity_ == route::Affinity::none;
+}
+
+uint64_t Exchange::prompt_prefix(size_t bytes)
+{
+    if (kind_ != BodyKind::json) {
+        return 0;
+    }
+    const auto body = document();
+    return body ? policy::prompt_prefix(*body, bytes) : 0;
+}
+
 Result<json::Node> Exchange::document()
 {
     // What a shared parser once needed it keeps: big bodies get their own.
@@ -405,8 +424,9 @@ void Exchange::record(
     record.code = code;
     record.begin = begin;
     record.end = end;
-    record.model = books_.model;
+    record.model = attempt.model;
     books_.provider = attempt.provider_index;
+    books_.model = attempt.model;
     if (attempt.response) {
         const Response& response = *attempt.response;
         record.status = response.status();

@@ -49,6 +49,7 @@ struct Reply {
 struct Try {
     uint16_t provider_index = 0;
     uint32_t key = 0;
+    std::string model; // sent upstream
     const config::Provider* provider = nullptr;
     const provider::Translation* translation = nullptr;
     bool base64 = false;         // the client asked for vectors in base64
@@ -101,12 +102,22 @@ public:
     }
     // The client as a number.
     [[nodiscard]] uint64_t consumer() const noexcept;
+    // What the prompt begins with as a number, 0: nothing.
+    [[nodiscard]] uint64_t prompt_prefix(size_t bytes);
+    // The model after the location's and the route's map.
+    [[nodiscard]] std::string_view routed_model() const noexcept
+    {
+        return routed_model_;
+    }
 
     // Does the connection become a WebSocket?
     [[nodiscard]] bool is_upgrade() const noexcept
     {
         return books_.api == dialect::Api::realtime && head_.websocket;
     }
+
+    // May it be asked twice at once?
+    [[nodiscard]] bool may_race() const noexcept;
 
     // Writes the outcome of a try into the books.
     void record(const Try& attempt, ErrorCode code, Micros begin, Micros end);

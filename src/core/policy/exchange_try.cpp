@@ -171,6 +171,7 @@ Result<std::unique_ptr<Try>> Exchange::make_try(const route::Target& target,
         model = target.model.empty() ? provider.model_map.map(routed_model_)
                                      : target.model;
     }
+    attempt->model = model;
     books_.provider = target.provider;
     books_.model = model;
     if ((is_chat() || converts(provider.options)) && model.empty()) {

@@ -219,8 +219,8 @@ async::Task<Outcome> serve_models(
         if (!listing.prepare(token)) {
             continue;
         }
-        const async::TryEnd end = co_await s.io.attempt(listing.attempt());
-        listing.settle(end);
+        const async::RaceEnd race = co_await s.io.attempt(listing.attempt());
+        listing.settle(race.end);
     }
     co_return listing.take();
 }

@@ -1,11 +1,9 @@
 #include "core/route/route.h"
 
 #include "core/base/random.h"
+#include "core/route/order.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
-#include <numeric>
 
 namespace ai_proxy::route {
 
@@ -14,121 +12,78 @@ namespace {
 constexpr uint32_t kMaxSteps = 64;
 constexpr uint64_t kMaxRetryAfter = 30'000;
 constexpr uint32_t kMaxOtherKeys = 3;
-
-uint64_t total_weight(const std::vector<const Target*>& targets)
-{
-    uint64_t sum = 0;
-    for (const Target* t : targets)
-        sum += t->weight;
-    return sum;
-}
-
-size_t target_at(const std::vector<const Target*>& targets, uint64_t offset)
-{
-    size_t i = 0;
-    while (i + 1 < targets.size() && offset >= targets[i]->weight)
-        offset -= targets[i++]->weight;
-    return i;
-}
-
-// By weight, then the rest by weight among themselves, and so on.
-void append_weighted(std::vector<const Target*> rest, uint64_t random,
-    std::vector<const Target*>& order)
-{
-    while (!rest.empty()) {
-        uint64_t total = total_weight(rest);
-        size_t i = total == 0 ? 0 : target_at(rest, below(mix(random), total));
-        order.push_back(rest[i]);
-        rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(i));
-    }
-}
-
-// Turns go through all slots (one per unit of weight) in strides prime to
-// their number: shares are exact and the targets interleave.
-uint64_t slot_of_turn(uint64_t turn, uint64_t slots) noexcept
-{
-    uint64_t stride = std::max<uint64_t>(slots * 618 / 1000, 1);
-    while (std::gcd(stride, slots) != 1)
-        ++stride;
-    return (turn % slots) * stride % slots;
-}
-
-void append_round_robin(const std::vector<const Target*>& targets,
-    uint64_t turn, std::vector<const Target*>& order)
-{
-    uint64_t total = total_weight(targets);
-    bool equal = std::all_of(targets.begin(), targets.end(),
-        [&](const Target* t) { return t->weight == targets[0]->weight; });
-    size_t begin = 0;
-    if (equal)
-        begin = static_cast<size_t>(turn % targets.size());
-    else
-        begin = target_at(targets, slot_of_turn(turn, total));
-    for (size_t i = 0; i < targets.size(); ++i)
-        order.push_back(targets[(begin + i) % targets.size()]);
-}
-
-// Of one client and one provider, whatever else there is.
-uint64_t mix_provider(uint64_t client, uint16_t provider) noexcept
-{
-    uint64_t state = client ^ (uint64_t{provider} + 1) * 0xd1b54a32d192ed03ull;
-    return mix(state);
-}
-
-// Highest random weight: a provider that comes or goes moves its own clients
-// only.
-void append_by_client(std::vector<const Target*> targets, uint64_t client,
-    std::vector<const Target*>& order)
-{
-    const auto cost = [client](const Target* t) {
-        const auto share =
-            static_cast<double>((mix_provider(client, t->provider) >> 11) + 1);
-        return (53 * std::log(2.0) - std::log(share))
-            / std::max<double>(t->weight, 1e-9);
-    };
-    std::stable_sort(targets.begin(), targets.end(),
-        [&cost](
-            const Target* a, const Target* b) { return cost(a) < cost(b); });
-    order.insert(order.end(), targets.begin(), targets.end());
-}
+// Retries that a route may always make in RouteState::kWindow: a share of few
+// requests would be none.
+constexpr uint64_t kFreeRetries = 3;
 
 } // namespace
 
-Attempts::Attempts(const Route& route, const std::vector<KeyPool>& keys,
-    uint64_t random, uint64_t turn, Affinity affinity)
-    : route_(route), keys_(keys), random_(random), affinity_(affinity)
+Attempts::Attempts(const Route& route, const Surroundings& around,
+    const Asked& asked, int64_t now)
+    : route_(route), around_(around), asked_(asked)
 {
-    std::vector<const Target*> targets;
-    for (const Target& target : route.targets)
-        targets.push_back(&target);
-    if (affinity != Affinity::none)
-        append_by_client(std::move(targets), random, order_);
-    else if (route.balance == Balance::round_robin && !targets.empty())
-        append_round_robin(targets, turn, order_);
-    else
-        append_weighted(std::move(targets), random, order_);
+    order_.reserve(route.targets.size() + route.fallbacks.size());
+    append_in_order(route, around, asked, now, order_);
     for (const Target& target : route.fallbacks)
         order_.push_back(&target);
 }
 
 const KeyPool& Attempts::keys() const noexcept
 {
-    return keys_[order_[position_]->provider];
+    return around_.keys[order_[position_]->provider];
 }
 
-// The first position from here on whose provider has a key; position itself
-// when none has that may follow.
-size_t Attempts::with_keys(size_t position, int64_t now) const
+PeerState* Attempts::state_of(size_t position)
+{
+    const Target& target = *order_[position];
+    const Peer& peer = around_.peers[target.provider];
+    if (!peer.watched)
+        return nullptr;
+    states_.resize(order_.size());
+    if (states_[position] == nullptr)
+        states_[position] = peer_state(peer, target, asked_.model);
+    return states_[position];
+}
+
+// Why a target is not to be asked now.
+Attempts::Block Attempts::blocked(size_t position, int64_t now)
+{
+    const uint16_t provider = order_[position]->provider;
+    const Peer& peer = around_.peers[provider];
+    if (const PeerState* state = state_of(position);
+        state != nullptr && !peer.admits(*state, now))
+    {
+        return {ErrorCode::breaker_open, 0, Peer::closed_for(*state, now)};
+    }
+    if (const auto status = around_.keys[provider].all_away(now))
+        return {ErrorCode::upstream_status, *status, 0};
+    if (peer.concurrency != 0
+        && around_.in_flight.count(peer.id) >= peer.concurrency)
+    {
+        return {ErrorCode::concurrency_limit, 429, 0};
+    }
+    return {};
+}
+
+// The first position from here on that may be asked; position itself when
+// there is none that may follow.
+size_t Attempts::passable(size_t position, int64_t now)
 {
     size_t at = position;
     while (at < order_.size()) {
-        const auto status = keys_[order_[at]->provider].all_away(now);
-        if (!status)
+        const Block block = blocked(at, now);
+        if (block.code == ErrorCode::none)
             return at;
         do
             ++at;
         while (at < order_.size()
-            && !order_[at]->on.allows(ErrorCode::upstream_status, *status));
+            && !order_[at]->on.allows(block.code, block.status));
+    }
+    // A key that is away may be back before its time and a place comes free;
+    // what is down or behind a breaker is not asked.
+    for (at = position; at < route_.targets.size(); ++at) {
+        if (blocked(at, now).code != ErrorCode::breaker_open)
+            return at;
     }
     return position;
 }
@@ -141,7 +96,7 @@ Attempts::Step Attempts::go(size_t position, uint64_t random, int64_t now)
         return step;
     }
     position_ =
-        affinity_ == Affinity::only ? position : with_keys(position, now);
+        asked_.affinity == Affinity::only ? position : passable(position, now);
     retries_here_ = other_keys_here_ = 0;
     tried_.assign(keys().size(), false);
     return same_target(0, random, now);
@@ -150,7 +105,10 @@ Attempts::Step Attempts::go(size_t position, uint64_t random, int64_t now)
 Attempts::Step Attempts::first(int64_t now)
 {
     steps_ = 1;
-    uint64_t state = ~random_;
+    if (route_.state != nullptr)
+        route_.state->recent.add(
+            RouteState::requests, now, RouteState::kWindow);
+    uint64_t state = ~asked_.random;
     return go(0, mix(state), now);
 }
 
@@ -168,16 +126,19 @@ uint64_t Attempts::backoff(uint64_t random) const noexcept
 // With an affinity the client's own key, if it may be used.
 uint32_t Attempts::choose_key(uint64_t random, int64_t now) const
 {
-    if (affinity_ == Affinity::none)
-        return keys().choose(tried_, random, now);
-    const auto own = static_cast<uint32_t>(below(
-        mix_provider(~random_, order_[position_]->provider), keys().size()));
-    const bool free = !tried_[own] && keys().available(own, now);
-    if (affinity_ == Affinity::first && !free)
-        return keys().choose(tried_, random, now);
-    std::vector<bool> others(keys().size(), true);
-    others[own] = false;
-    return keys().choose(others, random, now);
+    if (asked_.affinity != Affinity::none) {
+        const auto own = static_cast<uint32_t>(
+            below(mix_provider(~asked_.random, order_[position_]->provider),
+                keys().size()));
+        if (asked_.affinity == Affinity::only
+            || (!tried_[own] && keys().available(own, now)
+                && keys().has_place(own, &around_.in_flight)))
+        {
+            keys().take(own, now);
+            return own;
+        }
+    }
+    return keys().choose(tried_, random, now, &around_.in_flight);
 }
 
 Attempts::Step Attempts::same_target(
@@ -186,9 +147,39 @@ Attempts::Step Attempts::same_target(
     Step step;
     step.delay_ms = delay_ms;
     step.target = order_[position_];
+    step.state = state_of(position_);
+    if (step.state != nullptr) {
+        const Peer& peer = around_.peers[step.target->provider];
+        step.entry = peer.enter(*step.state, now);
+        if (step.entry == Peer::Entry::refused) {
+            step.give_up = true;
+            step.blocked = ErrorCode::breaker_open;
+            step.retry_after_ms = static_cast<uint64_t>(
+                Peer::closed_for(*step.state, now) / 1000);
+            return step;
+        }
+    }
     step.key = choose_key(random, now);
     tried_[step.key] = true;
     return step;
+}
+
+bool Attempts::may_retry(int64_t now) const noexcept
+{
+    RouteState* state = route_.state;
+    if (state == nullptr)
+        return true;
+    constexpr int64_t window = RouteState::kWindow;
+    const uint64_t all = state->recent.read(RouteState::requests, now, window);
+    const uint64_t retries =
+        state->recent.read(RouteState::retries, now, window);
+    if (route_.budget_percent != 0 && retries >= kFreeRetries
+        && retries * 100 >= all * route_.budget_percent)
+    {
+        return false;
+    }
+    state->recent.add(RouteState::retries, now, window);
+    return true;
 }
 
 Attempts::Step Attempts::next(
@@ -200,17 +191,18 @@ Attempts::Step Attempts::next(
         return step;
     }
     ++steps_;
-    const bool only = affinity_ == Affinity::only;
+    const bool only = asked_.affinity == Affinity::only;
     const bool fresh_key =
         std::find(tried_.begin(), tried_.end(), false) != tried_.end();
-    if (fresh_key && is_key_failure(last.status) && !only
+    const bool open = blocked(position_, now).code == ErrorCode::breaker_open;
+    if (fresh_key && is_key_failure(last.status) && !only && !open
         && other_keys_here_ < kMaxOtherKeys)
     {
         ++other_keys_here_;
         return same_target(0, random, now);
     }
     if (retryable(last.code, last.status) && retries_here_ < route_.retries
-        && last.retry_after_ms <= kMaxRetryAfter)
+        && !open && last.retry_after_ms <= kMaxRetryAfter && may_retry(now))
     {
         const uint64_t pause = std::max(backoff(random), last.retry_after_ms);
         ++retries_here_;
@@ -227,7 +219,42 @@ Attempts::Step Attempts::next(
     while (other < order_.size()
         && !order_[other]->on.allows(last.code, last.status))
         ++other;
-    return go(other, random, now);
+    step = go(other, random, now);
+    // The failure that came says more than that nothing else can be asked.
+    step.blocked = ErrorCode::none;
+    return step;
+}
+
+Attempts::Step Attempts::hedge(uint64_t random, int64_t now)
+{
+    Step step;
+    step.give_up = true;
+    RouteState* state = route_.state;
+    if (state == nullptr || order_.empty())
+        return step;
+    constexpr int64_t window = RouteState::kWindow;
+    const uint64_t all = state->recent.read(RouteState::requests, now, window);
+    const uint64_t hedges = state->recent.read(RouteState::hedges, now, window);
+    if ((hedges + 1) * 100
+        > std::max<uint64_t>(
+              all, 100 / std::max<uint32_t>(route_.hedge.percent, 1))
+            * route_.hedge.percent)
+    {
+        return step;
+    }
+    size_t other = position_ + 1;
+    while (other < route_.targets.size()
+        && blocked(other, now).code != ErrorCode::none)
+        ++other;
+    if (other >= route_.targets.size()) {
+        if (blocked(position_, now).code != ErrorCode::none)
+            return step;
+    } else {
+        position_ = other;
+        tried_.assign(keys().size(), false);
+    }
+    state->recent.add(RouteState::hedges, now, window);
+    return same_target(0, random, now);
 }
 
 } // namespace ai_proxy::route

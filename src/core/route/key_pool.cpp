@@ -3,6 +3,7 @@
 #include "core/base/random.h"
 
 #include <algorithm>
+#include <compare>
 
 namespace ai_proxy::route {
 
@@ -12,7 +13,7 @@ constexpr auto kRelaxed = std::memory_order_relaxed;
 // A key that is wrong or not paid for does not heal within a second.
 constexpr uint64_t kLeastRefused = 30'000;
 
-uint64_t pause_ms(const KeyPool& pool, int status, uint32_t strikes,
+uint64_t pause_ms(const KeyRules& pool, int status, uint32_t strikes,
     uint64_t retry_after_ms) noexcept
 {
     if (retry_after_ms != 0) {
@@ -67,7 +68,7 @@ std::optional<int> KeyPool::all_away(int64_t now) const noexcept
 }
 
 // A key that comes back is not to make good for the time it was away.
-void KeyPool::took(uint32_t key, int64_t now) const noexcept
+void KeyPool::take(uint32_t key, int64_t now) const noexcept
 {
     KeyState& state = *keys_[key];
     int64_t until = state.away_until.load(kRelaxed);
@@ -87,47 +88,50 @@ void KeyPool::took(uint32_t key, int64_t now) const noexcept
     state.tries.fetch_add(1, kRelaxed);
 }
 
-uint32_t KeyPool::soonest(const std::vector<uint32_t>& keys) const noexcept
+uint64_t KeyPool::in_flight_id(uint32_t key) const noexcept
 {
-    return *std::min_element(
-        keys.begin(), keys.end(), [this](uint32_t a, uint32_t b) {
-            return keys_[a]->away_until.load(kRelaxed)
-                < keys_[b]->away_until.load(kRelaxed);
-        });
+    uint64_t state = id + key + 1;
+    return mix(state);
 }
 
-uint32_t KeyPool::least_used(
-    const std::vector<uint32_t>& keys, size_t first) const noexcept
+bool KeyPool::has_place(uint32_t key, const InFlight* in_flight) const noexcept
 {
-    uint32_t least = keys[first];
-    for (size_t i = 1; i < keys.size(); ++i) {
-        const uint32_t key = keys[(first + i) % keys.size()];
-        if (keys_[key]->tries.load(kRelaxed)
-            < keys_[least]->tries.load(kRelaxed)) {
-            least = key;
-        }
-    }
-    return least;
+    return rules.concurrency == 0 || in_flight == nullptr
+        || in_flight->count(in_flight_id(key)) < rules.concurrency;
 }
 
-uint32_t KeyPool::choose(
-    const std::vector<bool>& tried, uint64_t random, int64_t now) const
+uint32_t KeyPool::choose(const std::vector<bool>& tried, uint64_t random,
+    int64_t now, const InFlight* in_flight) const noexcept
 {
-    std::vector<uint32_t> in_pool, away;
-    for (uint32_t key = 0; key < size(); ++key) {
-        if (key >= tried.size() || !tried[key]) {
-            (available(key, now) ? in_pool : away).push_back(key);
-        }
-    }
+    struct Cost {
+        bool tried;
+        int64_t away_until;
+        bool full;
+        uint64_t tries;
+        auto operator<=>(const Cost&) const = default;
+    };
     uint32_t chosen = 0;
-    if (!in_pool.empty()) {
-        const size_t place = below(random, in_pool.size());
-        chosen = select == KeySelect::least_used ? least_used(in_pool, place)
-                                                 : in_pool[place];
-    } else if (!away.empty()) {
-        chosen = soonest(away);
+    Cost least{true, INT64_MAX, true, UINT64_MAX};
+    uint64_t equals = 0;
+    for (uint32_t key = 0; key < size(); ++key) {
+        const KeyState& state = *keys_[key];
+        const int64_t until = state.away_until.load(kRelaxed);
+        const Cost cost{key < tried.size() && tried[key],
+            until > now ? until : 0, !has_place(key, in_flight),
+            rules.select == KeySelect::least_used ? state.tries.load(kRelaxed)
+                                                  : 0};
+        if (cost < least) {
+            equals = 0;
+        } else if (cost != least) {
+            continue;
+        }
+        least = cost;
+        // Each of those that cost the same with the same chance.
+        if (below(mix(random), ++equals) == 0) {
+            chosen = key;
+        }
     }
-    took(chosen, now);
+    take(chosen, now);
     return chosen;
 }
 
@@ -147,7 +151,7 @@ void KeyPool::note(uint32_t key, int status, uint64_t retry_after_ms,
         return;
     }
     state.failures.fetch_add(1, kRelaxed);
-    if (cooldown_most_ms == 0) {
+    if (rules.cooldown_most_ms == 0) {
         return;
     }
     // Many tries fail at once when a key does: they are one strike.
@@ -158,7 +162,7 @@ void KeyPool::note(uint32_t key, int status, uint64_t retry_after_ms,
     state.status.store(static_cast<uint32_t>(status), kRelaxed);
     state.failed_at.store(now, kRelaxed);
     const int64_t until = now
-        + static_cast<int64_t>(pause_ms(*this, status, strikes, retry_after_ms))
+        + static_cast<int64_t>(pause_ms(rules, status, strikes, retry_after_ms))
             * 1000;
     if (until > state.away_until.load(kRelaxed)) {
         state.away_until.store(until, kRelaxed);

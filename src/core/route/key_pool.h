@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/error.h"
+#include "core/base/in_flight.h"
 
 #include <atomic>
 #include <cstdint>
@@ -26,6 +27,14 @@ enum class KeySelect : uint8_t {
     least_used, // the one with the fewest tries
 };
 
+struct KeyRules {
+    KeySelect select = KeySelect::random;
+    uint64_t cooldown_least_ms = 1000;
+    uint64_t cooldown_most_ms = 600'000; // 0: a key never leaves the pool
+    // Requests that a key may have under way at a time, 0: any number.
+    uint32_t concurrency = 0;
+};
+
 // The keys of one provider.  A key that the provider refuses (401, 402, 403,
 // 429) leaves the pool for a time: as long as the provider said, or, when it
 // did not, from cooldown_least on, twice as long each time in a row.
@@ -34,9 +43,8 @@ public:
     // Keeps its states in own memory until share().
     explicit KeyPool(uint32_t count);
 
-    KeySelect select = KeySelect::random;
-    uint64_t cooldown_least_ms = 1000;
-    uint64_t cooldown_most_ms = 600'000; // 0: a key never leaves the pool
+    KeyRules rules;
+    uint64_t id = 0; // of the provider's requests under way
 
     [[nodiscard]] uint32_t size() const noexcept
     {
@@ -52,11 +60,20 @@ public:
     [[nodiscard]] bool available(uint32_t key, int64_t now) const noexcept;
     // Is no key in the pool?  Then the status that the last one to fail had.
     [[nodiscard]] std::optional<int> all_away(int64_t now) const noexcept;
-    // A key for a try that tried[key] does not exclude; one that is in the pool
-    // if there is one, else the one that comes back first.  random: uniform 64
-    // bits.
-    [[nodiscard]] uint32_t choose(
-        const std::vector<bool>& tried, uint64_t random, int64_t now) const;
+    // Takes a key for a try: one that was not tried if there is one, that is
+    // in the pool if there is one, else the one that comes back first, and
+    // that has a place free.  random: uniform 64 bits; in_flight may be
+    // nullptr where keys have no limit.
+    [[nodiscard]] uint32_t choose(const std::vector<bool>& tried,
+        uint64_t random, int64_t now,
+        const InFlight* in_flight = nullptr) const noexcept;
+    // Takes this key.
+    void take(uint32_t key, int64_t now) const noexcept;
+    // The id of the key's requests under way.
+    [[nodiscard]] uint64_t in_flight_id(uint32_t key) const noexcept;
+    // May one more request get the key?
+    [[nodiscard]] bool has_place(
+        uint32_t key, const InFlight* in_flight) const noexcept;
 
     // Notes how a try with the key ended, which began at begin.  status: the
     // provider's, 0 without one; retry_after_ms: 0 when it did not say.
@@ -64,12 +81,6 @@ public:
         int64_t now) const noexcept;
 
 private:
-    void took(uint32_t key, int64_t now) const noexcept;
-    [[nodiscard]] uint32_t soonest(
-        const std::vector<uint32_t>& keys) const noexcept;
-    [[nodiscard]] uint32_t least_used(
-        const std::vector<uint32_t>& keys, size_t first) const noexcept;
-
     std::unique_ptr<KeyState[]> own_;
     std::vector<KeyState*> keys_;
 };

@@ -26,6 +26,9 @@ Cause cause_of(ErrorCode code, int status) noexcept
     case ErrorCode::upstream_status:
     case ErrorCode::upstream_error:
         return status >= 400 ? Cause::status : Cause::error;
+    case ErrorCode::concurrency_limit:
+        return Cause::status;
+    case ErrorCode::breaker_open:
     case ErrorCode::upstream_unavailable:
     case ErrorCode::upstream_connect:
     case ErrorCode::upstream_tls:
@@ -41,6 +44,7 @@ Cause cause_of(ErrorCode code, int status) noexcept
     case ErrorCode::invalid_request:
     case ErrorCode::model_not_found:
     case ErrorCode::request_too_large:
+    case ErrorCode::superseded:
     case ErrorCode::client_closed:
     case ErrorCode::shutdown:
     case ErrorCode::internal:

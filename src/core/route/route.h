@@ -3,6 +3,7 @@
 #include "core/base/error.h"
 #include "core/route/key_pool.h"
 #include "core/route/model_map.h"
+#include "core/route/peer.h"
 
 #include <cstdint>
 #include <string>
@@ -33,11 +34,33 @@ private:
 struct Target {
     uint16_t provider = 0; // index into Gateway::providers
     uint32_t weight = 1;
+    uint16_t tier = 1;      // the lowest goes first
     std::string model;      // fixed name, "" = the provider's own map
     On on = On::standard(); // fallbacks: what leads here
 };
 
-enum class Balance : uint8_t { weighted, round_robin };
+enum class Balance : uint8_t {
+    weighted,
+    round_robin,
+    least_conn,
+    least_latency,
+    hash,   // of a text that the operator names
+    prefix, // of what the prompt begins with
+};
+
+// What the workers share of a route.
+struct RouteState {
+    enum : size_t { requests, retries, hedges };
+    static constexpr int64_t kWindow = 10'000'000; // microseconds
+    SlidingCount<3> recent;
+};
+
+// A second try when the first one has not begun to answer.
+struct HedgeRules {
+    uint32_t percent = 0; // of requests that may have one; 0: none
+    uint64_t after_ms = 0;
+    double quantile = 0; // not 0: of the model's times to the first token
+};
 
 // ai_proxy_route, or what a location makes of plain provider names.
 struct Route {
@@ -49,6 +72,12 @@ struct Route {
     Balance balance = Balance::weighted;
     uint32_t retries = 0; // further tries on the same provider
     uint64_t backoff_min_ms = 200, backoff_max_ms = 5000;
+    uint32_t budget_percent = 0; // of requests that may be retries; 0: any
+    HedgeRules hedge;
+    std::string hash_text;        // with variables, of balance hash
+    uint32_t hash_value = 0;      // its number, for who knows variables
+    uint32_t prefix_bytes = 1024; // of the prompt, for balance prefix
+    RouteState* state = nullptr;  // nullptr: budgets are not kept
     // Requests so far, for round robin: the one thing here that changes, in a
     // worker's own memory.
     mutable uint64_t turn = 0;
@@ -71,50 +100,81 @@ enum class Affinity : uint8_t {
     only,  // is of no use elsewhere
 };
 
+// What requests meet and change while they run.
+struct Surroundings {
+    const std::vector<KeyPool>& keys; // by provider
+    const std::vector<Peer>& peers;   // by provider
+    InFlight& in_flight;
+};
+
+// What one request brings to the choice.
+struct Asked {
+    uint64_t random = 0; // uniform 64 bits; with an affinity the client's own
+    uint64_t turn = 0;   // a counter for round robin
+    // With an affinity the same random gives the same provider, if it has the
+    // API, and the same key of it, whatever the route's other providers are.
+    Affinity affinity = Affinity::none;
+    std::string_view model; // as the route maps it; must outlive the tries
+    bool stream = false;
+};
+
 // The order of tries of one request: pure, fed results, time and randomness.
 class Attempts {
 public:
-    // random: uniform 64 bits; turn: a counter for round robin.
-    // keys[i] = those of provider i.
-    // With an affinity random is the client's own number: the same number
-    // gives the same provider, if it has the API, and the same key of it,
-    // whatever the route's other providers are.
-    Attempts(const Route& route, const std::vector<KeyPool>& keys,
-        uint64_t random, uint64_t turn, Affinity affinity = Affinity::none);
+    // now: monotonic microseconds, here and below.
+    Attempts(const Route& route, const Surroundings& around, const Asked& asked,
+        int64_t now = 0);
 
     struct Step {
         bool give_up = false;
+        // give_up: because of this (breaker_open) rather than of the last try
+        ErrorCode blocked = ErrorCode::none;
+        uint64_t retry_after_ms = 0; // blocked for so long at least
         uint64_t delay_ms = 0;
         const Target* target = nullptr;
         uint32_t key = 0;
+        PeerState* state = nullptr; // nullptr: the provider is not watched
+        Peer::Entry entry = Peer::Entry::normal;
     };
-    // The first step has no delay and never gives up (a route has a target).
-    // A provider without a key in its pool is left out while another one is
-    // left that may follow such a failure.  now: monotonic microseconds.
+    // The first step has no delay.  A provider whose keys are all away, whose
+    // breaker is open, that is down or that has no place free is left out
+    // while another one is left that may follow such a failure.  It gives up
+    // only when all that may be asked are down or behind open breakers.
     [[nodiscard]] Step first(int64_t now = 0);
     // What to do after a try that failed before anything reached the client.
     // Retry on the same provider (another key if it has one) while
-    // retryable() and retries are left, after an exponential backoff with full
-    // jitter that is at least Retry-After (more than 30 s of Retry-After:
-    // do not wait, go on); then the other targets; then the fallbacks whose
-    // on= allows the failure, in order.
+    // retryable() and retries are left, and the route's budget, after an
+    // exponential backoff with full jitter that is at least Retry-After (more
+    // than 30 s of Retry-After: do not wait, go on); then the other targets;
+    // then the fallbacks whose on= allows the failure, in order.
     [[nodiscard]] Step next(
         const TryResult& last, uint64_t random, int64_t now = 0);
+    // A second try beside the one of the last step, at a provider that may be
+    // asked; the same one if there is no other.  give_up: the budget is spent.
+    [[nodiscard]] Step hedge(uint64_t random, int64_t now);
 
 private:
     [[nodiscard]] const KeyPool& keys() const noexcept; // of this target
-    [[nodiscard]] size_t with_keys(size_t position, int64_t now) const;
+    [[nodiscard]] PeerState* state_of(size_t position);
+    struct Block {
+        ErrorCode code = ErrorCode::none;
+        int status = 0;
+        int64_t micros = 0; // for so long, as far as it is known
+    };
+    [[nodiscard]] Block blocked(size_t position, int64_t now);
+    [[nodiscard]] size_t passable(size_t position, int64_t now);
     [[nodiscard]] Step go(size_t position, uint64_t random, int64_t now);
     [[nodiscard]] uint32_t choose_key(uint64_t random, int64_t now) const;
     [[nodiscard]] Step same_target(
         uint64_t delay_ms, uint64_t random, int64_t now);
     [[nodiscard]] uint64_t backoff(uint64_t random) const noexcept;
+    [[nodiscard]] bool may_retry(int64_t now) const noexcept;
 
     const Route& route_;
-    const std::vector<KeyPool>& keys_;
+    Surroundings around_;
+    Asked asked_;
     std::vector<const Target*> order_; // targets, then fallbacks
-    uint64_t random_;
-    Affinity affinity_;
+    std::vector<PeerState*> states_;   // of order_, as far as they are known
     size_t position_ = 0;
     uint32_t steps_ = 0;
     uint32_t retries_here_ = 0, other_keys_here_ = 0;

@@ -2,7 +2,7 @@
 
 #include "core/credential/digest.h"
 
-// The keys of all providers: where workers share what they know of them.
+// Keys, models and routes: where workers share what they know of them.
 
 namespace ai_proxy::http {
 
@@ -19,25 +19,70 @@ uint64_t id_of(const config::Provider& provider, size_t key)
     return id;
 }
 
-} // namespace
-
-void share_keys(config::Gateway& gateway, ngx_http_ai_proxy_zone_t& zone)
+bool share_keys(config::Gateway& gateway, ngx_http_ai_proxy_zone_t& zone)
 {
     bool room = true;
     for (size_t p = 0; p < gateway.providers.size(); p++) {
         const config::Provider& provider = *gateway.providers[p];
         for (size_t k = 0; k < provider.options.api_tokens.size(); k++) {
-            auto* state = ngx_http_ai_proxy_zone_key(&zone, id_of(provider, k));
+            auto* state = ngx_http_ai_proxy_zone_state<route::KeyState>(
+                &zone, id_of(provider, k));
             if (state != nullptr) {
                 gateway.keys[p].share(static_cast<uint32_t>(k), *state);
             }
             room = room && state != nullptr;
         }
     }
-    if (!room && zone.shm_zone != nullptr) {
+    return room;
+}
+
+bool share_peers(config::Gateway& gateway, ngx_http_ai_proxy_zone_t& zone)
+{
+    bool room = true;
+    for (size_t p = 0; p < gateway.peers.size(); p++) {
+        route::Peer& peer = gateway.peers[p];
+        const std::string kind =
+            "model of " + gateway.providers[p]->options.name;
+        for (size_t i = 0; i < peer.state_count(); i++) {
+            auto* state = ngx_http_ai_proxy_zone_state<route::PeerState>(
+                &zone, in_flight_id(kind, peer.model(i)));
+            if (state != nullptr) {
+                peer.share(i, *state);
+            }
+            room = room && state != nullptr;
+        }
+    }
+    return room;
+}
+
+bool share_routes(config::Gateway& gateway, ngx_http_ai_proxy_zone_t& zone)
+{
+    bool room = true;
+    for (const auto& route : gateway.routes) {
+        if (route->state == nullptr) {
+            continue;
+        }
+        auto* state = ngx_http_ai_proxy_zone_state<route::RouteState>(
+            &zone, in_flight_id("route", route->name));
+        if (state != nullptr) {
+            route->state = state;
+        }
+        room = room && state != nullptr;
+    }
+    return room;
+}
+
+} // namespace
+
+void share_states(config::Gateway& gateway, ngx_http_ai_proxy_zone_t& zone)
+{
+    const bool keys = share_keys(gateway, zone);
+    const bool peers = share_peers(gateway, zone);
+    const bool routes = share_routes(gateway, zone);
+    if ((!keys || !peers || !routes) && zone.shm_zone != nullptr) {
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-            "ai_proxy: zone \"%V\" has no room for all keys, workers do not "
-            "share what they know of them",
+            "ai_proxy: zone \"%V\" has no room for all keys and models, "
+            "workers do not share what they know of them",
             &zone.shm_zone->shm.name);
     }
 }

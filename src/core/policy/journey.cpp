@@ -1,0 +1,593 @@
+#include "core/json/splice.h"
+
+#include "core/policy/journey.h"
+
+#include "core/base/text.h"
+#include "core/provider/registry.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace ai_proxy::policy {
+
+std::string_view phrase(ErrorCode code) noexcept
+{
+    switch (code) {
+    case ErrorCode::concurrency_limit:
+        return "too many requests are under way, try again later";
+    case ErrorCode::breaker_open:
+    case ErrorCode::upstream_unavailable:
+        return "no provider is available";
+    case ErrorCode::upstream_connect:
+        return "cannot connect to the provider";
+    case ErrorCode::upstream_tls:
+        return "the TLS handshake with the provider failed";
+    case ErrorCode::timeout_connect:
+        return "connecting to the provider timed out";
+    case ErrorCode::timeout_tls:
+        return "the TLS handshake with the provider timed out";
+    case ErrorCode::timeout_first_token:
+        return "the provider did not say anything in time";
+    case ErrorCode::timeout_first_byte:
+        return "the provider did not begin to answer in time";
+    case ErrorCode::timeout_idle:
+        return "the provider stopped answering";
+    case ErrorCode::timeout_total:
+        return "the provider took too long";
+    case ErrorCode::upstream_closed:
+        return "the provider closed the connection";
+    case ErrorCode::upstream_invalid:
+        return "the provider sent an invalid answer";
+    case ErrorCode::upstream_truncated:
+        return "the answer of the provider was cut short";
+    case ErrorCode::upstream_too_large:
+        return "the answer of the provider is too large";
+    case ErrorCode::upstream_status:
+    case ErrorCode::upstream_error:
+        return "the provider reported an error";
+    case ErrorCode::shutdown:
+        return "the gateway is being restarted, try again";
+    case ErrorCode::superseded:
+        return "another try was faster";
+    case ErrorCode::client_closed:
+        return "the client closed the connection";
+    case ErrorCode::none:
+    case ErrorCode::invalid_json:
+    case ErrorCode::invalid_request:
+    case ErrorCode::unsupported_api:
+    case ErrorCode::model_not_found:
+    case ErrorCode::request_too_large:
+    case ErrorCode::internal:
+        break;
+    }
+    return "internal error";
+}
+
+namespace {
+
+// The codec knows most; a failure of the connection is known to Io alone.
+Error error_of(const Response& response, ErrorCode code)
+{
+    if (response.state() == Response::State::failed
+        && response.error().code != ErrorCode::none)
+    {
+        return response.error();
+    }
+    return make_error(code, std::string(phrase(code)));
+}
+
+bool is_event_stream(const Response& response) noexcept
+{
+    return response.streaming()
+        && istarts_with(response.content_type(), "text/event-stream");
+}
+
+
+// What a failure without an answer counts for at least in the times of a
+// provider: it must not look fast.
+constexpr Micros kFailedFor = 1'000'000;
+// The limit of what is counted only.
+constexpr uint32_t kUnlimited = UINT32_MAX;
+// Clients that are turned away come again a little later.
+constexpr std::string_view kComeAgain = "1";
+
+route::Verdict verdict_of(const async::TryEnd& end, int status) noexcept
+{
+    using route::Verdict;
+    switch (end.code) {
+    case ErrorCode::none:
+        return Verdict::good;
+    case ErrorCode::upstream_status:
+    case ErrorCode::upstream_error:
+        return status >= 500 || status < 400 ? Verdict::bad : Verdict::good;
+    case ErrorCode::upstream_unavailable:
+    case ErrorCode::upstream_connect:
+    case ErrorCode::upstream_tls:
+    case ErrorCode::timeout_connect:
+    case ErrorCode::timeout_tls:
+    case ErrorCode::timeout_first_byte:
+    case ErrorCode::timeout_first_token:
+    case ErrorCode::timeout_idle:
+    case ErrorCode::timeout_total:
+    case ErrorCode::upstream_closed:
+    case ErrorCode::upstream_invalid:
+    case ErrorCode::upstream_truncated:
+        return Verdict::bad;
+    default:
+        return Verdict::nothing;
+    }
+}
+
+// The provider's, or the one that an error under a 200 says.
+int status_of(const Response& response, const async::TryEnd& end) noexcept
+{
+    if (end.code != ErrorCode::none
+        && response.state() == Response::State::failed
+        && response.status() < 400)
+    {
+        return response.error().status;
+    }
+    return response.status();
+}
+
+route::Asked asked(Exchange& exchange, async::Io& io)
+{
+    const route::Route& route = exchange.route();
+    route::Asked made;
+    made.model = exchange.routed_model();
+    made.stream = exchange.books().stream;
+    made.affinity = exchange.affinity();
+    made.turn = route.turn++;
+    if (made.affinity != route::Affinity::none) {
+        made.random = exchange.consumer();
+        return made;
+    }
+    uint64_t number = 0;
+    if (route.balance == route::Balance::hash) {
+        const std::string text = io.text(route.hash_value);
+        number = text.empty() ? 0 : in_flight_id("hash", text);
+    } else if (route.balance == route::Balance::prefix) {
+        number = exchange.prompt_prefix(route.prefix_bytes);
+    }
+    made.random = number;
+    if (number != 0) {
+        made.affinity = route::Affinity::first;
+    } else {
+        made.random = io.random();
+    }
+    return made;
+}
+
+} // namespace
+
+Leg::Leg(Leg&& other) noexcept
+    : peer_(std::exchange(other.peer_, nullptr)), keys_(other.keys_),
+      step_(other.step_), places_(std::move(other.places_))
+{
+}
+
+Leg& Leg::operator=(Leg&& other) noexcept
+{
+    if (this != &other) {
+        drop();
+        peer_ = std::exchange(other.peer_, nullptr);
+        keys_ = other.keys_;
+        step_ = other.step_;
+        places_ = std::move(other.places_);
+    }
+    return *this;
+}
+
+async::PlaceOp::Wanted Leg::wanted() const noexcept
+{
+    async::PlaceOp::Wanted wanted{
+        0, 0, peer_->queue, peer_->queue != 0 ? peer_->queue_ms : 0};
+    const bool of_provider = peer_->counted && places_.empty();
+    const size_t places = peer_->counted ? 1 : 0;
+    if (of_provider) {
+        wanted.id = peer_->id;
+        wanted.limit =
+            peer_->concurrency != 0 ? peer_->concurrency : kUnlimited;
+    } else if (keys_->rules.concurrency != 0 && places_.size() == places) {
+        wanted.id = keys_->in_flight_id(step_.key);
+        wanted.limit = keys_->rules.concurrency;
+    }
+    return wanted;
+}
+
+void Leg::settle(const Try& attempt, const async::TryEnd& end)
+{
+    if (peer_ == nullptr) {
+        return;
+    }
+    note_key(attempt, end);
+    const route::Peer* peer = std::exchange(peer_, nullptr);
+    places_.clear();
+    if (step_.state == nullptr) {
+        return;
+    }
+    const route::Verdict verdict =
+        verdict_of(end, status_of(*attempt.response, end));
+    peer->note(*step_.state, verdict, step_.entry, end.begin, end.end);
+    if (verdict != route::Verdict::nothing) {
+        note_times(attempt, end, verdict == route::Verdict::bad);
+    }
+}
+
+void Leg::note_key(const Try& attempt, const async::TryEnd& end) const
+{
+    keys_->note(attempt.key, status_of(*attempt.response, end),
+        attempt.response->retry_after_ms(), end.begin, end.end);
+}
+
+void Leg::note_times(
+    const Try& attempt, const async::TryEnd& end, bool bad) const
+{
+    route::PeerState& state = *step_.state;
+    const Micros took = end.end - end.begin;
+    if (bad) {
+        for (route::PeakMean* mean : {&state.first_token, &state.duration}) {
+            mean->add(
+                std::max({took, kFailedFor, 2 * mean->read(end.end)}), end.end);
+        }
+        return;
+    }
+    if (end.code != ErrorCode::none) {
+        return;
+    }
+    const Micros first = attempt.response->first_token();
+    if (first > end.begin) {
+        state.first_token.add(first - end.begin, end.end);
+        state.first_tokens.add(first - end.begin);
+    } else {
+        state.duration.add(took, end.end);
+        state.durations.add(took);
+    }
+}
+
+void Leg::drop() noexcept
+{
+    places_.clear();
+    if (peer_ != nullptr && step_.state != nullptr) {
+        peer_->note(*step_.state, route::Verdict::nothing, step_.entry, 0, 0);
+    }
+    peer_ = nullptr;
+}
+
+Journey::Journey(Exchange& exchange, async::Io& io)
+    : exchange_(exchange), io_(io),
+      attempts_(exchange.route(),
+          {exchange.gateway().keys, exchange.gateway().peers, io.in_flight()},
+          asked(exchange, io), io.now())
+{
+    set_out(attempts_.first(io.now()));
+}
+
+void Journey::set_out(const route::Attempts::Step& step)
+{
+    if (!step.give_up) {
+        const uint16_t provider = step.target->provider;
+        leg_ = Leg(exchange_.gateway().peers[provider],
+            exchange_.gateway().keys[provider], step);
+        return;
+    }
+    leg_ = Leg();
+    if (step.blocked != ErrorCode::none && failure_ == nullptr) {
+        failure_ = std::make_unique<Failure>();
+        failure_->error =
+            make_error(step.blocked, std::string(phrase(step.blocked)));
+        const uint64_t seconds = (step.retry_after_ms + 999) / 1000;
+        failure_->headers.push_back(
+            {"Retry-After", std::to_string(std::max<uint64_t>(seconds, 1))});
+    }
+    give_up();
+}
+
+// The rules of the location come first: what they turn away is no try.
+async::PlaceOp::Wanted Journey::next_wanted()
+{
+    const auto& rules = exchange_.site().concurrency;
+    while (site_rule_ < rules.size()) {
+        const config::ConcurrencyRule& rule = rules[site_rule_];
+        const std::string value = io_.text(rule.value);
+        if (!value.empty()) {
+            return {in_flight_id(rule.text, value), rule.limit, rule.queue,
+                rule.queue_ms};
+        }
+        ++site_rule_;
+    }
+    return leg_.wanted();
+}
+
+bool Journey::wants_place()
+{
+    while (!over_ && !refused_) {
+        wanted_ = next_wanted();
+        if (wanted_.limit == 0) {
+            return false;
+        }
+        Place place =
+            ai_proxy::take_place(io_.in_flight(), wanted_.id, wanted_.limit);
+        if (!place && wanted_.limit == kUnlimited) {
+            leg_.take({}); // not counted, for want of room
+            continue;
+        }
+        if (!place && wanted_.most_ms != 0) {
+            return true;
+        }
+        take_place(std::move(place));
+    }
+    return false;
+}
+
+void Journey::take_place(Place place)
+{
+    const bool of_site = site_rule_ < exchange_.site().concurrency.size();
+    if (place) {
+        if (of_site) {
+            ++site_rule_;
+            site_places_.push_back(std::move(place));
+        } else {
+            leg_.take(std::move(place));
+        }
+        return;
+    }
+    Error error = make_error(ErrorCode::concurrency_limit,
+        std::string(phrase(ErrorCode::concurrency_limit)));
+    if (of_site) {
+        failure_ = std::make_unique<Failure>();
+        failure_->error = std::move(error);
+        failure_->headers.push_back({"Retry-After", std::string(kComeAgain)});
+        give_up();
+        return;
+    }
+    refused_ = true;
+    refuse(std::move(error));
+}
+
+bool Journey::wants_token() const noexcept
+{
+    return provider::wants_access_token(
+        exchange_.gateway().providers[provider()]->options);
+}
+
+bool Journey::take_token(Result<std::string> token)
+{
+    if (!token) {
+        refuse(std::move(token).error(), true);
+        return false;
+    }
+    access_token_ = std::move(*token);
+    return true;
+}
+
+bool Journey::prepare()
+{
+    auto attempt = exchange_.make_try(*leg_.step().target, leg_.step().key,
+        io_.now_seconds(), io_.random(), access_token_);
+    if (!attempt) {
+        refuse(std::move(attempt).error());
+        return false;
+    }
+    attempt_ = std::move(*attempt);
+    if (attempt_->reply) {
+        outcome_.reply = std::move(*attempt_->reply);
+        exchange_.books().status = outcome_.reply.status;
+        over_ = true;
+        return false;
+    }
+    return true;
+}
+
+bool Journey::upgrades()
+{
+    if (!exchange_.is_upgrade()) {
+        return false;
+    }
+    outcome_.upgrade = std::move(attempt_);
+    over_ = true;
+    return true;
+}
+
+// Only of calls that cost nothing but tokens when they are made twice.
+async::Second* Journey::second() noexcept
+{
+    const route::HedgeRules& rules = exchange_.route().hedge;
+    second_ms_ = rules.after_ms;
+    if (rules.percent == 0 || !exchange_.may_race() || wants_token()) {
+        return nullptr;
+    }
+    if (rules.quantile != 0) {
+        const route::PeerState* state = leg_.step().state;
+        const int64_t micros = state == nullptr ? 0
+            : exchange_.books().stream
+            ? state->first_tokens.quantile(rules.quantile)
+            : state->durations.quantile(rules.quantile);
+        if (micros == 0) {
+            return nullptr;
+        }
+        second_ms_ = static_cast<uint64_t>(micros / 1000);
+    }
+    return this;
+}
+
+Try* Journey::make()
+{
+    const auto step = attempts_.hedge(io_.random(), io_.now());
+    if (step.give_up) {
+        return nullptr;
+    }
+    const uint16_t provider = step.target->provider;
+    const auto& gateway = exchange_.gateway();
+    Leg leg(gateway.peers[provider], gateway.keys[provider], step);
+    if (provider::wants_access_token(gateway.providers[provider]->options)) {
+        return nullptr;
+    }
+    for (auto wanted = leg.wanted(); wanted.limit != 0; wanted = leg.wanted()) {
+        Place place =
+            ai_proxy::take_place(io_.in_flight(), wanted.id, wanted.limit);
+        if (!place && wanted.limit != kUnlimited) {
+            return nullptr;
+        }
+        leg.take(std::move(place));
+    }
+    auto attempt = exchange_.make_try(
+        *step.target, step.key, io_.now_seconds(), io_.random(), {});
+    if (!attempt || (*attempt)->reply) {
+        return nullptr;
+    }
+    rival_ = std::make_unique<Rival>();
+    rival_->leg = std::move(leg);
+    rival_->attempt = std::move(*attempt);
+    return rival_->attempt.get();
+}
+
+// A provider that cannot take the request counts as a failed try.
+void Journey::refuse(Error error, bool from_network)
+{
+    Try record;
+    record.provider_index = leg_.step().target->provider;
+    record.key = leg_.step().key;
+    record.model = exchange_.books().model;
+    const Micros now = io_.now();
+    exchange_.record(record, error.code, now, now);
+
+    // unsupported_api: this provider will not do it, the next one may.
+    route::TryResult result;
+    result.code = error.code;
+    if (error.code != ErrorCode::unsupported_api) {
+        result.status = error.http_status();
+    }
+    if (!failure_ || from_network || !failure_->from_network) {
+        failure_ = std::make_unique<Failure>();
+        failure_->from_network = from_network;
+        if (error.code == ErrorCode::concurrency_limit) {
+            failure_->headers.push_back(
+                {"Retry-After", std::string(kComeAgain)});
+        }
+        failure_->error = std::move(error);
+    }
+    go_on(result);
+}
+
+void Journey::settle(const async::RaceEnd& race)
+{
+    if (race.raced) {
+        if (race.second) {
+            std::swap(leg_, rival_->leg);
+            std::swap(attempt_, rival_->attempt);
+        }
+        exchange_.record(*rival_->attempt, race.other.code, race.other.begin,
+            race.other.end);
+        rival_->leg.settle(*rival_->attempt, race.other);
+    }
+    rival_.reset();
+    settle_one(race.end);
+}
+
+void Journey::settle_one(const async::TryEnd& end)
+{
+    const Response& response = *attempt_->response;
+    exchange_.record(*attempt_, end.code, end.begin, end.end);
+    leg_.settle(*attempt_, end);
+    if (!std::exchange(access_token_, {}).empty() && response.status() == 401) {
+        io_.drop_token(attempt_->provider_index);
+    }
+    if (end.code == ErrorCode::none) {
+        finish(end.committed);
+        return;
+    }
+    if (end.committed) {
+        break_off(end);
+        return;
+    }
+    failure_ = std::make_unique<Failure>();
+    failure_->from_network = true;
+    failure_->error = error_of(response, end.code);
+    if (response.status() != 0) {
+        failure_->headers = response.headers();
+    }
+    if (end.code == ErrorCode::client_closed) {
+        give_up();
+        return;
+    }
+    route::TryResult result;
+    result.code = end.code;
+    // An error under a 200 has no status unless it says one itself.
+    result.status = failure_->error.status;
+    if (result.status == 0 && response.status() >= 400) {
+        result.status = response.status();
+    }
+    result.retry_after_ms = response.retry_after_ms();
+    go_on(result);
+}
+
+void Journey::finish(bool committed)
+{
+    Response& response = *attempt_->response;
+    Books& books = exchange_.books();
+    books.status = response.client_status();
+    books.error = ErrorCode::none;
+    over_ = true;
+    outcome_.streamed = committed;
+    if (committed) {
+        return;
+    }
+    Reply& reply = outcome_.reply;
+    reply.status = response.client_status();
+    reply.content_type = response.content_type();
+    reply.headers = response.headers();
+    if (!response.streaming()) {
+        reply.body = response.take_body();
+    }
+}
+
+// The client has the beginning of an answer that will not be whole.
+void Journey::break_off(const async::TryEnd& end)
+{
+    Response& response = *attempt_->response;
+    Books& books = exchange_.books();
+    // What the client saw; the failed codec would tell another one.
+    if (books.status == 0) {
+        books.status = response.status();
+    }
+    books.error = end.code;
+    over_ = true;
+    outcome_.streamed = true;
+    outcome_.broken = true;
+    if (end.code == ErrorCode::client_closed) {
+        return;
+    }
+    const Error error = error_of(response, end.code);
+    outcome_.tail = response.error_event(error);
+    if (!outcome_.tail.empty()) {
+        books.error = error.code;
+    } else if (is_event_stream(response)) {
+        outcome_.tail = exchange_.error_event(error);
+    }
+}
+
+void Journey::go_on(const route::TryResult& result)
+{
+    // What the step held is free before the next one is chosen.
+    leg_.drop();
+    set_out(attempts_.next(result, io_.random(), io_.now()));
+}
+
+void Journey::give_up()
+{
+    over_ = true;
+    outcome_.reply = exchange_.error_reply(failure_->error);
+    switch (failure_->error.code) {
+    case ErrorCode::upstream_status:
+    case ErrorCode::upstream_error:
+    case ErrorCode::concurrency_limit:
+    case ErrorCode::breaker_open:
+        outcome_.reply.headers = std::move(failure_->headers);
+        break;
+    default:
+        break;
+    }
+}
+
+} // namespace ai_proxy::policy

@@ -1,0 +1,133 @@
+#pragma once
+
+#include "core/async/io.h"
+#include "core/policy/exchange.h"
+#include "core/policy/serve.h"
+#include "core/route/route.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ai_proxy::policy {
+
+// A step of the route on its way to be a try: what was taken for it is given
+// back when it goes, and what came of it is told to those who keep count.
+class Leg {
+public:
+    Leg() = default;
+    Leg(const route::Peer& peer, const route::KeyPool& keys,
+        const route::Attempts::Step& step) noexcept
+        : peer_(&peer), keys_(&keys), step_(step)
+    {
+    }
+    Leg(Leg&& other) noexcept;
+    Leg& operator=(Leg&& other) noexcept;
+    ~Leg() { drop(); }
+
+    [[nodiscard]] const route::Attempts::Step& step() const noexcept
+    {
+        return step_;
+    }
+    // The place that the step must still have; limit 0: none.
+    [[nodiscard]] async::PlaceOp::Wanted wanted() const noexcept;
+    void take(Place place) { places_.push_back(std::move(place)); }
+    // The try was made and ended.
+    void settle(const Try& attempt, const async::TryEnd& end);
+    // It came to nothing.
+    void drop() noexcept;
+
+private:
+    void note_key(const Try& attempt, const async::TryEnd& end) const;
+    void note_times(
+        const Try& attempt, const async::TryEnd& end, bool bad) const;
+
+    const route::Peer* peer_ = nullptr;
+    const route::KeyPool* keys_ = nullptr;
+    route::Attempts::Step step_;
+    std::vector<Place> places_; // at the provider, of the key
+};
+
+// One request on its way through the providers: all decisions, no waiting.
+class Journey final : private async::Second {
+public:
+    Journey(Exchange& exchange, async::Io& io);
+
+    [[nodiscard]] uint64_t delay_ms() const noexcept
+    {
+        return leg_.step().delay_ms;
+    }
+    // Is there a place to wait for?  Takes those that are free.
+    [[nodiscard]] bool wants_place();
+    [[nodiscard]] const async::PlaceOp::Wanted& wanted() const noexcept
+    {
+        return wanted_;
+    }
+    void take_place(Place place);
+    // Does the step go on to a try, now that there is no more place to take?
+    [[nodiscard]] bool ready() const noexcept { return !over_ && !refused_; }
+    // Forgets a step that was refused.
+    void skip() noexcept { refused_ = false; }
+
+    // Must the next try wait for an access token, and whose?
+    [[nodiscard]] bool wants_token() const noexcept;
+    [[nodiscard]] uint16_t provider() const noexcept
+    {
+        return leg_.step().target->provider;
+    }
+    // False: there is none; settled already.
+    [[nodiscard]] bool take_token(Result<std::string> token);
+    // Makes the next try.  False: it cannot be made here; settled already.
+    [[nodiscard]] bool prepare();
+    // Does the prepared try become the client's own connection?
+    [[nodiscard]] bool upgrades();
+    [[nodiscard]] Try& attempt() noexcept { return *attempt_; }
+    // Who makes another try beside it, and when; nullptr: nobody.
+    [[nodiscard]] async::Second* second() noexcept;
+    [[nodiscard]] uint64_t second_ms() const noexcept { return second_ms_; }
+    // Takes note of how the tries ended and decides what follows.
+    void settle(const async::RaceEnd& race);
+
+    [[nodiscard]] bool over() const noexcept { return over_; }
+    [[nodiscard]] Outcome take() noexcept { return std::move(outcome_); }
+
+private:
+    Try* make() override;
+    void set_out(const route::Attempts::Step& step);
+    [[nodiscard]] async::PlaceOp::Wanted next_wanted();
+    void refuse(Error error, bool from_network = false);
+    void settle_one(const async::TryEnd& end);
+    void finish(bool committed);
+    void break_off(const async::TryEnd& end);
+    void go_on(const route::TryResult& result);
+    void give_up();
+
+    Exchange& exchange_;
+    async::Io& io_;
+    route::Attempts attempts_;
+    size_t site_rule_ = 0;           // whose place is taken next
+    std::vector<Place> site_places_; // as long as the request lives
+    Leg leg_;
+    std::unique_ptr<Try> attempt_;
+    struct Rival {
+        Leg leg;
+        std::unique_ptr<Try> attempt;
+    };
+    std::unique_ptr<Rival> rival_; // the second try
+    uint64_t second_ms_ = 0;
+    async::PlaceOp::Wanted wanted_;
+    std::string access_token_; // of the next try
+    Outcome outcome_;
+    bool refused_ = false; // the step that was asked for a place
+    bool over_ = false;
+
+    // The failure to report if no try succeeds.
+    struct Failure {
+        Error error;
+        std::vector<Response::Field> headers;
+        bool from_network = false;
+    };
+    std::unique_ptr<Failure> failure_;
+};
+
+} // namespace ai_proxy::policy
