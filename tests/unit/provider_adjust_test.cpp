@@ -91,6 +91,38 @@ TEST(AdjustMistral, UsesItsOwnNames)
         R"({"random_seed":1,"max_tokens":3})");
 }
 
+// Calls that another vendor named: Mistral refuses their ids.
+TEST(AdjustMistral, CallsHaveIdsOfNineLetters)
+{
+    const std::string text = adjusted("mistral",
+        R"({"messages":[{"role":"developer","content":"s"},)"
+        R"({"role":"assistant","content":"","tool_calls":[)"
+        R"({"id":"call_abcdefghijkl","type":"function","function":)"
+        R"({"name":"f","arguments":"{}"}},{"id":"Ab3456789","n":1.50}]},)"
+        R"({"role":"tool","tool_call_id":"call_abcdefghijkl",)"
+        R"("content":"r"},{"role":"tool","tool_call_id":"Ab3456789",)"
+        R"("content":"q"}]})");
+    json::Parser parser;
+    const auto body = parser.parse(std::string_view(text));
+    ASSERT_TRUE(body.ok()) << text;
+    const json::Node messages = (*body)["messages"];
+    EXPECT_EQ(messages.at(0)["role"].string(), "system");
+    const json::Node calls = messages.at(1)["tool_calls"];
+    const std::string made(calls.at(0)["id"].string_or());
+    EXPECT_EQ(made.size(), 9U);
+    EXPECT_EQ(made.find_first_not_of("0123456789abcdefghijklmnopqrstuvwxyz"
+                                     "ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+        std::string::npos);
+    EXPECT_EQ(messages.at(2)["tool_call_id"].string(), made);
+    EXPECT_EQ(calls.at(0)["function"]["name"].string(), "f");
+    EXPECT_EQ(calls.at(1)["id"].string(), "Ab3456789");
+    EXPECT_EQ(messages.at(3)["tool_call_id"].string(), "Ab3456789");
+    // Its own stay untouched, byte for byte.
+    const std::string own =
+        R"({"messages":[{"role":"tool",  "tool_call_id":"Ab3456789"}]})";
+    EXPECT_EQ(adjusted("mistral", own), own);
+}
+
 TEST(AdjustZhipu, EffortBecomesThinking)
 {
     EXPECT_EQ(adjusted("zhipuai", R"({"reasoning_effort":"low","n":1})"),

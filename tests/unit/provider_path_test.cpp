@@ -106,6 +106,33 @@ TEST(RelayPath, OfEachTypesChat)
     }
 }
 
+TEST(RelayPath, OfWhatOnlySomeHave)
+{
+    EXPECT_EQ(path_of(path_options("deepseek"),
+                  {Api::completions, "/v1/completions"}),
+        "/beta/completions");
+    EXPECT_EQ(path_of(path_options("claude"), {Api::files, "/v1/files"}),
+        "/v1/files");
+    EXPECT_EQ(path_of(path_options("claude"),
+                  {Api::file_content, "/v1/files/file_1/content"}),
+        "/v1/files/file_1/content");
+    // Spark's models that think.
+    Call call;
+    call.model = "x1";
+    EXPECT_EQ(path_of(path_options("spark"), call), "/v2/chat/completions");
+    call.model = "spark-x";
+    EXPECT_EQ(path_of(path_options("spark"), call), "/v2/chat/completions");
+    call.model = "4.0Ultra";
+    EXPECT_EQ(path_of(path_options("spark"), call), "/v1/chat/completions");
+    // Qwen's conversations.
+    EXPECT_EQ(path_of(path_options("qwen"),
+                  {Api::unknown, "/x/v1/conversations/c-1", "a=b"}),
+        "/compatible-mode/v1/conversations/c-1?a=b");
+    EXPECT_EQ(path_of(path_options("qwen", "https://h/compatible-mode/v1"),
+                  {Api::unknown, "/v1/conversations"}),
+        "/compatible-mode/v1/conversations");
+}
+
 TEST(RelayPath, TheOperatorsCapabilitiesWin)
 {
     Options options = path_options("fireworks", "https://h/x");

@@ -4,6 +4,7 @@
 
 #include "core/policy/exchange.h"
 
+#include "core/base/hash.h"
 #include "core/base/text.h"
 
 #include <array>
@@ -14,15 +15,23 @@ namespace {
 
 using dialect::Api;
 
-// FNV-1a
-uint64_t hash(std::string_view text) noexcept
+// A part of a message: a file of OpenAI's or of Anthropic's, or what a tool
+// gave back.
+bool holds_file(json::Node part)
 {
-    uint64_t h = 0xcbf29ce484222325ull;
-    for (const char c : text) {
-        h ^= static_cast<unsigned char>(c);
-        h *= 0x100000001b3ull;
+    if (part["file_id"].is_string() || part["file"]["file_id"].is_string()
+        || part["source"]["file_id"].is_string()
+        || part["image_url"]["file_id"].is_string())
+    {
+        return true;
     }
-    return h;
+    const json::Node inner = part["content"];
+    for (const json::Node one : inner.items()) {
+        if (one["source"]["file_id"].is_string()) {
+            return true;
+        }
+    }
+    return false;
 }
 
 } // namespace
@@ -32,16 +41,16 @@ uint64_t consumer_hash(const ClientHead& head) noexcept
     constexpr std::array<std::string_view, 3> kKeys{
         "x-api-key", "api-key", "x-goog-api-key"};
     if (!head.authorization.empty()) {
-        return hash(head.authorization);
+        return fnv1a(head.authorization);
     }
     for (const Header& field : head.headers) {
         for (const std::string_view name : kKeys) {
             if (iequals(field.name, name) && !field.value.empty()) {
-                return hash(field.value);
+                return fnv1a(field.value);
             }
         }
     }
-    return hash(head.address);
+    return fnv1a(head.address);
 }
 
 route::Affinity affinity_of(Api api) noexcept
@@ -61,6 +70,20 @@ route::Affinity affinity_of(Api api) noexcept
     default:
         return route::Affinity::none;
     }
+}
+
+bool names_file(json::Node request)
+{
+    for (const json::Node list : {request["messages"], request["input"]}) {
+        for (const json::Node message : list.items()) {
+            for (const json::Node part : message["content"].items()) {
+                if (holds_file(part)) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
 }
 
 } // namespace ai_proxy::policy

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/dialect/api.h"
+#include "core/json/reader.h"
 #include "core/route/route.h"
 
 #include <cstdint>
@@ -17,5 +18,9 @@ struct ClientHead;
 // What a provider keeps for its account is found with the key that made it:
 // files, batches, jobs, responses.
 [[nodiscard]] route::Affinity affinity_of(dialect::Api api) noexcept;
+
+// Does a chat request name a file that its provider keeps?  Then it is for the
+// key that made the file.
+[[nodiscard]] bool names_file(json::Node request);
 
 } // namespace ai_proxy::policy

@@ -245,6 +245,11 @@ void Exchange::choose_affinity()
             : stored        ? route::Affinity::first
                             : route::Affinity::none;
     }
+    const bool chat = books_.api == Api::chat_completions
+        || books_.api == Api::messages || books_.api == Api::responses;
+    if (chat && kind_ == BodyKind::json && names_file(document_)) {
+        affinity_ = route::Affinity::only;
+    }
 }
 
 uint64_t Exchange::consumer() const noexcept

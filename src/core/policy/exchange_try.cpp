@@ -2,6 +2,7 @@
 
 #include "core/policy/exchange.h"
 
+#include "core/base/hash.h"
 #include "core/base/text.h"
 #include "core/json/writer.h"
 #include "core/policy/realtime.h"
@@ -110,11 +111,8 @@ bool is_adjusted(Api api) noexcept
 
 std::string answer_id(std::string_view prefix, uint64_t random)
 {
-    static constexpr std::string_view kHex = "0123456789abcdef";
     std::string id(prefix);
-    for (int shift = 60; shift >= 0; shift -= 4) {
-        id += kHex[(random >> shift) & 15];
-    }
+    append_hex(id, random);
     return id;
 }
 

@@ -1,5 +1,7 @@
 #include "core/provider/adjust.h"
 
+#include "core/base/hash.h"
+#include "core/base/text.h"
 #include "core/chat/allowed_tools.h"
 #include "core/json/writer.h"
 #include "core/provider/registry.h"
@@ -141,6 +143,81 @@ void narrow_tools(json::Splice& body, json::Node parsed)
         allowed.mode == "required" ? "\"required\"" : "\"auto\"");
 }
 
+// Mistral takes nine letters and digits as the id of a call.
+bool is_mistral_id(std::string_view id) noexcept
+{
+    return id.size() == 9 && std::all_of(id.begin(), id.end(), [](char c) {
+        return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z');
+    });
+}
+
+// The same for the same id: a result still finds its call.
+std::string mistral_id(std::string_view id)
+{
+    if (is_mistral_id(id))
+        return std::string(id);
+    constexpr std::string_view kDigits = "0123456789abcdefghijklmnopqrstuv"
+                                         "wxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    std::string out;
+    for (uint64_t rest = fnv1a(id); out.size() < 9; rest /= kDigits.size())
+        out += kDigits[rest % kDigits.size()];
+    return out;
+}
+
+bool has_other_ids(json::Node messages) noexcept
+{
+    for (json::Node message : messages.items()) {
+        json::Node answered = message["tool_call_id"];
+        if (answered.is_string() && !is_mistral_id(answered.string_or()))
+            return true;
+        for (json::Node call : message["tool_calls"].items())
+            if (call["id"].is_string()
+                && !is_mistral_id(call["id"].string_or()))
+                return true;
+    }
+    return false;
+}
+
+void write_call(json::Writer& w, json::Node call)
+{
+    w.begin_object();
+    for (json::Member member : call.members()) {
+        if (member.key == "id" && member.value.is_string())
+            w.field("id", mistral_id(member.value.string_or()));
+        else
+            w.field(member.key, member.value);
+    }
+    w.end_object();
+}
+
+void rename_calls(json::Splice& body, json::Node messages)
+{
+    std::string out;
+    json::Writer w(out);
+    w.begin_array();
+    for (json::Node message : messages.items()) {
+        w.begin_object();
+        for (json::Member member : message.members()) {
+            w.key(member.key);
+            if (member.key == "tool_call_id" && member.value.is_string()) {
+                w.string(mistral_id(member.value.string_or()));
+            } else if (member.key == "tool_calls" && member.value.is_array()) {
+                w.begin_array();
+                for (json::Node call : member.value.items())
+                    write_call(w, call);
+                w.end_array();
+            } else if (member.key == "role" && is_developer(message)) {
+                w.string("system");
+            } else {
+                w.value(member.value);
+            }
+        }
+        w.end_object();
+    }
+    w.end_array();
+    body.set("messages", std::move(out));
+}
+
 } // namespace
 
 Result<void> adjust_relayed(
@@ -214,7 +291,10 @@ Result<void> adjust_mistral(
     } else {
         body.remove("max_completion_tokens");
     }
-    return adjust_relayed(body, parsed, context);
+    auto done = adjust_relayed(body, parsed, context);
+    if (has_other_ids(parsed["messages"]))
+        rename_calls(body, parsed["messages"]);
+    return done;
 }
 
 } // namespace ai_proxy::provider

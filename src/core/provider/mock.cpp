@@ -1,5 +1,6 @@
 #include "core/provider/mock.h"
 
+#include "core/base/hash.h"
 #include "core/base/text.h"
 #include "core/chat/allowed_tools.h"
 #include "core/dialect/api.h"
@@ -172,7 +173,7 @@ void MockScript::choose_text(std::string_view echo)
 void MockScript::answer_chat(json::Node request)
 {
     std::string last_user;
-    Hash hash;
+    Fnv1a hash;
     hash.add(model_);
     for (json::Node message : request["messages"].items()) {
         std::string text = content_text(message["content"]);
@@ -181,7 +182,8 @@ void MockScript::answer_chat(json::Node request)
         if (message["role"].string_or() == "user")
             last_user = std::move(text);
     }
-    id_ = "chatcmpl-mock-" + hash.hex();
+    id_ = "chatcmpl-mock-";
+    append_hex(id_, hash.value());
     stream_ = request["stream"].boolean().value_or(false);
     include_usage_ =
         request["stream_options"]["include_usage"].boolean().value_or(false);
@@ -203,7 +205,8 @@ void MockScript::answer_completion(json::Node request)
     if (text.empty())
         text = prompt.at(0).string_or();
     prompt_tokens_ = count_words(text);
-    id_ = "cmpl-mock-" + Hash().add(model_).add(text).hex();
+    id_ = "cmpl-mock-";
+    append_hex(id_, Fnv1a().add(model_).add(text).value());
     stream_ = request["stream"].boolean().value_or(false);
     include_usage_ =
         request["stream_options"]["include_usage"].boolean().value_or(false);

@@ -1,5 +1,6 @@
 #include "core/provider/mock.h"
 
+#include "core/base/hash.h"
 #include "core/json/writer.h"
 #include "core/provider/mock_text.h"
 
@@ -36,7 +37,7 @@ std::vector<float> vector_of(std::string_view text, int64_t dimensions)
 {
     std::vector<float> values;
     double square = 0;
-    uint64_t state = Hash().add(text).value();
+    uint64_t state = fnv1a(text);
     for (int64_t i = 0; i < dimensions; ++i) {
         state = state * 6364136223846793005ull + 1442695040888963407ull;
         double v = static_cast<double>(state >> 40) / double(1 << 23) - 1.0;

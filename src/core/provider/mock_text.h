@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <string_view>
 
 // What the answers of the built-in provider are made of.
@@ -22,28 +21,5 @@ inline int64_t count_words(std::string_view text) noexcept
     }
     return count;
 }
-
-// FNV-1a, 64 bits: the same request, the same id and the same vectors.
-class Hash {
-public:
-    Hash& add(std::string_view text) noexcept
-    {
-        for (char c : text)
-            value_ =
-                (value_ ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
-        return *this;
-    }
-    [[nodiscard]] uint64_t value() const noexcept { return value_; }
-    [[nodiscard]] std::string hex() const
-    {
-        std::string out;
-        for (int shift = 60; shift >= 0; shift -= 4)
-            out += "0123456789abcdef"[(value_ >> shift) & 15];
-        return out;
-    }
-
-private:
-    uint64_t value_ = 0xcbf29ce484222325ull;
-};
 
 } // namespace ai_proxy::provider

@@ -1,3 +1,4 @@
+#include "core/base/hash.h"
 #include "core/json/splice.h"
 #include "core/json/writer.h"
 #include "core/provider/openai.h"
@@ -62,17 +63,11 @@ std::string_view effort_of_budget(int64_t budget) noexcept
 
 constexpr size_t kLongestUser = 64;
 
-// A shorter name for the same user (FNV-1a).
+// A shorter name for the same user.
 std::string short_name(std::string_view user)
 {
-    uint64_t hash = 0xcbf29ce484222325ULL;
-    for (const char c : user) {
-        hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
-    }
     std::string out = "user-";
-    for (int shift = 60; shift >= 0; shift -= 4) {
-        out += "0123456789abcdef"[hash >> shift & 15U];
-    }
+    append_hex(out, fnv1a(user));
     return out;
 }
 

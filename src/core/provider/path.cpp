@@ -417,6 +417,19 @@ Result<std::string> relay_path(const Options& options, const Endpoint& endpoint,
         return with_query(
             with_query(onto_custom(url.path, *rest), url.query), query);
     }
+    // Spark's models that think have an address of their own.
+    if (options.type->name == "spark" && api == Api::chat_completions
+        && (model.starts_with("x1") || model.starts_with("spark-x"))
+        && path == "/v1/chat/completions")
+        path = "/v2/chat/completions";
+    const size_t talks = options.type->name == "qwen"
+        ? client_path.rfind("/v1/conversations")
+        : std::string_view::npos;
+    if (path.empty() && talks != std::string_view::npos && !options.original)
+        return with_query(
+            join_path(without_surface(options, endpoint.path),
+                "/compatible-mode" + std::string(client_path.substr(talks))),
+            query);
     if (path.empty()) { // unknown to the type: relayed as it came
         size_t both = overlap(endpoint.path, client_path);
         return with_query(

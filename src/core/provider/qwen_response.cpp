@@ -1,5 +1,6 @@
 #include "core/provider/qwen.h"
 
+#include "core/base/hash.h"
 #include "core/dialect/error_codes.h"
 #include "core/provider/growing_text.h"
 #include "core/provider/logprobs.h"
@@ -166,11 +167,8 @@ void QwenDecoder::begin_call(
 {
     std::string id(call["id"].string_or());
     if (id.empty()) {
-        constexpr std::string_view digits = "0123456789abcdef";
         id = "call_";
-        for (int shift = 60; shift >= 0; shift -= 4) {
-            id += digits[random_ >> shift & 15U];
-        }
+        append_hex(id, random_);
         id += '_' + std::to_string(choice) + '_' + std::to_string(index);
     }
     chat::Event begin = tool_event(EventKind::tool_begin, choice, index);

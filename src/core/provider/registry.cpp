@@ -78,6 +78,7 @@ constexpr ApiPath kAzurePaths[] = {
 
 constexpr ApiPath kDeepseekPaths[] = {
     {Api::chat_completions, "/v1/chat/completions"},
+    {Api::completions,      "/beta/completions"}, // fill in the middle
     {Api::models,           "/v1/models"},
     {Api::messages,         "/anthropic/v1/messages"},
 };
@@ -141,6 +142,9 @@ constexpr ApiPath kClaudePaths[] = {
     {Api::complete,         "/v1/complete"},
     {Api::models,           "/v1/models"},
     {Api::model,            "/v1/models/{id}"},
+    {Api::files,            "/v1/files"},
+    {Api::file,             "/v1/files/{id}"},
+    {Api::file_content,     "/v1/files/{id}"},
 };
 
 constexpr ApiPath kGeminiPaths[] = {

@@ -1,5 +1,6 @@
 #include "core/provider/speaker.h"
 
+#include "core/base/hash.h"
 #include "core/provider/vendor.h"
 
 namespace ai_proxy::provider {
@@ -12,11 +13,8 @@ constexpr uint32_t kMaxCalls = 1024;
 
 std::string made_id(uint64_t random, uint32_t index)
 {
-    constexpr std::string_view digits = "0123456789abcdef";
     std::string id = "call_";
-    for (int shift = 60; shift >= 0; shift -= 4) {
-        id += digits[random >> shift & 15U];
-    }
+    append_hex(id, random);
     return id + '_' + std::to_string(index);
 }
 
