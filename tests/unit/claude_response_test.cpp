@@ -144,6 +144,9 @@ TEST(ClaudeBody, CitationsOfWebPages)
     EXPECT_EQ(answer->first().annotations[0],
         R"([{"type":"url_citation","url_citation":{"url":"https://e.com/\"q",)"
         R"("title":"T","start_index":5,"end_index":8}},)"
+        R"({"type":"file_citation","file_citation":{"file_id":"",)"
+        R"("filename":"","index":0,"location":{"type":"page_location",)"
+        R"("start_page_number":1},"start_index":5,"end_index":8}},)"
         R"({"type":"url_citation","url_citation":{"url":"https://e.com/2",)"
         R"("title":"","start_index":5,"end_index":8}}])");
 }

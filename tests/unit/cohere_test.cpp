@@ -145,10 +145,10 @@ TEST(CohereStream, CitationsBecomeAnnotations)
         answer));
     ASSERT_EQ(answer.first().annotations.size(), 1U);
     EXPECT_EQ(answer.first().annotations[0],
-        R"([{"type":"url_citation","url_citation":{"start_index":3,)"
-        R"("end_index":5,"title":"T","url":"https://u"}},)"
-        R"({"type":"url_citation","url_citation":{"start_index":3,)"
-        R"("end_index":5,"title":"d1","url":"d1"}}])");
+        R"([{"type":"url_citation","url_citation":{"url":"https://u",)"
+        R"("title":"T","start_index":3,"end_index":5}},)"
+        R"({"type":"file_citation","file_citation":{"file_id":"d1",)"
+        R"("filename":"d1","index":0,"start_index":3,"end_index":5}}])");
 }
 
 TEST(CohereStream, EndsWithAnErrorWhereCohereDoes)

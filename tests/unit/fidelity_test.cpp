@@ -138,6 +138,41 @@ TEST_F(Fidelity, LogprobsOfQwen)
         << fed.out;
 }
 
+// Thoughts that Claude keeps to itself come back from a client of Google's,
+// with the others, in order and byte for byte.
+TEST_F(Fidelity, HiddenThoughtsAndAGeminiClient)
+{
+    constexpr std::string_view kMessage =
+        R"({"id":"m","type":"message","role":"assistant","model":"c",)"
+        R"("content":[{"type":"thinking","thinking":"so","signature":"Ab+/"},)"
+        R"({"type":"redacted_thinking","data":"Em/+wA=="},)"
+        R"({"type":"redacted_thinking","data":"QUJD"},)"
+        R"({"type":"text","text":"Hi"}],"stop_reason":"end_turn",)"
+        R"("usage":{"input_tokens":1,"output_tokens":1}})";
+    const std::string out =
+        answer("claude", Api::gemini_generate, false, kMessage).out;
+    const size_t begin = out.find(R"("parts":[)");
+    const size_t end = out.find("]", begin);
+    ASSERT_NE(end, std::string::npos) << out;
+    const std::string parts = out.substr(begin, end - begin + 1);
+    EXPECT_TRUE(has(parts,
+        R"([{"text":"so","thought":true},)"
+        R"({"text":"","thoughtSignature":"cHJveHk6Ab+/"},)"
+        R"({"text":"","thoughtSignature":"cmVkYWN0ZWQ6Em/+wA=="},)"
+        R"({"text":"","thoughtSignature":"cmVkYWN0ZWQ6QUJD"},)"
+        R"({"text":"Hi"}])"))
+        << parts;
+    const Hub hub = to_hub(Api::gemini_generate,
+        R"({"contents":[{"role":"model",)" + parts + "}]}");
+    ASSERT_TRUE(hub.ok) << hub.error.message;
+    EXPECT_TRUE(has(hub.text,
+        R"("thinking_blocks":[)"
+        R"({"type":"thinking","thinking":"so","signature":"Ab+/"},)"
+        R"({"type":"redacted_thinking","data":"Em/+wA=="},)"
+        R"({"type":"redacted_thinking","data":"QUJD"}])"))
+        << hub.text;
+}
+
 TEST_F(Fidelity, ServiceTier)
 {
     constexpr std::string_view kMessage =

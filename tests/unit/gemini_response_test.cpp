@@ -154,7 +154,10 @@ TEST(GeminiBody, GroundingBecomesCitations)
     EXPECT_EQ(answer->first().annotations,
         std::vector<std::string>{
             R"([{"type":"url_citation","url_citation":{"url":"https://e.com",)"
-            R"("title":"E","start_index":0,"end_index":4}}])"});
+            R"("title":"E","start_index":0,"end_index":4}},)"
+            R"({"type":"file_citation","file_citation":{"file_id":"",)"
+            R"("filename":"","index":1,"content":"t","start_index":0,)"
+            R"("end_index":4}}])"});
 }
 
 TEST(GeminiBody, Pictures)

@@ -240,6 +240,55 @@ TEST(Triton, Generates)
         "no such model");
 }
 
+TEST(Triton, AnswersPlain)
+{
+    auto answer = decode_body(provider::kTriton,
+        R"({"id":"7","model_name":"m","model_version":"2",)"
+        R"("text_output":"Hey"})");
+    EXPECT_EQ(answer->error.code, ErrorCode::none);
+    EXPECT_EQ(answer->first().text, "Hey");
+    EXPECT_EQ(answer->model, "m");
+    EXPECT_EQ(answer->first().finish, chat::Finish::stop);
+    EXPECT_EQ(answer->ends, 1);
+}
+
+// What each of them says under a status that is none of success.
+TEST(TextVendors, ErrorsUnderAStatus)
+{
+    struct Row {
+        const provider::Protocol& protocol;
+        int status;
+        std::string_view body, message;
+    };
+    const Row rows[] = {
+        {provider::kDify, 400,
+            R"({"code":"app_unavailable","message":"App down",)"
+            R"("status":400})",
+            "App down"},
+        {provider::kCoze, 401, R"({"code":4100,"msg":"no token"})", "no token"},
+        {provider::kDeepl, 456, R"({"message":"Quota Exceeded"})",
+            "Quota Exceeded"},
+        {provider::kTriton, 400, R"({"error":"unknown model"})",
+            "unknown model"},
+        {provider::kMinimaxPro, 404,
+            R"({"base_resp":{"status_code":2013,)"
+            R"("status_msg":"bad params"}})",
+            "bad params"},
+    };
+    for (const Row& row : rows) {
+        json::Parser parser;
+        const auto parsed = parser.parse(row.body);
+        ASSERT_TRUE(parsed.ok());
+        const Error error = row.protocol.error(row.status, *parsed, row.body);
+        EXPECT_EQ(error.message, row.message) << row.protocol.name;
+        EXPECT_EQ(error.http_status(), row.status) << row.protocol.name;
+        // No JSON at all.
+        const Error page = row.protocol.error(502, {}, "<html>no</html>");
+        EXPECT_FALSE(page.message.empty()) << row.protocol.name;
+        EXPECT_EQ(page.http_status(), 502) << row.protocol.name;
+    }
+}
+
 TEST(MinimaxPro, NamesItsSpeakers)
 {
     provider::Options options;

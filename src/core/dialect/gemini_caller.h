@@ -60,6 +60,7 @@ private:
     void end_run(Candidate& to);
     void add_text(Candidate& to, std::string_view text, bool thought);
     void write_calls(Candidate& to, bool all);
+    void redacted(Candidate& to, std::string_view data);
     void citations(Candidate& to, std::string_view array);
     void logprobs(Candidate& to, std::string_view array);
     void close(Candidate& of);

@@ -12,6 +12,9 @@ namespace ai_proxy::dialect {
 // Whole groups of base64, so that what is decoded and encoded again keeps it.
 inline constexpr std::string_view kSignedElsewhere = "cHJveHk6";
 
+// The same before thoughts that a vendor keeps to itself.
+inline constexpr std::string_view kRedactedElsewhere = "cmVkYWN0ZWQ6";
+
 // The thoughts in a turn of the model, as a client of Google's gives it back:
 // in many parts after a stream, signed on the part behind them.
 class GeminiThoughts {
@@ -26,6 +29,11 @@ public:
     std::string_view end(HubMessage& out, std::string_view signature)
     {
         std::string own;
+        if (signature.starts_with(kRedactedElsewhere)) {
+            end(out, {});
+            out.redacted(standard(signature.substr(kRedactedElsewhere.size())));
+            return {};
+        }
         if (signature.starts_with(kSignedElsewhere)) {
             own = standard(signature.substr(kSignedElsewhere.size()));
             signature = {};

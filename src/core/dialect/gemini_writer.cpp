@@ -124,6 +124,20 @@ void GeminiWriter::write_calls(Candidate& to, bool all)
     }
 }
 
+// The dialect has no word for it: a signature of nothing, which comes back.
+void GeminiWriter::redacted(Candidate& to, std::string_view data)
+{
+    end_run(to);
+    write_calls(to, false);
+    if (!to.signature.empty()) {
+        add_text(to, {}, false); // of the thoughts before
+    }
+    to.thought = false;
+    to.signature = kRedactedElsewhere;
+    to.signature += data;
+    add_text(to, {}, false);
+}
+
 void GeminiWriter::citations(Candidate& to, std::string_view array)
 {
     const auto parsed = parser_.parse(array);
@@ -131,15 +145,21 @@ void GeminiWriter::citations(Candidate& to, std::string_view array)
         return;
     }
     for (const json::Node one : parsed->items()) {
-        const json::Node page = one["url_citation"];
-        const std::string_view url = page["url"].string_or();
-        if (url.empty()) {
+        const json::Node file = one["file_citation"];
+        const json::Node page = file.is_object() ? file : one["url_citation"];
+        if (!page.is_object()) {
             continue;
         }
         to.chunks += to.chunks.empty() ? "" : ",";
         json::Writer w(to.chunks);
-        w.begin_object().key("web").begin_object().field("uri", url);
-        w.field("title", page["title"].string_or()).end_object().end_object();
+        w.begin_object().key(file.is_object() ? "retrievedContext" : "web");
+        w.begin_object();
+        w.field("uri", page["url"].string_or(page["file_id"].string_or()));
+        w.field("title", page["title"].string_or(page["filename"].string_or()));
+        if (file["content"].is_string()) {
+            w.field("text", file["content"]);
+        }
+        w.end_object().end_object();
         to.supports += to.supports.empty() ? "" : ",";
         json::Writer s(to.supports);
         s.begin_object().key("segment").begin_object();
@@ -379,6 +399,9 @@ void GeminiWriter::on(const chat::Event& event)
         to.signature = kSignedElsewhere;
         to.signature += event.text;
         break;
+    case EventKind::redacted:
+        redacted(to, event.text);
+        break;
     case EventKind::annotations:
         citations(to, event.text);
         break;
@@ -414,7 +437,7 @@ void GeminiWriter::on(const chat::Event& event)
         to.finish = event.finish;
         break;
     default:
-        break; // redacted: an opaque block has no place here
+        break;
     }
     chunk(event.choice);
 }

@@ -53,17 +53,48 @@ void write_messages_usage(
 
 bool write_messages_citation(json::Writer& w, json::Node annotation)
 {
-    const json::Node citation = annotation["url_citation"].is_object()
-        ? annotation["url_citation"]
-        : annotation;
+    const json::Node inner = annotation[annotation["type"].string_or()];
+    const json::Node citation = inner.is_object() ? inner : annotation;
+    const json::Node location = citation["location"];
     const std::string_view url = citation["url"].string_or();
-    if (url.empty()) {
+    const std::string_view file = citation["file_id"].string_or();
+    const std::string_view title =
+        citation["title"].string_or(citation["filename"].string_or());
+    if (url.empty() && file.empty() && title.empty()) {
         return false;
     }
-    w.begin_object().field("type", "web_search_result_location");
-    w.field("url", url).field("title", citation["title"].string_or());
-    w.field("encrypted_index", "");
-    w.field("cited_text", citation["content"].string_or()).end_object();
+    // Of a source that has no place of its own the whole is meant.
+    const std::string_view type = location["type"].string_or(
+        url.empty() ? "search_result_location" : "web_search_result_location");
+    const int64_t index = citation["index"].integer().value_or(0);
+    w.begin_object().field("type", type);
+    w.field("cited_text", citation["content"].string_or());
+    if (type == "web_search_result_location") {
+        w.field("url", url).field("title", title);
+        if (!location["encrypted_index"].exists()) {
+            w.field("encrypted_index", "");
+        }
+    } else if (type == "search_result_location") {
+        w.field("source", url.empty() ? file : url).field("title", title);
+        if (!location.is_object()) {
+            w.field("search_result_index", index);
+            w.field("start_block_index", int64_t{0});
+            w.field("end_block_index", int64_t{1});
+        } else if (!location["search_result_index"].exists()) {
+            w.field("search_result_index", index);
+        }
+    } else {
+        w.field("document_index", index).field("document_title", title);
+        if (!file.empty()) {
+            w.field("file_id", file);
+        }
+    }
+    for (const json::Member member : location.members()) {
+        if (member.key != "type") {
+            w.field(member.key, member.value);
+        }
+    }
+    w.end_object();
     return true;
 }
 

@@ -16,7 +16,7 @@ void write_messages_usage(
     json::Writer& w, const chat::Usage& usage, std::string_view tier = {});
 // OpenAI's service tier in Anthropic's words; "" when it has none.
 [[nodiscard]] std::string_view messages_tier(std::string_view tier) noexcept;
-// OpenAI's url_citation as a citation of a text block; false: it is none.
+// OpenAI's annotation (provider/citation.h) as a citation of a text block; false: it is none.
 [[nodiscard]] bool write_messages_citation(
     json::Writer& w, json::Node annotation);
 

@@ -292,8 +292,8 @@ void ResponsesWriter::annotations(std::string_view array)
         return;
     }
     for (const json::Node one : parsed->items()) {
-        const json::Node inner =
-            one["url_citation"].is_object() ? one["url_citation"] : one;
+        const json::Node own = one[one["type"].string_or()];
+        const json::Node inner = own.is_object() ? own : one;
         std::string flat;
         json::Writer w(flat);
         w.begin_object();

@@ -1,6 +1,7 @@
 #include "core/provider/bedrock.h"
 
 #include "core/base/text.h"
+#include "core/provider/citation.h"
 #include "core/provider/claude.h"
 #include "core/provider/vendor.h"
 #include "core/usage/reading.h"
@@ -83,6 +84,7 @@ private:
     void block(json::Node block, chat::Sink& sink);
     Result<void> start(int64_t index, json::Node start, chat::Sink& sink);
     void delta(int64_t index, json::Node delta, chat::Sink& sink);
+    void cite(json::Node citation, chat::Sink& sink);
     void stop_block(int64_t index, chat::Sink& sink);
     void stop(std::string_view reason, chat::Sink& sink);
     void usage(json::Node answer, chat::Sink& sink);
@@ -91,6 +93,9 @@ private:
 
     std::vector<Call> open_;
     uint32_t calls_ = 0;
+    int64_t text_length_ = 0; // code points so far
+    int64_t block_ = -1;      // the last one that said something,
+    int64_t cited_from_ = 0;  // and where it began
     bool begun_ = false;
     bool stopped_ = false;
     bool ended_ = false;
@@ -107,6 +112,7 @@ void BedrockDecoder::begin(chat::Sink& sink)
 void BedrockDecoder::text(std::string_view text, chat::Sink& sink)
 {
     if (!text.empty()) {
+        text_length_ += code_points(text);
         sink.on(event_of(EventKind::text, text));
     }
 }
@@ -143,12 +149,64 @@ bool is_clients_tool(json::Node use) noexcept
     return use.is_object() && use["type"].string_or() != "server_tool_use";
 }
 
+struct LocationKind {
+    std::string_view member, type, begin, end;
+};
+// Anthropic's names of the places that Converse tells.
+constexpr LocationKind kLocations[] = {
+    {"documentChar", "char_location", "start_char_index", "end_char_index"},
+    {"documentPage", "page_location", "start_page_number", "end_page_number"},
+    {"documentChunk", "content_block_location", "start_block_index",
+        "end_block_index"},
+    {"searchResultLocation", "search_result_location", "start_block_index",
+        "end_block_index"},
+};
+
+// A citation stands behind the text that it is for.
+void BedrockDecoder::cite(json::Node citation, chat::Sink& sink)
+{
+    if (!citation.is_object()) {
+        return;
+    }
+    std::string content;
+    for (const json::Node piece : citation["sourceContent"].items()) {
+        content += piece["text"].string_or();
+    }
+    const json::Node location = citation["location"];
+    Citation cited;
+    cited.url = location["web"]["url"].string_or();
+    cited.title = citation["title"].string_or();
+    cited.id = citation["source"].string_or();
+    cited.content = content;
+    for (const LocationKind& kind : kLocations) {
+        const json::Node place = location[kind.member];
+        if (!place.is_object()) {
+            continue;
+        }
+        cited.index = place["documentIndex"].integer().value_or(
+            place["searchResultIndex"].integer().value_or(0));
+        json::Writer w(cited.location);
+        w.begin_object().field("type", kind.type);
+        w.field(kind.begin, place["start"].integer().value_or(0));
+        w.field(kind.end, place["end"].integer().value_or(0)).end_object();
+    }
+    std::string items;
+    begin_citation(items, cited);
+    end_citation(items, {cited_from_, text_length_});
+    items.insert(0, 1, '[').push_back(']');
+    sink.on(event_of(EventKind::annotations, items));
+}
+
 void BedrockDecoder::block(json::Node block, chat::Sink& sink)
 {
     text(block["text"].string_or(), sink);
-    for (const json::Node piece : block["citationsContent"]["content"].items())
-    {
+    const json::Node cited = block["citationsContent"];
+    cited_from_ = text_length_;
+    for (const json::Node piece : cited["content"].items()) {
         text(piece["text"].string_or(), sink);
+    }
+    for (const json::Node citation : cited["citations"].items()) {
+        cite(citation, sink);
     }
     reasoning(block["reasoningContent"], sink);
     const json::Node use = block["toolUse"];
@@ -237,7 +295,12 @@ Result<void> BedrockDecoder::start(
 
 void BedrockDecoder::delta(int64_t index, json::Node delta, chat::Sink& sink)
 {
+    if (index != block_) {
+        block_ = index;
+        cited_from_ = text_length_;
+    }
     text(delta["text"].string_or(), sink);
+    cite(delta["citation"], sink);
     reasoning(delta["reasoningContent"], sink);
     const std::string_view piece = delta["toolUse"]["input"].string_or();
     const auto call = std::find_if(open_.begin(), open_.end(),

@@ -1,5 +1,6 @@
 #include "core/provider/claude.h"
 
+#include "core/provider/citation.h"
 #include "core/provider/vendor.h"
 #include "core/usage/merge.h"
 
@@ -78,6 +79,8 @@ private:
     };
     // The API sends blocks one after the other.
     static constexpr size_t kMaxOpen = 64;
+    // Stands for a span; JSON text has no NUL byte.
+    static constexpr char kSpan = '\0';
     static constexpr size_t kMaxCitations = 64 * 1024; // bytes of one block
 
     void begin(json::Node message, chat::Sink& sink);
@@ -244,45 +247,63 @@ void ClaudeDecoder::close(Block& block, chat::Sink& sink)
         sink.on(tool_event(EventKind::tool_arguments, 0, block.call,
             block.input.empty() ? std::string_view("{}") : block.input));
     }
-    if (!block.citations.empty()) {
-        block.citations.insert(0, 1, '[');
-        // The cited span is the block's text, which is known only now.
-        const std::string span =
-            ",\"start_index\":" + std::to_string(block.text_begin)
-            + ",\"end_index\":" + std::to_string(text_length_) + "}}";
-        std::string all;
-        for (const char c : block.citations) {
-            if (c == '\0') {
-                all += span;
-            } else {
-                all += c;
-            }
-        }
-        all += ']';
-        sink.on(event_of(EventKind::annotations, all));
-    }
-}
-
-// Citations of web pages map to OpenAI's url_citation; those of documents the
-// client sent have no counterpart.
-void ClaudeDecoder::cite(Block& block, json::Node citation)
-{
-    std::string_view url = citation["url"].string_or();
-    if (url.empty()) {
-        url = citation["source"].string_or(); // search_result_location
-    }
-    if (!url.starts_with("http") || block.citations.size() > kMaxCitations) {
+    if (block.citations.empty()) {
         return;
     }
-    std::string& out = block.citations;
-    if (!out.empty()) {
-        out += ',';
+    // The cited span is the block's text, which is known only now.
+    std::string span;
+    end_citation(span, {block.text_begin, text_length_});
+    std::string all = "[";
+    for (const char c : block.citations) {
+        if (c == kSpan) {
+            all += span;
+        } else {
+            all += c;
+        }
     }
-    out += R"({"type":"url_citation","url_citation":{"url":)";
-    json::append_string(out, url);
-    out += R"(,"title":)";
-    json::append_string(out, citation["title"].string_or());
-    out += '\0'; // place of the span; JSON text has no NUL byte
+    all += ']';
+    sink.on(event_of(EventKind::annotations, all));
+}
+
+// Where in its source it is: what only this API tells.
+std::string location_of(json::Node citation)
+{
+    constexpr std::string_view kTold[] = {"cited_text", "document_title",
+        "document_index", "title", "url", "source", "file_id"};
+    std::string out;
+    json::Writer w(out);
+    w.begin_object();
+    for (const json::Member member : citation.members()) {
+        if (std::find(std::begin(kTold), std::end(kTold), member.key)
+                == std::end(kTold)
+            && member.value.has_value())
+        {
+            w.field(member.key, member.value);
+        }
+    }
+    w.end_object();
+    return out;
+}
+
+void ClaudeDecoder::cite(Block& block, json::Node citation)
+{
+    if (block.citations.size() > kMaxCitations || !citation.is_object()) {
+        return;
+    }
+    Citation cited;
+    cited.url = citation["url"].string_or(citation["source"].string_or());
+    cited.title =
+        citation["title"].string_or(citation["document_title"].string_or());
+    cited.id = citation["file_id"].string_or();
+    cited.content = citation["cited_text"].string_or();
+    cited.index = citation["document_index"].integer().value_or(0);
+    if (citation["type"].string_or() != "web_search_result_location"
+        || citation["encrypted_index"].exists())
+    {
+        cited.location = location_of(citation);
+    }
+    begin_citation(block.citations, cited);
+    block.citations += kSpan;
 }
 
 void ClaudeDecoder::stop(json::Node delta, chat::Sink& sink)

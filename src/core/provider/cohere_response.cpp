@@ -2,6 +2,7 @@
 
 #include "core/dialect/chat_relay.h"
 #include "core/dialect/openai_error.h"
+#include "core/provider/citation.h"
 #include "core/provider/logprobs.h"
 #include "core/provider/vendor.h"
 #include "core/usage/reading.h"
@@ -27,7 +28,7 @@ private:
     void begin_call(Node call, chat::Sink& sink);
     void arguments(Node call, chat::Sink& sink);
     void end_call(chat::Sink& sink);
-    static void citation(json::Writer& w, Node citation);
+    static void citation(std::string& items, Node citation);
     void citations(Node cited, chat::Sink& sink);
     void usage(Node usage, chat::Sink& sink);
     Result<void> end(std::string_view word, Node answer, chat::Sink& sink);
@@ -126,36 +127,36 @@ void CohereDecoder::end_call(chat::Sink& sink)
     calling_ = false;
 }
 
-// As OpenAI's annotations: one for each source.
-void CohereDecoder::citation(json::Writer& w, Node citation)
+// One for each source: a document, or what a tool said.
+void CohereDecoder::citation(std::string& items, Node citation)
 {
     for (const Node source : citation["sources"].items()) {
         const Node document = source["document"];
-        const std::string_view id = source["id"].string_or();
-        w.begin_object().field("type", "url_citation");
-        w.key("url_citation").begin_object();
-        w.field("start_index", citation["start"].integer().value_or(0));
-        w.field("end_index", citation["end"].integer().value_or(0));
-        w.field("title", document["title"].string_or(id));
-        w.field("url", document["url"].string_or(id));
-        w.end_object().end_object();
+        Citation cited;
+        cited.id = source["id"].string_or(document["id"].string_or());
+        cited.url = document["url"].string_or();
+        cited.title = document["title"].string_or(cited.id);
+        cited.content = document["snippet"].string_or(
+            document["text"].string_or(document["data"].string_or()));
+        begin_citation(items, cited);
+        end_citation(items,
+            {citation["start"].integer().value_or(0),
+                citation["end"].integer().value_or(0)});
     }
 }
 
 // A list, or in a stream one.
 void CohereDecoder::citations(Node cited, chat::Sink& sink)
 {
-    std::string text;
-    json::Writer w(text);
-    w.begin_array();
+    std::string items;
     if (cited.is_object()) {
-        citation(w, cited);
+        citation(items, cited);
     }
     for (const Node one : cited.items()) {
-        citation(w, one);
+        citation(items, one);
     }
-    w.end_array();
-    if (text != "[]") {
+    if (!items.empty()) {
+        const std::string text = "[" + items + "]";
         sink.on(event_of(EventKind::annotations, text));
     }
 }

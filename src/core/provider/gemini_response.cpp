@@ -1,5 +1,7 @@
 #include "core/provider/gemini.h"
 
+#include "core/base/hash.h"
+#include "core/provider/citation.h"
 #include "core/provider/logprobs.h"
 #include "core/provider/vendor.h"
 #include "core/usage/reading.h"
@@ -164,7 +166,7 @@ private:
     void text(std::string_view text, uint32_t choice, chat::Sink& sink);
     void call(json::Node part, uint32_t choice, chat::Sink& sink);
     void grounding(json::Node metadata, uint32_t choice, chat::Sink& sink);
-    bool cite(json::Node support, json::Node chunks, const Candidate& state,
+    void cite(json::Node support, json::Node chunks, const Candidate& state,
         std::string& out) const;
     void blocked(json::Node feedback, chat::Sink& sink);
     void end(chat::Sink& sink);
@@ -196,11 +198,8 @@ void GeminiDecoder::call(json::Node part, uint32_t choice, chat::Sink& sink)
     const uint32_t index = candidates_[choice].calls++;
     std::string id(call["id"].string_or());
     if (id.empty()) {
-        constexpr std::string_view digits = "0123456789abcdef";
         id = "call_";
-        for (int shift = 60; shift >= 0; shift -= 4) {
-            id += digits[random_ >> shift & 15U];
-        }
+        append_hex(id, random_);
         id += '_' + std::to_string(choice) + '_' + std::to_string(index);
     }
     chat::Event begin = tool_event(EventKind::tool_begin, choice, index,
@@ -255,7 +254,7 @@ void GeminiDecoder::part(json::Node part, uint32_t choice, chat::Sink& sink)
     // work, no business of an OpenAI client.
 }
 
-bool GeminiDecoder::cite(json::Node support, json::Node chunks,
+void GeminiDecoder::cite(json::Node support, json::Node chunks,
     const Candidate& state, std::string& out) const
 {
     // Offsets count bytes here and characters at OpenAI; where they differ
@@ -267,27 +266,29 @@ bool GeminiDecoder::cite(json::Node support, json::Node chunks,
         start = 0;
         end = state.text_length;
     }
-    bool any = false;
     for (const json::Node number : support["groundingChunkIndices"].items()) {
         const int64_t at = number.integer().value_or(-1);
         if (at < 0) {
             continue;
         }
-        const json::Node page = chunks.at(size_t(at))["web"];
-        if (!page["uri"].is_string()) {
+        const json::Node chunk = chunks.at(size_t(at));
+        // A page, a document of a store, or a place on the map.
+        json::Node page = chunk["web"];
+        for (const std::string_view kind : {"retrievedContext", "maps"}) {
+            page = page.is_object() ? page : chunk[kind];
+        }
+        if (page.size() == 0) {
             continue;
         }
-        any = true;
-        json::Writer w(out);
-        out += out.size() > 1 ? "," : "";
-        w.begin_object().field("type", "url_citation");
-        w.key("url_citation").begin_object();
-        w.field("url", page["uri"].string_or());
-        w.field("title", page["title"].string_or());
-        w.field("start_index", start).field("end_index", end);
-        w.end_object().end_object();
+        Citation cited;
+        cited.page = chunk["web"].is_object();
+        cited.url = page["uri"].string_or();
+        cited.title = page["title"].string_or();
+        cited.content = page["text"].string_or();
+        cited.index = at;
+        begin_citation(out, cited);
+        end_citation(out, {start, end});
     }
-    return any;
 }
 
 // Sent once, or again and longer with each chunk.
@@ -295,17 +296,16 @@ void GeminiDecoder::grounding(
     json::Node metadata, uint32_t choice, chat::Sink& sink)
 {
     Candidate& state = candidates_[choice];
-    std::string all = "[";
-    bool any = false;
+    std::string all;
     size_t place = 0;
     for (const json::Node support : metadata["groundingSupports"].items()) {
         if (place++ >= state.supports) {
-            any = cite(support, metadata["groundingChunks"], state, all) || any;
+            cite(support, metadata["groundingChunks"], state, all);
         }
     }
     state.supports = std::max(state.supports, place);
-    if (any) {
-        all += ']';
+    if (!all.empty()) {
+        all.insert(0, 1, '[').push_back(']');
         sink.on(event_of(EventKind::annotations, all, choice));
     }
 }
