@@ -132,8 +132,13 @@ my @cases = (
         ['concurrency 1 queue=1 queue=2',
             qr/"queue" in "concurrency" is duplicate/],
         ['concurrency 1 timeout=1s', qr/"timeout" needs "queue"/],
+        ['health_check interval=1s', qr/"health_check" needs "model"/],
+        ['health_check model=m fails=0', qr/invalid value "0" in "fails"/],
         ['key_concurrency many',
             qr/invalid value "many" in "key_concurrency"/]),
+    ['a check of the mock', "ai_proxy_provider p {\n type mock;\n"
+        . " health_check model=m;\n}", '',
+        qr/"health_check" needs a provider that has an address/],
     ['a bad cooldown', "ai_proxy_provider p {\n type mock;\n"
         . " key_cooldown 5s..1s;\n}", '',
         qr/invalid value "5s..1s" in "key_cooldown": a range/, 'key_cooldown'],

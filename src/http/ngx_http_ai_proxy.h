@@ -63,6 +63,7 @@ struct Upstream {
     std::string authority;
     bool ready = false;
     std::unique_ptr<TokenSource> tokens; // of a provider that wants them
+    ngx_http_upstream_conf_t check_conf; // of its health checks
 };
 
 // Everything http-level that is C++; made on cf->pool.
@@ -240,8 +241,9 @@ struct Ctx {
     bool token_ended = false;
     bool place_ended = false;
     std::string reply; // bytes of a plain answer, until they are sent
-    metrics::Series* active = nullptr; // whose gauge of streams it holds
-    bool held = false; // counted as a stream of a worker that is to leave
+    metrics::Series* active = nullptr; // whose stream it is
+    Place active_place;                // among the streams that run
+    Place held; // among the streams of workers that are to leave
     Link link{};
 };
 
@@ -305,8 +307,9 @@ void stop_run(Run& run) noexcept;
 // (ngx_http_ai_proxy_watch.cpp).
 void watch_run(Run& run);
 void stop_timers(Run& run) noexcept;
-// Head and body of the request of a native try; nullptr: out of memory.
-[[nodiscard]] ngx_chain_t* request_chain(ngx_pool_t* pool, const Run& run);
+// Head and body of a request to a provider; nullptr: out of memory.
+[[nodiscard]] ngx_chain_t* request_chain(ngx_pool_t* pool,
+    const provider::Outbound& outbound, std::string_view authority);
 ngx_int_t start_location_try(Run& run);
 // Which deadline has passed before a byte of the answer came.
 [[nodiscard]] ErrorCode timeout_before_answer(
@@ -370,7 +373,13 @@ ngx_int_t replace_error_body(ngx_http_request_t* r, ngx_chain_t* in) noexcept;
 void share_states(config::Gateway& gateway, ngx_http_ai_proxy_zone_t& zone);
 [[nodiscard]] std::vector<metrics::KeyRow> key_rows(
     const config::Gateway& gateway);
+[[nodiscard]] std::vector<metrics::PeerRow> peer_rows(
+    const config::Gateway& gateway);
 [[nodiscard]] int64_t monotonic_micros() noexcept;
+
+// health checks (ngx_http_ai_proxy_health.cpp)
+// Begins the checks of this worker; they share the work with other workers'.
+void start_health_checks(Configuration& c, ngx_cycle_t* cycle);
 
 // variables (ngx_http_ai_proxy_variables.cpp)
 ngx_int_t add_variables(ngx_conf_t* cf) noexcept;

@@ -49,7 +49,8 @@ void stream_began(Ctx& ctx) noexcept
     }
     ctx.active = series_of(ctx, books.provider, books.model);
     if (ctx.active != nullptr) {
-        ctx.active->active_streams.fetch_add(1, std::memory_order_relaxed);
+        ctx.active_place = take_place(
+            worker().places, ngx_http_ai_proxy_stream_id(ctx.active), 0);
         stream_held(ctx);
     }
 }
@@ -58,7 +59,7 @@ void account(Ctx& ctx) noexcept
 {
     stream_released(ctx);
     if (ctx.active != nullptr) {
-        ctx.active->active_streams.fetch_sub(1, std::memory_order_relaxed);
+        ctx.active_place.leave();
         ctx.active = nullptr;
     }
     const policy::Books& books = ctx.exchange->books();

@@ -168,6 +168,13 @@ ngx_int_t init_process(ngx_cycle_t* cycle) noexcept
         return NGX_ERROR;
     }
     hang_bell(cycle);
+    const bool checking = guard(cycle->log, false, [&] {
+        start_health_checks(*mc->configuration, cycle);
+        return true;
+    });
+    if (!checking) {
+        return NGX_ERROR;
+    }
     return ngx_http_ai_proxy_peer_init_process(cycle, &mc->peers);
 }
 

@@ -38,19 +38,18 @@ private:
 
 // Request line and header fields.  Accept-Encoding is fixed: what the codec
 // cannot read must not come.
-ngx_str_t request_head(ngx_pool_t* pool, const Run& run, size_t length)
+ngx_str_t request_head(ngx_pool_t* pool, const provider::Outbound& outbound,
+    std::string_view authority, size_t length)
 {
     constexpr std::string_view kAgent = "User-Agent: nginx-ai-proxy\r\n";
     constexpr std::string_view kFixed =
         " HTTP/1.1\r\nHost: \r\nContent-Length: \r\n"
         "Accept-Encoding: identity\r\n";
-    const provider::Outbound& outbound = run.attempt->outbound;
     const bool agent = !has_header(outbound, "user-agent");
     const bool body =
         length != 0 || (outbound.method != "GET" && outbound.method != "HEAD");
     size_t most = outbound.method.size() + 1 + outbound.path.size()
-        + run.upstream->authority.size() + kFixed.size() + NGX_SIZE_T_LEN
-        + kAgent.size() + 2;
+        + authority.size() + kFixed.size() + NGX_SIZE_T_LEN + kAgent.size() + 2;
     for (const auto& [key, value] : outbound.headers) {
         most += key.size() + value.size() + 4;
     }
@@ -60,7 +59,7 @@ ngx_str_t request_head(ngx_pool_t* pool, const Run& run, size_t length)
     }
     Appender out(head.data);
     out << outbound.method << " " << outbound.path
-        << " HTTP/1.1\r\nHost: " << run.upstream->authority << "\r\n";
+        << " HTTP/1.1\r\nHost: " << authority << "\r\n";
     if (body) {
         out << "Content-Length: " << length << "\r\n";
     }
@@ -95,14 +94,14 @@ ngx_chain_t* memory_buf(ngx_pool_t* pool, std::string_view bytes)
 
 } // namespace
 
-ngx_chain_t* request_chain(ngx_pool_t* pool, const Run& run)
+ngx_chain_t* request_chain(ngx_pool_t* pool, const provider::Outbound& outbound,
+    std::string_view authority)
 {
-    const provider::Outbound& outbound = run.attempt->outbound;
     size_t length = 0;
     for (std::string_view piece : outbound.body) {
         length += piece.size();
     }
-    const ngx_str_t head = request_head(pool, run, length);
+    const ngx_str_t head = request_head(pool, outbound, authority, length);
     ngx_chain_t* first =
         head.data != nullptr ? memory_buf(pool, view(head)) : nullptr;
     if (first == nullptr) {

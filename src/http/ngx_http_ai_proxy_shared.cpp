@@ -111,4 +111,28 @@ std::vector<metrics::KeyRow> key_rows(const config::Gateway& gateway)
     return rows;
 }
 
+std::vector<metrics::PeerRow> peer_rows(const config::Gateway& gateway)
+{
+    const int64_t now = monotonic_micros();
+    std::vector<metrics::PeerRow> rows;
+    for (size_t p = 0; p < gateway.peers.size(); p++) {
+        const route::Peer& peer = gateway.peers[p];
+        for (size_t i = 0; i < peer.state_count(); i++) {
+            const route::PeerState& state = peer.state_at(i);
+            metrics::PeerRow row;
+            row.provider = gateway.providers[p]->options.name;
+            row.model = peer.model(i).empty() ? "other" : peer.model(i);
+            row.down = peer.is_down();
+            row.open = route::Peer::closed_for(state, now);
+            row.half_open = row.open == 0 && state.open_until.load() != 0;
+            row.trips = state.trips.load();
+            row.first_token = state.first_token.read(now);
+            row.duration = state.duration.read(now);
+            row.under_way = worker().places.count(peer.id);
+            rows.push_back(row);
+        }
+    }
+    return rows;
+}
+
 } // namespace ai_proxy::http

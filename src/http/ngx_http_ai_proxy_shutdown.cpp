@@ -32,9 +32,9 @@ Ctx& context_of(ngx_queue_t* q) noexcept
 
 void hold(Ctx& ctx) noexcept
 {
-    if (auto* totals = totals_of(ctx); totals != nullptr && !ctx.held) {
-        ctx.held = true;
-        totals->held_streams.fetch_add(1, std::memory_order_relaxed);
+    if (!ctx.held) {
+        ctx.held =
+            take_place(worker().places, ngx_http_ai_proxy_held_streams_id(), 0);
     }
 }
 
@@ -177,9 +177,7 @@ void stream_held(Ctx& ctx) noexcept
 
 void stream_released(Ctx& ctx) noexcept
 {
-    if (std::exchange(ctx.held, false)) {
-        totals_of(ctx)->held_streams.fetch_sub(1, std::memory_order_relaxed);
-    }
+    ctx.held.leave();
 }
 
 } // namespace ai_proxy::http

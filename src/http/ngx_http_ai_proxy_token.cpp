@@ -1,4 +1,5 @@
 #include "http/ngx_http_ai_proxy.h"
+#include "http/ngx_http_ai_proxy_call.h"
 
 #include "core/credential/service_account.h"
 
@@ -6,16 +7,12 @@
 
 namespace ai_proxy::http {
 
-// One exchange at a token endpoint: a request of its own that no client made
-// and no client's leaving ends.  (ngx_http_ai_proxy_token_call.cpp)
-bool start_token_call(
-    TokenSource& source, ngx_http_request_t* r, std::string form);
-
 namespace {
 
 constexpr int64_t kFileSeconds = 1; // how long a file is not looked at
 constexpr int64_t kPause = 5;       // after a renewal that failed
 constexpr size_t kMaxFile = 16 * 1024;
+constexpr ngx_msec_t kTotal = 20'000; // of an exchange at a token endpoint
 
 Error no_token()
 {
@@ -86,11 +83,36 @@ bool take_from_file(Ctx& ctx, TokenSource& source, async::TokenOp& op)
     return true;
 }
 
-bool start_call(Ctx& ctx, TokenSource& source)
+void token_answer(
+    void* data, int status, std::string_view, std::string_view body);
+
+// An exchange at the token endpoint.
+bool ask(TokenSource& source)
 {
-    auto form = source.provider->options.vertex_auth_key->token_request(
+    const config::Provider& provider = *source.provider;
+    auto form = provider.options.vertex_auth_key->token_request(
         static_cast<int64_t>(ngx_time()));
-    return form && start_token_call(source, ctx.r, std::move(*form));
+    if (!form) {
+        return false;
+    }
+    CallPlan plan;
+    plan.conf = &source.conf;
+    plan.tls = provider.token_endpoint.tls;
+    plan.schema = source.schema;
+    plan.authority = source.authority;
+    plan.total = kTotal;
+    plan.what = "to a token endpoint";
+    plan.done = token_answer;
+    plan.data = &source;
+    const std::string& path = provider.token_endpoint.path;
+    plan.outbound.path = path.empty() ? "/" : path;
+    plan.outbound.header("Content-Type", "application/x-www-form-urlencoded");
+    plan.outbound.header("Accept", "application/json");
+    plan.outbound.header("Connection", "close");
+    plan.outbound.own_body(std::move(*form));
+    auto* cycle = const_cast<ngx_cycle_t*>(ngx_cycle);
+    source.call = start_call(std::move(plan), cycle);
+    return source.call != nullptr;
 }
 
 } // namespace
@@ -110,12 +132,12 @@ bool take_token(Ctx& ctx, TokenSource& source, async::TokenOp& op)
             && source.call == nullptr)
         {
             source.not_before = now + kPause;
-            (void)start_call(ctx, source);
+            (void)ask(source);
         }
         return true;
     }
     source.waiters.push_back(&ctx);
-    if (source.call == nullptr && !start_call(ctx, source)) {
+    if (source.call == nullptr && !ask(source)) {
         leave_token(ctx, source);
         op.result = no_token();
         return true;
@@ -128,9 +150,14 @@ void leave_token(Ctx& ctx, TokenSource& source) noexcept
     std::erase(source.waiters, &ctx);
 }
 
+namespace {
+
 // The call has ended; status 0: there is no answer.
-void token_answer(TokenSource& source, int status, std::string_view body)
+void token_answer(
+    void* data, int status, std::string_view, std::string_view body)
 {
+    auto& source = *static_cast<TokenSource*>(data);
+    source.call = nullptr;
     Result<credential::AccessToken> read = status != 0
         ? credential::read_token_answer(status, body)
         : make_error(ErrorCode::upstream_unavailable,
@@ -160,5 +187,7 @@ void token_answer(TokenSource& source, int status, std::string_view body)
         post_wake(*ctx);
     }
 }
+
+} // namespace
 
 } // namespace ai_proxy::http

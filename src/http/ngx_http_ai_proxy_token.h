@@ -19,7 +19,7 @@ struct Provider;
 namespace ai_proxy::http {
 
 struct Ctx;
-struct TokenCall;
+struct Call;
 
 // Of one provider that wants a token.
 struct TokenSource {
@@ -29,12 +29,13 @@ struct TokenSource {
     ngx_http_upstream_conf_t conf{};
     ngx_http_complex_value_t ssl_name{};
     ngx_str_t schema{};
+    std::string authority;
 
     // of the worker
     std::string token;
     int64_t expires = 0;    // seconds; of a file: when it is looked at again
     int64_t not_before = 0; // of the next renewal of a token that still holds
-    TokenCall* call = nullptr;
+    Call* call = nullptr;
     struct timespec modified {}; // of a file that was read
     ngx_file_uniq_t inode = 0;
     std::vector<Ctx*> waiters;

@@ -73,7 +73,9 @@ namespace {
 ngx_int_t create_request(ngx_http_request_t* r) noexcept
 {
     return guard(r->connection->log, ngx_int_t(NGX_ERROR), [r]() -> ngx_int_t {
-        r->upstream->request_bufs = request_chain(r->pool, run_of_main(r));
+        const Run& run = run_of_main(r);
+        r->upstream->request_bufs = request_chain(
+            r->pool, run.attempt->outbound, run.upstream->authority);
         return r->upstream->request_bufs != nullptr ? reinit_request(r)
                                                     : NGX_ERROR;
     });

@@ -72,7 +72,9 @@ ngx_int_t create_request(ngx_http_request_t* sr) noexcept
 {
     return guard(
         sr->connection->log, ngx_int_t(NGX_ERROR), [sr]() -> ngx_int_t {
-            sr->upstream->request_bufs = request_chain(sr->pool, *run_of(sr));
+            const Run& run = *run_of(sr);
+            sr->upstream->request_bufs = request_chain(
+                sr->pool, run.attempt->outbound, run.upstream->authority);
             return sr->upstream->request_bufs != nullptr ? reinit_request(sr)
                                                          : NGX_ERROR;
         });

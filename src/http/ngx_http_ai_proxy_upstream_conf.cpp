@@ -256,6 +256,8 @@ bool fill(ngx_conf_t* cf, MainConf& mc, const config::Provider& provider,
     u.body_conf.read_timeout = or_forever(options.timeouts.idle);
     u.drain_conf = conf;
     u.drain_conf.read_timeout = kDrain;
+    u.check_conf = conf;
+    u.check_conf.ignore_client_abort = 1; // there is no client
     u.schema = schema_of(provider.endpoint);
     u.authority = provider.endpoint.authority();
     return true;
@@ -272,6 +274,7 @@ bool fill_tokens(ngx_conf_t* cf, MainConf& mc, const config::Provider& provider,
         return true;
     }
     source.schema = schema_of(provider.token_endpoint);
+    source.authority = provider.token_endpoint.authority();
     if (!fill_conf(cf, mc, provider, provider.token_endpoint, {}, position,
             source.conf, source.ssl_name))
     {

@@ -447,6 +447,20 @@ uint64_t ngx_http_ai_proxy_zone_in_flight(
 }
 
 
+// All processes have the zone at the same address.
+uint64_t ngx_http_ai_proxy_stream_id(const Series* series) noexcept
+{
+    return in_flight_id(
+        "stream", {reinterpret_cast<const char*>(&series), sizeof(series)});
+}
+
+
+uint64_t ngx_http_ai_proxy_held_streams_id() noexcept
+{
+    return in_flight_id("stream", "held");
+}
+
+
 ngx_http_ai_proxy_snapshot_t ngx_http_ai_proxy_zone_snapshot(
     const ngx_http_ai_proxy_zone_t* zone_at)
 {
@@ -455,8 +469,8 @@ ngx_http_ai_proxy_snapshot_t ngx_http_ai_proxy_zone_snapshot(
     const Header& sh = *zone.sh;
     out.totals.series = sh.count.load(std::memory_order_relaxed);
     out.totals.dropped_series = sh.overflows.load(std::memory_order_relaxed);
-    out.totals.held_streams =
-        sh.totals.held_streams.load(std::memory_order_relaxed);
+    out.totals.held_streams = ngx_http_ai_proxy_zone_in_flight(
+        zone_at, ngx_http_ai_proxy_held_streams_id());
     out.totals.cut_streams =
         sh.totals.cut_streams.load(std::memory_order_relaxed);
     out.totals.zone_bytes = zone.shm_zone->shm.size;
@@ -469,7 +483,9 @@ ngx_http_ai_proxy_snapshot_t ngx_http_ai_proxy_zone_snapshot(
              node = node->next.load(std::memory_order_acquire)) {
             // Shown once it has something to say.
             if (node != sh.other || out.totals.dropped_series != 0) {
-                out.rows.push_back({labels_of(*node), &node->series});
+                out.rows.push_back({labels_of(*node), &node->series,
+                    ngx_http_ai_proxy_zone_in_flight(
+                        zone_at, ngx_http_ai_proxy_stream_id(&node->series))});
             }
         }
     }

@@ -55,8 +55,7 @@ ngx_http_ai_proxy_series_t* ngx_http_ai_proxy_series(
 
 // Numbers of all workers that have no labels.  nullptr without a zone.
 struct ngx_http_ai_proxy_totals_t {
-    std::atomic<uint64_t> held_streams; // of workers that are to leave
-    std::atomic<uint64_t> cut_streams;  // when their time was over
+    std::atomic<uint64_t> cut_streams; // when their worker's time was over
 };
 ngx_http_ai_proxy_totals_t* ngx_http_ai_proxy_zone_totals(
     ngx_http_ai_proxy_zone_t* zone) noexcept;
@@ -87,6 +86,11 @@ void ngx_http_ai_proxy_zone_leave(ngx_http_ai_proxy_zone_t* zone) noexcept;
 // The sum over all workers.
 uint64_t ngx_http_ai_proxy_zone_in_flight(
     const ngx_http_ai_proxy_zone_t* zone, uint64_t id) noexcept;
+
+// Ids of streams under way: of a series, and in workers that are to leave.
+uint64_t ngx_http_ai_proxy_stream_id(
+    const ngx_http_ai_proxy_series_t* series) noexcept;
+uint64_t ngx_http_ai_proxy_held_streams_id() noexcept;
 
 // What the expositions show; labels and series live in the zone.
 struct ngx_http_ai_proxy_snapshot_t {

@@ -68,7 +68,8 @@ def types():
 
 def metrics():
     rows = table(source("core/metrics/exposition.cpp"), "kDescriptors") \
-        + table(source("core/metrics/keys.cpp"), "kKeyMetrics")
+        + table(source("core/metrics/keys.cpp"), "kKeyMetrics") \
+        + table(source("core/metrics/peers.cpp"), "kPeerMetrics")
     return set(re.findall(r'"(ai_proxy_\w+)"', rows))
 
 

@@ -34,7 +34,7 @@ policy::Books finished_stream()
 
 std::string text_of(const Series& series, Labels labels, Totals totals = {})
 {
-    Row row{labels, &series};
+    Row row{labels, &series, 1};
     return prometheus({&row, 1}, totals);
 }
 
@@ -44,6 +44,47 @@ bool has_line(const std::string& text, const std::string& line)
 }
 
 constexpr Labels kLabels{"chat", "qwen", "qwen-max"};
+
+TEST(MetricsPeers, InBothExpositions)
+{
+    const PeerRow rows[] = {
+        {.provider = "one",
+            .model = "m\"1",
+            .trips = 3,
+            .first_token = 1500,
+            .duration = 2500,
+            .under_way = 4},
+        {.provider = "one", .model = "other", .open = 1'500'000, .trips = 1},
+        {.provider = "two", .model = "other", .down = true},
+        {.provider = "two", .model = "x", .half_open = true},
+    };
+    const std::string text = prometheus({}, {}, {}, rows);
+    for (const char* line : {"# TYPE ai_proxy_peer_available gauge\n",
+             "ai_proxy_peer_available{provider=\"one\",model=\"m\\\"1\"} 1\n",
+             "ai_proxy_peer_available{provider=\"one\",model=\"other\"} 0\n",
+             "ai_proxy_peer_available{provider=\"two\",model=\"other\"} 0\n",
+             "ai_proxy_peer_available{provider=\"two\",model=\"x\"} 0\n",
+             "ai_proxy_peer_breaker_trips_total{provider=\"one\","
+             "model=\"other\"} 1\n",
+             "ai_proxy_peer_first_token_microseconds{provider=\"one\","
+             "model=\"m\\\"1\"} 1500\n"})
+    {
+        EXPECT_NE(text.find(line), std::string::npos) << line;
+    }
+    const std::string json = status_json({}, {}, {}, rows);
+    EXPECT_NE(json.find(R"("peers":[{"provider":"one","model":"m\"1",)"
+                        R"("down":false,"breaker":"closed",)"
+                        R"("breaker_trips":3,)"
+                        R"("first_token_microseconds":1500,)"
+                        R"("duration_microseconds":2500,"under_way":4},)"),
+        std::string::npos)
+        << json;
+    EXPECT_NE(
+        json.find(R"("breaker":"open","seconds_open":2)"), std::string::npos);
+    EXPECT_NE(
+        json.find(R"("down":true,"breaker":"closed")"), std::string::npos);
+    EXPECT_NE(json.find(R"("breaker":"half_open")"), std::string::npos);
+}
 
 } // namespace
 
@@ -130,7 +171,6 @@ TEST(MetricsPrometheus, SamplesOfOneSeries)
     policy::Books books = finished_stream();
     books.error = ErrorCode::timeout_idle;
     account(*s, books);
-    stream_begins(*s);
     std::string text = text_of(*s, kLabels, {.zone_bytes = 65536});
 
     const std::string labels =
@@ -171,7 +211,8 @@ TEST(MetricsPrometheus, HeadOncePerFamilyBeforeItsSamples)
 {
     auto a = new_series();
     auto b = new_series();
-    Row rows[] = {{kLabels, a.get()}, {{"chat", "claude", "other"}, b.get()}};
+    Row rows[] = {
+        {kLabels, a.get(), 0}, {{"chat", "claude", "other"}, b.get(), 0}};
     std::string text = prometheus(rows, {});
 
     std::set<std::string> typed;
@@ -209,23 +250,13 @@ TEST(MetricsPrometheus, LabelValuesAreAlwaysUtf8)
     EXPECT_NE(text.find("provider=\"x?\""), std::string::npos);
 }
 
-TEST(MetricsPrometheus, GaugeIsNeverNegative)
-{
-    auto s = new_series();
-    stream_ends(*s);
-    std::string text = text_of(*s, kLabels);
-    EXPECT_TRUE(has_line(text,
-        R"(ai_proxy_active_streams{route="chat",provider="qwen",)"
-        R"(model="qwen-max"} 0)"));
-}
-
 TEST(MetricsStatus, SameNumbersAsJson)
 {
     auto s = new_series();
     policy::Books books = finished_stream();
     books.error = ErrorCode::client_closed;
     account(*s, books);
-    Row row{{"chat", "q\"w", "m\n"}, s.get()};
+    Row row{{"chat", "q\"w", "m\n"}, s.get(), 2};
     std::string text = status_json({&row, 1},
         {.dropped_series = 3,
             .zone_bytes_free = 4096,
@@ -235,12 +266,12 @@ TEST(MetricsStatus, SameNumbersAsJson)
     EXPECT_EQ(text,
         R"({"old_worker_streams":0,"shutdown_cut_streams_total":0,)"
         R"("zone_series":1,"zone_overflow_total":3,"zone_size_bytes":65536,)"
-        R"("zone_free_bytes":4096,"keys":[],"series":[{"route":"chat",)"
+        R"("zone_free_bytes":4096,"keys":[],"peers":[],"series":[{"route":"chat",)"
         R"("provider":"q\"w","model":"m\n","requests_total":1,)"
         R"("stream_requests_total":1,"errors_total":{"client_closed":1},)"
         R"("tries_total":0,"failed_tries_total":{},"tokens_total":)"
         R"({"prompt":30,"completion":12,"cached":20,"cache_write":4,)"
-        R"("reasoning":7},"active_streams":0,)"
+        R"("reasoning":7},"active_streams":2,)"
         R"("time_to_first_token_seconds":{"count":1,"sum":0.2,"buckets":[)"
         R"({"le":0.005,"count":0},{"le":0.01,"count":0},)"
         R"({"le":0.025,"count":0},{"le":0.05,"count":0},)"
@@ -262,7 +293,7 @@ TEST(MetricsStatus, EmptyZone)
     EXPECT_EQ(status_json({}, {}),
         R"({"old_worker_streams":0,"shutdown_cut_streams_total":0,)"
         R"("zone_series":0,"zone_overflow_total":0,"zone_size_bytes":0,)"
-        R"("zone_free_bytes":0,"keys":[],"series":[]})");
+        R"("zone_free_bytes":0,"keys":[],"peers":[],"series":[]})");
 }
 
 TEST(MetricsKeys, ShowNoMoreThanTheEndOfALongKey)
@@ -283,7 +314,7 @@ TEST(MetricsKeys, InBothExpositions)
         R"("ends":"WXYZ","available":true,"last_status":null,"tries":7,)"
         R"("failures":0},{"provider":"one","key":1,"available":false,)"
         R"("seconds_away":2,"last_status":429,"tries":9,"failures":2}],)"
-        R"("series":[]})");
+        R"("peers":[],"series":[]})");
     const std::string text = prometheus({}, {}, rows);
     for (const char* line : {"# TYPE ai_proxy_key_available gauge\n",
              "ai_proxy_key_available{provider=\"one\",key=\"0\"} 1\n",

@@ -368,6 +368,8 @@ constexpr Field kFields[] = {
         1, 3, false, set_concurrency},
     {"breaker", "", "off | PERCENT% [window=TIME] [requests=NUMBER] "
         "[open=min..max]", "", 1, 4, false, set_breaker},
+    {"health_check", "", "off | model=NAME [interval=TIME] [timeout=TIME] "
+        "[fails=NUMBER] [passes=NUMBER]", "", 1, 5, false, set_health_check},
     {"model_map", "modelMapping", "FROM TO | \"FROM TO\"", "",
         1, 2, true, set_model_map},
     {"timeout", "", "[connect=TIME] [tls=TIME] [first_byte=TIME] "

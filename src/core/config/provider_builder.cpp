@@ -62,6 +62,10 @@ Result<std::unique_ptr<Provider>> ProviderBuilder::finish()
         options.claude_version = options.api_version;
     if (auto done = provider::check(options); !done)
         return done.error();
+    if (provider_->health.interval_ms != 0
+        && (options.type->mock || !options.location.empty()))
+        return config_error("\"health_check\" needs a provider that has an "
+                            "address of its own");
     if (!options.type->mock && options.location.empty()) {
         auto place = provider::endpoint(options);
         if (!place)

@@ -37,7 +37,7 @@ constexpr Descriptor kDescriptors[] = {
      .shape = Shape::counter_by_kind},
     {.name = "ai_proxy_active_streams"sv,
      .help = "Streams that are running."sv,
-     .shape = Shape::gauge, .counter = &Series::active_streams},
+     .shape = Shape::gauge, .gauge = &Row::active_streams},
     {.name = "ai_proxy_time_to_first_token_seconds"sv,
      .help = "Time from the request to the first token sent to the client."sv,
      .shape = Shape::histogram, .histogram = &Series::first_token},
@@ -93,14 +93,6 @@ uint64_t read(const Counter& counter) noexcept
     return counter.load(std::memory_order_relaxed);
 }
 
-// A worker that was killed cannot take its streams back; a restart of the
-// others must not show less than none.
-uint64_t read_gauge(const Counter& counter) noexcept
-{
-    uint64_t n = read(counter);
-    return n > uint64_t(std::numeric_limits<int64_t>::max()) ? 0 : n;
-}
-
 void append_number(std::string& out, uint64_t n)
 {
     char text[20];
@@ -146,24 +138,6 @@ HistogramReading read(const Histogram& histogram) noexcept
     return out;
 }
 
-void append_label_value(std::string& out, std::string_view text)
-{
-    bool utf8 = simdjson::validate_utf8(text.data(), text.size());
-    for (char c : text) {
-        if (c == '\\' || c == '"') {
-            out += '\\';
-            out += c;
-
-        } else if (c == '\n') {
-            out += "\\n"sv;
-
-        } else {
-            bool ascii = static_cast<unsigned char>(c) < 0x80;
-            out += utf8 || ascii ? c : '?';
-        }
-    }
-}
-
 std::string label_text(const Labels& labels)
 {
     std::string out = "route=\"";
@@ -197,7 +171,7 @@ public:
             return;
         }
         for (size_t i = 0; i < rows_.size(); i++) {
-            series(d, *rows_[i].series, labels_[i]);
+            series(d, rows_[i], labels_[i]);
         }
     }
 
@@ -246,8 +220,9 @@ private:
         out_ += '}';
     }
 
-    void series(const Descriptor& d, const Series& s, std::string_view labels)
+    void series(const Descriptor& d, const Row& row, std::string_view labels)
     {
+        const Series& s = *row.series;
         switch (d.shape) {
         case Shape::counter:
             name_and_labels(d.name, {}, labels);
@@ -255,7 +230,7 @@ private:
             break;
         case Shape::gauge:
             name_and_labels(d.name, {}, labels);
-            value(read_gauge(s.*d.counter));
+            value(row.*d.gauge);
             break;
         case Shape::counter_by_cause:
             causes(d, s.*d.causes, labels);
@@ -350,15 +325,16 @@ void write_histogram(json::Writer& w, const HistogramReading& h)
     w.end_object();
 }
 
-void write_metric(json::Writer& w, const Descriptor& d, const Series& s)
+void write_metric(json::Writer& w, const Descriptor& d, const Row& row)
 {
+    const Series& s = *row.series;
     w.key(d.name.substr(kPrefix.size()));
     switch (d.shape) {
     case Shape::counter:
         write_number(w, read(s.*d.counter));
         break;
     case Shape::gauge:
-        write_number(w, read_gauge(s.*d.counter));
+        write_number(w, row.*d.gauge);
         break;
     case Shape::counter_by_cause:
         w.begin_object();
@@ -392,6 +368,25 @@ void write_metric(json::Writer& w, const Descriptor& d, const Series& s)
 } // namespace
 
 
+void append_label_value(std::string& out, std::string_view text)
+{
+    bool utf8 = simdjson::validate_utf8(text.data(), text.size());
+    for (char c : text) {
+        if (c == '\\' || c == '"') {
+            out += '\\';
+            out += c;
+
+        } else if (c == '\n') {
+            out += "\\n"sv;
+
+        } else {
+            bool ascii = static_cast<unsigned char>(c) < 0x80;
+            out += utf8 || ascii ? c : '?';
+        }
+    }
+}
+
+
 std::span<const Descriptor> descriptors() noexcept
 {
     return kDescriptors;
@@ -399,7 +394,7 @@ std::span<const Descriptor> descriptors() noexcept
 
 
 std::string prometheus(std::span<const Row> rows, const Totals& totals,
-    std::span<const KeyRow> keys)
+    std::span<const KeyRow> keys, std::span<const PeerRow> peers)
 {
     std::string out;
     Text text(out, rows);
@@ -407,12 +402,13 @@ std::string prometheus(std::span<const Row> rows, const Totals& totals,
         text.metric(d, totals);
     }
     append_keys(out, keys);
+    append_peers(out, peers);
     return out;
 }
 
 
 std::string status_json(std::span<const Row> rows, const Totals& totals,
-    std::span<const KeyRow> keys)
+    std::span<const KeyRow> keys, std::span<const PeerRow> peers)
 {
     std::string out;
     json::Writer w(out);
@@ -424,6 +420,7 @@ std::string status_json(std::span<const Row> rows, const Totals& totals,
         }
     }
     write_keys(w, keys);
+    write_peers(w, peers);
     w.key("series"sv).begin_array();
     for (const Row& row : rows) {
         w.begin_object();
@@ -432,7 +429,7 @@ std::string status_json(std::span<const Row> rows, const Totals& totals,
         w.field("model"sv, row.labels.model);
         for (const Descriptor& d : kDescriptors) {
             if (d.total == nullptr) {
-                write_metric(w, d, *row.series);
+                write_metric(w, d, row);
             }
         }
         w.end_object();

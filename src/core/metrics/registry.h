@@ -2,6 +2,7 @@
 
 #include "core/base/error.h"
 #include "core/metrics/keys.h"
+#include "core/metrics/peers.h"
 #include "core/policy/books.h"
 
 #include <array>
@@ -39,7 +40,6 @@ struct Series {
     std::array<Counter, kErrorCodes> failed_tries; // by ErrorCode, of tries
     Counter prompt_tokens, completion_tokens, cached_tokens, cache_write_tokens,
         reasoning_tokens;
-    Counter active_streams; // gauge
     Histogram first_token, duration;
 };
 
@@ -61,9 +61,12 @@ struct Totals {
 // the caller's business: account() is for the request, account_try() for one.
 void account(Series& series, const policy::Books& books) noexcept;
 void account_try(Series& series, const policy::TryRecord& record) noexcept;
-// The gauge: between the first byte of a stream and its end.
-void stream_begins(Series& series) noexcept;
-void stream_ends(Series& series) noexcept;
+
+struct Row {
+    Labels labels;
+    const Series* series;
+    uint64_t active_streams = 0;
+};
 
 // One row of the table both expositions are written from.
 enum class Shape : uint8_t {
@@ -83,19 +86,20 @@ struct Descriptor {
     std::array<Counter, kErrorCodes> Series::*causes = nullptr;
     Histogram Series::*histogram = nullptr;
     uint64_t Totals::*total = nullptr;
+    uint64_t Row::*gauge = nullptr;
 };
 [[nodiscard]] std::span<const Descriptor> descriptors() noexcept;
 
-struct Row {
-    Labels labels;
-    const Series* series;
-};
+// A label's value, escaped; bytes that are no UTF-8 become '?'.
+void append_label_value(std::string& out, std::string_view text);
 
 // Prometheus text format 0.0.4: HELP and TYPE once each, label values escaped.
 [[nodiscard]] std::string prometheus(std::span<const Row> rows,
-    const Totals& totals, std::span<const KeyRow> keys = {});
+    const Totals& totals, std::span<const KeyRow> keys = {},
+    std::span<const PeerRow> peers = {});
 // The same numbers as one JSON object.
 [[nodiscard]] std::string status_json(std::span<const Row> rows,
-    const Totals& totals, std::span<const KeyRow> keys = {});
+    const Totals& totals, std::span<const KeyRow> keys = {},
+    std::span<const PeerRow> peers = {});
 
 } // namespace ai_proxy::metrics

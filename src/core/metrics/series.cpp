@@ -65,16 +65,4 @@ void account_try(Series& series, const policy::TryRecord& record) noexcept
     }
 }
 
-
-void stream_begins(Series& series) noexcept
-{
-    add(series.active_streams, 1);
-}
-
-
-void stream_ends(Series& series) noexcept
-{
-    series.active_streams.fetch_sub(1, std::memory_order_relaxed);
-}
-
 } // namespace ai_proxy::metrics

@@ -132,9 +132,15 @@ PeerState* Peer::state(std::string_view model) const noexcept
         : states_.back();
 }
 
+bool Peer::is_down() const noexcept
+{
+    return health.interval_ms != 0
+        && this->state(health.model)->down.load(kRelaxed) != 0;
+}
+
 bool Peer::admits(const PeerState& state, int64_t now) const noexcept
 {
-    if (state.down.load(kRelaxed) != 0) {
+    if (is_down()) {
         return false;
     }
     const int64_t until = state.open_until.load(kRelaxed);

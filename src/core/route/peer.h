@@ -105,6 +105,8 @@ public:
     // nullptr: it is not watched.
     [[nodiscard]] PeerState* state(std::string_view model) const noexcept;
 
+    // Do its health checks say so, of all its models?
+    [[nodiscard]] bool is_down() const noexcept;
     // May a request go there?  Nothing is taken.
     [[nodiscard]] bool admits(
         const PeerState& state, int64_t now) const noexcept;

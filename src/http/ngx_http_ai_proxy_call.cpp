@@ -1,28 +1,31 @@
+#include "http/ngx_http_ai_proxy_call.h"
+
 #include "http/ngx_http_ai_proxy.h"
 
-#include "core/config/gateway.h"
-
-// The request to a token endpoint, over nginx's upstream.  It hangs below a
+// A request of the worker's own, over nginx's upstream.  It hangs below a
 // request without a client: a connection that has no descriptor.
 
 namespace ai_proxy::http {
 
-void token_answer(TokenSource& source, int status, std::string_view body);
-
 namespace {
 
 constexpr size_t kMaxAnswer = 64 * 1024;
-constexpr ngx_msec_t kTotal = 20'000;
 
 } // namespace
 
-struct TokenCall {
-    TokenSource* source = nullptr;
+// nginx writes into what a log's data begins with.
+struct CallLog {
+    ngx_http_log_ctx_t ctx;
+    const char* what;
+};
+
+struct Call {
+    CallPlan plan;
+    CallLog log_data{};
     ngx_pool_t* pool = nullptr;
     ngx_http_request_t* sr = nullptr;
-    std::string head, form, body;
+    std::string content_type, body;
     ngx_log_t log{};
-    ngx_http_log_ctx_t log_ctx{};
     ngx_http_status_t status{};
     wire::ChunkedDecoder decoder;
     bool chunked = false;
@@ -35,9 +38,9 @@ struct TokenCall {
 
 namespace {
 
-TokenCall* call_of(ngx_http_request_t* sr) noexcept
+Call* call_of(ngx_http_request_t* sr) noexcept
 {
-    return static_cast<TokenCall*>(sr->post_subrequest->data);
+    return static_cast<Call*>(sr->post_subrequest->data);
 }
 
 u_char* log_handler(ngx_log_t* log, u_char* buf, size_t len) noexcept
@@ -47,7 +50,8 @@ u_char* log_handler(ngx_log_t* log, u_char* buf, size_t len) noexcept
         len -= static_cast<size_t>(end - buf);
         buf = end;
     }
-    return ngx_snprintf(buf, len, ", to a token endpoint");
+    return ngx_snprintf(
+        buf, len, ", %s", static_cast<const CallLog*>(log->data)->what);
 }
 
 void forget(ngx_event_t& ev) noexcept
@@ -60,7 +64,7 @@ void forget(ngx_event_t& ev) noexcept
     }
 }
 
-void close_call(TokenCall& call) noexcept
+void close_call(Call& call) noexcept
 {
     forget(call.deadline);
     forget(call.done);
@@ -77,7 +81,6 @@ void close_call(TokenCall& call) noexcept
         }
     }
     ngx_pool_t* pool = call.pool;
-    call.source->call = nullptr;
     // The call lives in the pool.
     ngx_destroy_pool(pool);
 }
@@ -85,17 +88,19 @@ void close_call(TokenCall& call) noexcept
 // From the top of the event loop: the request below is finished.
 void done_handler(ngx_event_t* ev) noexcept
 {
-    auto* call = static_cast<TokenCall*>(ev->data);
-    TokenSource& source = *call->source;
+    auto* call = static_cast<Call*>(ev->data);
     guard_void(
         ngx_cycle->log,
         [&] {
             const bool whole = call->framed && !call->failed;
             const int status = whole ? static_cast<int>(call->status.code) : 0;
             const std::string body = std::move(call->body);
+            const std::string type = std::move(call->content_type);
+            const auto done = call->plan.done;
+            void* data = call->plan.data;
             close_call(*call);
             call = nullptr;
-            token_answer(source, status, body);
+            done(data, status, type, body);
         },
         [&] {
             if (call != nullptr) {
@@ -106,7 +111,7 @@ void done_handler(ngx_event_t* ev) noexcept
 
 ngx_int_t post_call(ngx_http_request_t*, void* data, ngx_int_t) noexcept
 {
-    auto* call = static_cast<TokenCall*>(data);
+    auto* call = static_cast<Call*>(data);
     if (!call->over) {
         call->over = true;
         ngx_post_event(&call->done, &ngx_posted_events);
@@ -116,7 +121,7 @@ ngx_int_t post_call(ngx_http_request_t*, void* data, ngx_int_t) noexcept
 
 void deadline_handler(ngx_event_t* ev) noexcept
 {
-    auto* call = static_cast<TokenCall*>(ev->data);
+    auto* call = static_cast<Call*>(ev->data);
     call->failed = true;
     if (call->over || call->sr->upstream == nullptr
         || ngx_http_ai_proxy_peer_stop_waiting(call->sr)
@@ -130,26 +135,16 @@ void deadline_handler(ngx_event_t* ev) noexcept
     c->read->handler(c->read);
 }
 
-ngx_buf_t* memory(ngx_pool_t* pool, std::string& text)
-{
-    auto* b = static_cast<ngx_buf_t*>(ngx_calloc_buf(pool));
-    if (b != nullptr) {
-        b->start = b->pos = reinterpret_cast<u_char*>(text.data());
-        b->end = b->last = b->pos + text.size();
-        b->memory = 1;
-    }
-    return b;
-}
-
 ngx_int_t status_line(ngx_http_request_t* sr) noexcept;
 
 ngx_int_t reinit(ngx_http_request_t* sr) noexcept
 {
-    TokenCall& call = *call_of(sr);
+    Call& call = *call_of(sr);
     sr->state = 0;
     call.status = {};
     call.decoder = {};
     call.chunked = call.framed = false;
+    call.content_type.clear();
     call.body.clear();
     sr->upstream->process_header = status_line;
     return NGX_OK;
@@ -157,19 +152,10 @@ ngx_int_t reinit(ngx_http_request_t* sr) noexcept
 
 ngx_int_t create_request(ngx_http_request_t* sr) noexcept
 {
-    TokenCall& call = *call_of(sr);
-    ngx_chain_t** last = &sr->upstream->request_bufs;
-    for (std::string* text : {&call.head, &call.form}) {
-        ngx_chain_t* cl = ngx_alloc_chain_link(sr->pool);
-        if (cl == nullptr || (cl->buf = memory(sr->pool, *text)) == nullptr) {
-            return NGX_ERROR;
-        }
-        cl->next = nullptr;
-        cl->buf->flush = text == &call.form ? 1 : 0;
-        *last = cl;
-        last = &cl->next;
-    }
-    return reinit(sr);
+    const CallPlan& plan = call_of(sr)->plan;
+    sr->upstream->request_bufs =
+        request_chain(sr->pool, plan.outbound, plan.authority);
+    return sr->upstream->request_bufs != nullptr ? reinit(sr) : NGX_ERROR;
 }
 
 std::string_view between(const u_char* begin, const u_char* end) noexcept
@@ -179,8 +165,8 @@ std::string_view between(const u_char* begin, const u_char* end) noexcept
 }
 
 // False when the framing is none that we read.
-bool take_framing(TokenCall& call, ngx_http_upstream_t* u,
-    std::string_view name, std::string_view value) noexcept
+bool take_framing(Call& call, ngx_http_upstream_t* u, std::string_view name,
+    std::string_view value) noexcept
 {
     if (iequals(name, "content-length")) {
         const auto length = parse_uint(trim(value));
@@ -191,13 +177,15 @@ bool take_framing(TokenCall& call, ngx_http_upstream_t* u,
     } else if (iequals(name, "transfer-encoding")) {
         call.chunked = true;
         return iequals(trim(value), "chunked");
+    } else if (iequals(name, "content-type")) {
+        call.content_type = value;
     }
     return true;
 }
 
 ngx_int_t header(ngx_http_request_t* sr) noexcept
 {
-    TokenCall& call = *call_of(sr);
+    Call& call = *call_of(sr);
     ngx_http_upstream_t* u = sr->upstream;
     for (;;) {
         const ngx_int_t rc = ngx_http_parse_header_line(sr, &u->buffer, 1);
@@ -217,7 +205,7 @@ ngx_int_t header(ngx_http_request_t* sr) noexcept
 
 ngx_int_t status_line(ngx_http_request_t* sr) noexcept
 {
-    TokenCall& call = *call_of(sr);
+    Call& call = *call_of(sr);
     ngx_http_upstream_t* u = sr->upstream;
     const ngx_int_t rc =
         ngx_http_parse_status_line(sr, &u->buffer, &call.status);
@@ -235,14 +223,14 @@ ngx_int_t status_line(ngx_http_request_t* sr) noexcept
 ngx_int_t filter_init(void* data) noexcept
 {
     auto* sr = static_cast<ngx_http_request_t*>(data);
-    TokenCall& call = *call_of(sr);
+    Call& call = *call_of(sr);
     sr->upstream->length =
         call.chunked ? 1 : sr->upstream->headers_in.content_length_n;
     call.framed = sr->upstream->length == 0;
     return NGX_OK;
 }
 
-ngx_int_t take(TokenCall& call, std::string_view bytes)
+ngx_int_t take(Call& call, std::string_view bytes)
 {
     if (bytes.size() > kMaxAnswer - call.body.size()) {
         return NGX_ERROR;
@@ -251,7 +239,7 @@ ngx_int_t take(TokenCall& call, std::string_view bytes)
     return NGX_OK;
 }
 
-ngx_int_t decode(TokenCall& call, ngx_http_upstream_t* u, std::string_view in)
+ngx_int_t decode(Call& call, ngx_http_upstream_t* u, std::string_view in)
 {
     if (!call.chunked) {
         if (u->length >= 0) {
@@ -281,7 +269,7 @@ ngx_int_t decode(TokenCall& call, ngx_http_upstream_t* u, std::string_view in)
 ngx_int_t filter(void* data, ssize_t bytes) noexcept
 {
     auto* sr = static_cast<ngx_http_request_t*>(data);
-    TokenCall& call = *call_of(sr);
+    Call& call = *call_of(sr);
     ngx_buf_t* b = &sr->upstream->buffer;
     const std::string_view in = between(b->last, b->last + bytes);
     b->last += bytes;
@@ -297,7 +285,7 @@ void abort_request(ngx_http_request_t*) noexcept
 
 void finalize(ngx_http_request_t* sr, ngx_int_t rc) noexcept
 {
-    TokenCall& call = *call_of(sr);
+    Call& call = *call_of(sr);
     // A message without length ends with its connection.
     if (rc == NGX_OK && !call.chunked && sr->upstream->length == -1) {
         call.framed = true;
@@ -307,16 +295,16 @@ void finalize(ngx_http_request_t* sr, ngx_int_t rc) noexcept
 // The subrequest's first turn.
 void start_upstream(ngx_http_request_t* sr) noexcept
 {
-    TokenCall& call = *call_of(sr);
+    Call& call = *call_of(sr);
     sr->write_event_handler = ngx_http_request_empty_handler;
     if (ngx_http_upstream_create(sr) != NGX_OK) {
         ngx_http_finalize_request(sr, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }
     ngx_http_upstream_t* u = sr->upstream;
-    u->conf = &call.source->conf;
-    u->ssl = call.source->provider->token_endpoint.tls;
-    u->schema = call.source->schema;
+    u->conf = call.plan.conf;
+    u->ssl = call.plan.tls;
+    u->schema = call.plan.schema;
     u->output.tag = reinterpret_cast<ngx_buf_tag_t>(&ngx_http_ai_proxy_module);
     u->create_request = create_request;
     u->reinit_request = reinit;
@@ -330,7 +318,7 @@ void start_upstream(ngx_http_request_t* sr) noexcept
     ngx_http_ai_proxy_peer_start(sr);
 }
 
-ngx_connection_t* make_connection(ngx_pool_t* pool, TokenCall& call)
+ngx_connection_t* make_connection(ngx_pool_t* pool, Call& call)
 {
     auto* c = static_cast<ngx_connection_t*>(
         ngx_pcalloc(pool, sizeof(ngx_connection_t)));
@@ -357,27 +345,34 @@ ngx_connection_t* make_connection(ngx_pool_t* pool, TokenCall& call)
     return c;
 }
 
-// A request like that of the client, but for the client.
+// A request like one of the first server's clients, but for the client.
 ngx_http_request_t* make_request(
-    ngx_pool_t* pool, ngx_connection_t* c, ngx_http_request_t* like)
+    ngx_pool_t* pool, ngx_connection_t* c, ngx_cycle_t* cycle)
 {
     auto* r = static_cast<ngx_http_request_t*>(
         ngx_pcalloc(pool, sizeof(ngx_http_request_t)));
+    auto* hc = static_cast<ngx_http_connection_t*>(
+        ngx_pcalloc(pool, sizeof(ngx_http_connection_t)));
     auto* cmcf = static_cast<ngx_http_core_main_conf_t*>(
-        ngx_http_get_module_main_conf(like, ngx_http_core_module));
-    if (r == nullptr) {
+        ngx_http_cycle_get_module_main_conf(cycle, ngx_http_core_module));
+    if (r == nullptr || hc == nullptr || cmcf == nullptr
+        || cmcf->servers.nelts == 0)
+    {
         return nullptr;
     }
+    ngx_http_conf_ctx_t* conf =
+        static_cast<ngx_http_core_srv_conf_t**>(cmcf->servers.elts)[0]->ctx;
+    hc->conf_ctx = conf;
     r->signature = NGX_HTTP_MODULE;
     r->pool = pool;
     r->connection = c;
     c->data = r;
     r->main = r;
     r->count = 1;
-    r->main_conf = like->main_conf;
-    r->srv_conf = like->srv_conf;
-    r->loc_conf = like->loc_conf;
-    r->http_connection = like->http_connection;
+    r->main_conf = conf->main_conf;
+    r->srv_conf = conf->srv_conf;
+    r->loc_conf = conf->loc_conf;
+    r->http_connection = hc;
     r->ctx = static_cast<void**>(
         ngx_pcalloc(pool, sizeof(void*) * ngx_http_max_module));
     r->variables = static_cast<ngx_http_variable_value_t*>(ngx_pcalloc(
@@ -411,24 +406,11 @@ ngx_http_request_t* make_request(
     return r;
 }
 
-std::string request_head(const TokenSource& source, size_t length)
-{
-    const provider::Endpoint& place = source.provider->token_endpoint;
-    std::string head = "POST ";
-    head.append(place.path.empty() ? "/" : place.path);
-    head.append(" HTTP/1.1\r\nHost: ").append(place.authority());
-    head.append("\r\nContent-Length: ").append(std::to_string(length));
-    head.append("\r\nContent-Type: application/x-www-form-urlencoded"
-                "\r\nAccept: application/json\r\nAccept-Encoding: identity"
-                "\r\nUser-Agent: nginx-ai-proxy\r\nConnection: close\r\n\r\n");
-    return head;
-}
-
-bool start_below(TokenCall& call, ngx_http_request_t* like)
+bool start_below(Call& call, ngx_cycle_t* cycle)
 {
     ngx_connection_t* c = make_connection(call.pool, call);
     ngx_http_request_t* r =
-        c != nullptr ? make_request(call.pool, c, like) : nullptr;
+        c != nullptr ? make_request(call.pool, c, cycle) : nullptr;
     auto* ps = static_cast<ngx_http_post_subrequest_t*>(
         ngx_palloc(call.pool, sizeof(ngx_http_post_subrequest_t)));
     if (r == nullptr || ps == nullptr) {
@@ -436,11 +418,11 @@ bool start_below(TokenCall& call, ngx_http_request_t* like)
     }
     call.log = *ngx_cycle->log;
     call.log.handler = log_handler;
-    call.log.data = &call.log_ctx;
-    call.log_ctx = {c, r, r};
+    call.log_data = {{c, r, r}, call.plan.what};
+    call.log.data = &call.log_data;
     ps->handler = post_call;
     ps->data = &call;
-    ngx_str_t uri = ngx_string("/token");
+    ngx_str_t uri = ngx_string("/");
     if (ngx_http_subrequest(
             r, &uri, nullptr, &call.sr, ps, NGX_HTTP_SUBREQUEST_BACKGROUND)
         != NGX_OK)
@@ -453,38 +435,34 @@ bool start_below(TokenCall& call, ngx_http_request_t* like)
 
 } // namespace
 
-bool start_token_call(
-    TokenSource& source, ngx_http_request_t* r, std::string form)
+Call* start_call(CallPlan plan, ngx_cycle_t* cycle)
 {
     ngx_pool_t* pool = ngx_create_pool(4096, ngx_cycle->log);
     if (pool == nullptr) {
-        return false;
+        return nullptr;
     }
-    TokenCall* call = nullptr;
+    Call* call = nullptr;
     try {
-        call = pool_new<TokenCall>(pool);
-        call->source = &source;
-        call->pool = pool;
-        call->head = request_head(source, form.size());
-        call->form = std::move(form);
+        call = pool_new<Call>(pool);
     } catch (const std::bad_alloc&) {
         ngx_destroy_pool(pool);
         throw;
     }
+    call->plan = std::move(plan);
+    call->pool = pool;
     call->done.handler = done_handler;
     call->done.data = call;
     call->done.log = ngx_cycle->log;
     call->deadline.handler = deadline_handler;
     call->deadline.data = call;
     call->deadline.log = ngx_cycle->log;
-    if (!start_below(*call, r)) {
+    if (!start_below(*call, cycle)) {
         ngx_destroy_pool(pool);
-        return false;
+        return nullptr;
     }
-    source.call = call;
-    ngx_add_timer(&call->deadline, kTotal);
+    ngx_add_timer(&call->deadline, call->plan.total);
     ngx_http_run_posted_requests(call->sr->connection);
-    return true;
+    return call;
 }
 
 } // namespace ai_proxy::http
