@@ -102,6 +102,24 @@ TEST(OnTest, Words)
     EXPECT_FALSE(On::parse("4xx")->allows(ErrorCode::upstream_status, 500));
 }
 
+TEST(OnTest, RefusalsCountOnlyWhereTheyAreNamed)
+{
+    using route::Refusal;
+    const On on = *On::parse("content_filter,context_length");
+    for (const Refusal refusal :
+        {Refusal::content_filter, Refusal::context_length}) {
+        EXPECT_TRUE(on.allows(ErrorCode::upstream_status, 400, refusal));
+        EXPECT_TRUE(on.allows(ErrorCode::none, 200, refusal));
+        EXPECT_FALSE(
+            On::standard().allows(ErrorCode::upstream_status, 400, refusal));
+    }
+    EXPECT_FALSE(on.allows(ErrorCode::upstream_status, 400));
+    EXPECT_FALSE(on.allows(ErrorCode::none, 200));
+    EXPECT_FALSE(
+        On::parse("content_filter")
+            ->allows(ErrorCode::upstream_status, 400, Refusal::context_length));
+}
+
 TEST(OnTest, Standard)
 {
     On on = On::standard();
@@ -136,7 +154,7 @@ TEST(OnTest, RefusesWhatItDoesNotKnow)
         EXPECT_FALSE(On::parse(bad).ok()) << bad;
     EXPECT_EQ(On::parse("429,x").error().message,
         "invalid value \"x\" in \"on\": a status from 400 to 599, 4xx, 5xx, "
-        "timeout or error is expected");
+        "timeout, error, content_filter or context_length is expected");
 }
 
 TEST(RetryableTest, FollowsTheCause)

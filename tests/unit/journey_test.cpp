@@ -196,6 +196,73 @@ TEST_F(JourneyTest, ARuleOfTheLocationCountsByItsValue)
     EXPECT_EQ(run().reply.status, 200);
 }
 
+TEST_F(JourneyTest, AFilteredAnswerLeadsToWhoStandsInForIt)
+{
+    route::Route& route = world.route("r", {0});
+    route::Target fallback;
+    fallback.provider = 1;
+    fallback.on = *route::On::parse("content_filter");
+    route.fallbacks.push_back(fallback);
+    bool both = false;
+    io.play = [&](Try& attempt) {
+        if (attempt.provider->options.name == "b" && !both) {
+            return answered(attempt, io.clock);
+        }
+        if (attempt.provider->options.name == "b") {
+            return failed(ErrorCode::upstream_connect, io.clock);
+        }
+        std::string text(kAnswer);
+        text.replace(text.find("stop"), 4, "content_filter");
+        const Header header{"Content-Type", "application/json"};
+        std::string out;
+        attempt.response->head(200, {&header, 1});
+        attempt.response->feed(text, out, io.clock);
+        attempt.response->end(true, out, io.clock);
+        return TryEnd{ErrorCode::none, false, io.clock - 1, io.clock};
+    };
+    EXPECT_NE(run().reply.body.find("\"stop\""), std::string::npos);
+    EXPECT_EQ(exchange->books().provider, 1);
+    // The filtered answer is better than none.
+    both = true;
+    const Outcome outcome = run();
+    EXPECT_EQ(outcome.reply.status, 200);
+    EXPECT_NE(outcome.reply.body.find("content_filter"), std::string::npos);
+    EXPECT_EQ(exchange->books().error, ErrorCode::none);
+    EXPECT_EQ(exchange->books().tries.size(), 2u);
+    // Nobody stands in: it is an answer like any other.
+    route.fallbacks[0].on = route::On::standard();
+    EXPECT_NE(run().reply.body.find("content_filter"), std::string::npos);
+    EXPECT_EQ(exchange->books().tries.size(), 1u);
+}
+
+TEST_F(JourneyTest, AQuestionThatIsTooLongLeadsToWhoStandsInForIt)
+{
+    route::Route& route = world.route("r", {0});
+    route::Target fallback;
+    fallback.provider = 1;
+    fallback.on = *route::On::parse("context_length");
+    route.fallbacks.push_back(fallback);
+    std::string_view code = "context_length_exceeded";
+    io.play = [&](Try& attempt) {
+        if (attempt.provider->options.name == "b") {
+            return answered(attempt, io.clock);
+        }
+        const std::string body = R"({"error":{"message":"no","type":)"
+                                 R"("invalid_request_error","code":")"
+            + std::string(code) + R"("}})";
+        const Header header{"Content-Type", "application/json"};
+        std::string out;
+        attempt.response->head(400, {&header, 1});
+        attempt.response->feed(body, out, io.clock);
+        attempt.response->end(true, out, io.clock);
+        return failed(attempt.response->error().code, io.clock);
+    };
+    EXPECT_EQ(run().reply.status, 200);
+    EXPECT_EQ(exchange->books().provider, 1);
+    code = "invalid_image";
+    EXPECT_EQ(run().reply.status, 400);
+}
+
 class RaceTest : public JourneyTest {
 protected:
     RaceTest()

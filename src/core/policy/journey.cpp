@@ -3,6 +3,7 @@
 #include "core/policy/journey.h"
 
 #include "core/base/text.h"
+#include "core/policy/refusal.h"
 #include "core/provider/registry.h"
 
 #include <algorithm>
@@ -495,6 +496,12 @@ void Journey::settle_one(const async::TryEnd& end)
     }
     if (end.code == ErrorCode::none) {
         finish(end.committed);
+        if (filtered(end)) {
+            over_ = false;
+            has_answer_ = true;
+            go_on({ErrorCode::none, response.status(), 0,
+                route::Refusal::content_filter});
+        }
         return;
     }
     if (end.committed) {
@@ -519,7 +526,16 @@ void Journey::settle_one(const async::TryEnd& end)
         result.status = response.status();
     }
     result.retry_after_ms = response.retry_after_ms();
+    result.refusal = refusal_of(failure_->error);
     go_on(result);
+}
+
+// Is it an answer that a filter cut, and somebody stands in for such?
+bool Journey::filtered(const async::TryEnd& end) const noexcept
+{
+    return !end.committed
+        && attempt_->response->finish() == chat::Finish::content_filter
+        && attempts_.may_follow(route::Refusal::content_filter);
 }
 
 void Journey::finish(bool committed)
@@ -577,6 +593,11 @@ void Journey::go_on(const route::TryResult& result)
 void Journey::give_up()
 {
     over_ = true;
+    if (has_answer_) {
+        exchange_.books().status = outcome_.reply.status;
+        exchange_.books().error = ErrorCode::none;
+        return;
+    }
     outcome_.reply = exchange_.error_reply(failure_->error);
     switch (failure_->error.code) {
     case ErrorCode::upstream_status:

@@ -97,6 +97,7 @@ private:
     [[nodiscard]] async::PlaceOp::Wanted next_wanted();
     void refuse(Error error, bool from_network = false);
     void settle_one(const async::TryEnd& end);
+    [[nodiscard]] bool filtered(const async::TryEnd& end) const noexcept;
     void finish(bool committed);
     void break_off(const async::TryEnd& end);
     void go_on(const route::TryResult& result);
@@ -120,6 +121,8 @@ private:
     Outcome outcome_;
     bool refused_ = false; // the step that was asked for a place
     bool over_ = false;
+    // outcome_ is a filtered answer: better than an error.
+    bool has_answer_ = false;
 
     // The failure to report if no try succeeds.
     struct Failure {

@@ -217,12 +217,21 @@ Attempts::Step Attempts::next(
     }
     size_t other = position_ + 1;
     while (other < order_.size()
-        && !order_[other]->on.allows(last.code, last.status))
+        && !order_[other]->on.allows(last.code, last.status, last.refusal))
         ++other;
     step = go(other, random, now);
     // The failure that came says more than that nothing else can be asked.
     step.blocked = ErrorCode::none;
     return step;
+}
+
+bool Attempts::may_follow(Refusal refusal) const noexcept
+{
+    return std::any_of(order_.begin()
+            + static_cast<std::ptrdiff_t>(
+                std::min(position_ + 1, order_.size())),
+        order_.end(),
+        [refusal](const Target* t) { return t->on.names(refusal); });
 }
 
 Attempts::Step Attempts::hedge(uint64_t random, int64_t now)

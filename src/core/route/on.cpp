@@ -57,7 +57,8 @@ Error invalid_on(std::string_view word)
 {
     std::string text = "invalid value \"";
     text.append(word).append("\" in \"on\": a status from 400 to 599, 4xx, "
-                             "5xx, timeout or error is expected");
+                             "5xx, timeout, error, content_filter or "
+                             "context_length is expected");
     return make_error(ErrorCode::invalid_request, std::move(text));
 }
 
@@ -76,6 +77,10 @@ Result<On> On::parse(std::string_view text)
             on.timeout_ = true;
         } else if (word == "error") {
             on.error_ = true;
+        } else if (word == "content_filter") {
+            on.content_filter_ = true;
+        } else if (word == "context_length") {
+            on.context_length_ = true;
         } else if (word == "4xx") {
             on.any_4xx_ = true;
         } else if (word == "5xx") {
@@ -101,8 +106,16 @@ On On::standard() noexcept
     return on;
 }
 
-bool On::allows(ErrorCode code, int status) const noexcept
+bool On::names(Refusal refusal) const noexcept
 {
+    return (refusal == Refusal::content_filter && content_filter_)
+        || (refusal == Refusal::context_length && context_length_);
+}
+
+bool On::allows(ErrorCode code, int status, Refusal refusal) const noexcept
+{
+    if (names(refusal))
+        return true;
     switch (cause_of(code, status)) {
     case Cause::none:
         return false;

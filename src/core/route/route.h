@@ -12,19 +12,30 @@
 
 namespace ai_proxy::route {
 
+// Why a model did not answer a question that it was asked properly.
+enum class Refusal : uint8_t {
+    none,
+    content_filter, // somebody's rules forbid the question or the answer
+    context_length, // it is too long for the model
+};
+
 // Causes on which a try may be followed by another one; a bit set.
 // "on=429,5xx,timeout,error": statuses and classes.
 class On {
 public:
+    // content_filter and context_length besides.
     // Errors: unknown word, status outside 400-599.
     [[nodiscard]] static Result<On> parse(std::string_view text);
     // 408, 409, 429, 5xx (529 too), timeout, error.
     [[nodiscard]] static On standard() noexcept;
     // code + status of a failed try (status 0 when there was none).
-    [[nodiscard]] bool allows(ErrorCode code, int status) const noexcept;
+    [[nodiscard]] bool allows(ErrorCode code, int status,
+        Refusal refusal = Refusal::none) const noexcept;
+    [[nodiscard]] bool names(Refusal refusal) const noexcept;
 
 private:
     bool timeout_ = false, error_ = false, any_4xx_ = false, any_5xx_ = false;
+    bool content_filter_ = false, context_length_ = false;
     std::vector<uint16_t> statuses_;
 };
 
@@ -90,6 +101,7 @@ struct TryResult {
     ErrorCode code = ErrorCode::none;
     int status = 0;
     uint64_t retry_after_ms = 0; // 0: the provider did not say
+    Refusal refusal = Refusal::none;
 };
 
 // Whether a request must come to the provider and key that earlier ones of its
@@ -149,6 +161,8 @@ public:
     // then the fallbacks whose on= allows the failure, in order.
     [[nodiscard]] Step next(
         const TryResult& last, uint64_t random, int64_t now = 0);
+    // Is there one that stands in for such?
+    [[nodiscard]] bool may_follow(Refusal refusal) const noexcept;
     // A second try beside the one of the last step, at a provider that may be
     // asked; the same one if there is no other.  give_up: the budget is spent.
     [[nodiscard]] Step hedge(uint64_t random, int64_t now);
