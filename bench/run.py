@@ -23,6 +23,20 @@ MICRO = (
      lambda b: round(b["bytes_per_second"] / 1e9, 2), "GB/s", 1.0, True),
     ("splice_model/100000", "splice of model, 100 KB request",
      lambda b: round(b["real_time"] / 1e3, 1), "us", 100, False),
+) + tuple(
+    (name, what, lambda b: round(b["real_time"] / 1e3, 2), "us", 2, False)
+    for name, what in (
+        ("choose/weighted", "a route's choice among 4 providers of 4 keys"),
+        ("choose/round_robin", "the same in turns"),
+        ("choose/least_conn", "the same by requests under way, 8 workers"),
+        ("choose/least_latency", "the same by expected time, 8 workers"),
+        ("choose_by_hash", "the same by a hash"),
+        ("prefix_of_a_prompt", "the hash of a prompt's first KB"),
+        ("breaker", "a breaker asked and told"),
+        ("measure_times", "a time noted, p95 read"),
+        ("place", "a place taken and given back, 8 workers"),
+        ("retry_budget", "a choice with a budget of retries"),
+    )
 )
 
 

@@ -2,6 +2,7 @@
 
 #include "core/async/io.h"
 #include "core/policy/exchange.h"
+#include "core/policy/leg.h"
 #include "core/policy/serve.h"
 #include "core/route/route.h"
 
@@ -10,43 +11,6 @@
 #include <vector>
 
 namespace ai_proxy::policy {
-
-// A step of the route on its way to be a try: what was taken for it is given
-// back when it goes, and what came of it is told to those who keep count.
-class Leg {
-public:
-    Leg() = default;
-    Leg(const route::Peer& peer, const route::KeyPool& keys,
-        const route::Attempts::Step& step) noexcept
-        : peer_(&peer), keys_(&keys), step_(step)
-    {
-    }
-    Leg(Leg&& other) noexcept;
-    Leg& operator=(Leg&& other) noexcept;
-    ~Leg() { drop(); }
-
-    [[nodiscard]] const route::Attempts::Step& step() const noexcept
-    {
-        return step_;
-    }
-    // The place that the step must still have; limit 0: none.
-    [[nodiscard]] async::PlaceOp::Wanted wanted() const noexcept;
-    void take(Place place) { places_.push_back(std::move(place)); }
-    // The try was made and ended.
-    void settle(const Try& attempt, const async::TryEnd& end);
-    // It came to nothing.
-    void drop() noexcept;
-
-private:
-    void note_key(const Try& attempt, const async::TryEnd& end) const;
-    void note_times(
-        const Try& attempt, const async::TryEnd& end, bool bad) const;
-
-    const route::Peer* peer_ = nullptr;
-    const route::KeyPool* keys_ = nullptr;
-    route::Attempts::Step step_;
-    std::vector<Place> places_; // at the provider, of the key
-};
 
 // One request on its way through the providers: all decisions, no waiting.
 class Journey final : private async::Second {

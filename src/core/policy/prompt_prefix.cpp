@@ -1,13 +1,15 @@
 #include "core/policy/prompt_prefix.h"
 
 #include <algorithm>
+#include <cstring>
 #include <string_view>
 
 namespace ai_proxy::policy {
 
 namespace {
 
-// FNV-1a over the texts of values, as far as there is room.
+// A hash over the texts of values, as far as there is room; eight bytes at a
+// time, for prompts are long.
 class Prefix {
 public:
     explicit Prefix(size_t bytes) noexcept : left_(bytes) {}
@@ -16,11 +18,19 @@ public:
     {
         text = text.substr(0, left_);
         left_ -= text.size();
-        for (const char c : text) {
-            mix(static_cast<unsigned char>(c));
-        }
-        mix(0xff);
         empty_ = empty_ && text.empty();
+        const size_t length = text.size();
+        for (; text.size() >= sizeof(uint64_t);
+             text.remove_prefix(sizeof(uint64_t))) {
+            uint64_t eight = 0;
+            std::memcpy(&eight, text.data(), sizeof(eight));
+            mix(eight);
+        }
+        uint64_t rest = 0;
+        if (!text.empty()) {
+            std::memcpy(&rest, text.data(), text.size());
+        }
+        mix(rest ^ uint64_t{length} << 56);
     }
 
     // Bounded by the depth of a document.
@@ -39,7 +49,7 @@ public:
             for (const json::Member member : value.members()) {
                 // Marks where a prompt cache may end move with each turn.
                 if (member.key != "cache_control") {
-                    mix(static_cast<unsigned char>(member.key.size()));
+                    mix(member.key.size());
                     add(member.value);
                 }
             }
@@ -52,9 +62,10 @@ public:
     }
 
 private:
-    void mix(unsigned char c) noexcept
+    void mix(uint64_t word) noexcept
     {
-        hash_ = (hash_ ^ c) * 0x100000001b3ull;
+        hash_ = (hash_ ^ word) * 0x9e3779b97f4a7c15ull;
+        hash_ ^= hash_ >> 32;
     }
 
     uint64_t hash_ = 0xcbf29ce484222325ull;
