@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/json/writer.h"
 #include "core/provider/protocol.h"
 
 #include <optional>
@@ -18,6 +19,9 @@ struct EmbeddingsRequest {
 
 // Error invalid_request for what only OpenAI can embed: arrays of tokens.
 [[nodiscard]] Result<EmbeddingsRequest> read_embeddings(json::Node body);
+
+// What is to be embedded, as Cohere's models are told it everywhere.
+void write_cohere_texts(json::Writer& w, const EmbeddingsRequest& asked);
 
 // Writes OpenAI's list of embeddings.
 class EmbeddingsWriter {

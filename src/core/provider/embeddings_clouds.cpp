@@ -18,14 +18,6 @@ constexpr std::string_view kVertexOwn[] = {
 constexpr std::string_view kBedrockOwn[] = {
     "input_type", "truncate", "normalize"};
 
-void send(Outbound& out, std::string path, std::string body)
-{
-    out.path = std::move(path);
-    out.header("Content-Type", "application/json");
-    out.header("Accept", "application/json");
-    out.own_body(std::move(body));
-}
-
 void write_content(json::Writer& w, std::string_view text)
 {
     w.key("content").begin_object().key("parts").begin_array();
@@ -128,7 +120,8 @@ Result<void> encode_gemini_embeddings(
         w.end_object();
     }
     w.end_array().end_object();
-    send(out, gemini_model_path(context.options, model, "batchEmbedContents"),
+    out.post_json(
+        gemini_model_path(context.options, model, "batchEmbedContents"),
         std::move(body));
     return {};
 }
@@ -163,7 +156,7 @@ Result<void> encode_vertex_embeddings(
         }
         write_own(w, request, "taskType", "task_type");
         w.end_object();
-        send(out,
+        out.post_json(
             vertex_model_path(context.options, context.model, "embedContent"),
             std::move(body));
         return {};
@@ -185,7 +178,7 @@ Result<void> encode_vertex_embeddings(
         w.end_object();
     }
     w.end_object();
-    send(out, vertex_model_path(context.options, context.model, "predict"),
+    out.post_json(vertex_model_path(context.options, context.model, "predict"),
         std::move(body));
     return {};
 }
@@ -224,18 +217,8 @@ Result<void> encode_bedrock_embeddings(
     json::Writer w(body);
     w.begin_object();
     if (is_cohere(context.model)) {
-        w.key("texts").begin_array();
-        for (const std::string_view text : asked->inputs) {
-            w.string(text);
-        }
-        w.end_array();
-        w.field(
-            "input_type", request["input_type"].string_or("search_document"));
-        w.key("embedding_types").begin_array().string("float").end_array();
+        write_cohere_texts(w, *asked);
         write_own(w, request, "truncate", "truncate");
-        if (asked->dimensions) {
-            w.field("output_dimension", *asked->dimensions);
-        }
     } else {
         if (asked->inputs.size() > 1) {
             return one_text();
@@ -247,7 +230,7 @@ Result<void> encode_bedrock_embeddings(
         write_own(w, request, "normalize", "normalize");
     }
     w.end_object();
-    send(out, bedrock_model_path(context.model, "invoke"), std::move(body));
+    out.post_json(bedrock_model_path(context.model, "invoke"), std::move(body));
     return {};
 }
 

@@ -47,14 +47,6 @@ void write_own(
     }
 }
 
-void send(Outbound& out, std::string_view path, std::string body)
-{
-    out.path = path;
-    out.header("Content-Type", "application/json");
-    out.header("Accept", "application/json");
-    out.own_body(std::move(body));
-}
-
 chat::Usage prompt_only(json::Node count)
 {
     chat::Usage usage;
@@ -93,7 +85,7 @@ Result<void> encode_qwen_embeddings(
     }
     write_own(w, request, kQwenOwn);
     w.end_object().end_object();
-    send(out, kQwenPath, std::move(body));
+    out.post_json(kQwenPath, std::move(body));
     return {};
 }
 
@@ -113,6 +105,17 @@ Result<void> answer_qwen_embeddings(json::Node body,
     return writer.finish(context.model, usage);
 }
 
+void write_cohere_texts(json::Writer& w, const EmbeddingsRequest& asked)
+{
+    write_texts(w, "texts", asked);
+    // Required by all current models; OpenAI has no word for it.
+    w.field("input_type", asked.raw["input_type"].string_or("search_document"));
+    w.key("embedding_types").begin_array().string("float").end_array();
+    if (asked.dimensions) {
+        w.field("output_dimension", *asked.dimensions);
+    }
+}
+
 Result<void> encode_cohere_embeddings(
     json::Node request, const EncodeContext& context, Outbound& out)
 {
@@ -123,16 +126,10 @@ Result<void> encode_cohere_embeddings(
     std::string body;
     json::Writer w(body);
     w.begin_object().field("model", context.model);
-    write_texts(w, "texts", *asked);
-    // Required by all current models; OpenAI has no word for it.
-    w.field("input_type", request["input_type"].string_or("search_document"));
-    w.key("embedding_types").begin_array().string("float").end_array();
-    if (asked->dimensions) {
-        w.field("output_dimension", *asked->dimensions);
-    }
+    write_cohere_texts(w, *asked);
     write_own(w, request, kCohereOwn);
     w.end_object();
-    send(out, kCoherePath, std::move(body));
+    out.post_json(kCoherePath, std::move(body));
     return {};
 }
 
@@ -173,7 +170,7 @@ Result<void> encode_minimax_embeddings(
     if (!context.options.minimax_group_id.empty()) {
         path += "?GroupId=" + percent_encode(context.options.minimax_group_id);
     }
-    send(out, path, std::move(body));
+    out.post_json(path, std::move(body));
     return {};
 }
 
@@ -250,7 +247,7 @@ Result<void> encode_cloudflare_embeddings(
     write_texts(w, "text", *asked);
     write_own(w, request, kCloudflareOwn);
     w.end_object();
-    send(out, *path, std::move(body));
+    out.post_json(*path, std::move(body));
     return {};
 }
 
@@ -291,7 +288,7 @@ Result<void> encode_huggingface_embeddings(
     if (path.find("/..") != std::string::npos) {
         return make_error(ErrorCode::invalid_request, "invalid model", "model");
     }
-    send(out, path, std::move(body));
+    out.post_json(path, std::move(body));
     return {};
 }
 

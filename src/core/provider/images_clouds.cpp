@@ -92,14 +92,6 @@ Result<ImageRequest> read_images(json::Node body, const EncodeContext& context)
     return out;
 }
 
-void send(Outbound& out, std::string path, std::string body)
-{
-    out.path = std::move(path);
-    out.header("Content-Type", "application/json");
-    out.header("Accept", "application/json");
-    out.own_body(std::move(body));
-}
-
 struct Aspect {
     std::string_view name;
     double ratio;
@@ -200,7 +192,7 @@ Result<void> encode_google_images(json::Node request,
         return std::move(asked).error();
     }
     if (is_imagen(context.model)) {
-        send(out, path(context.options, context.model, "predict"),
+        out.post_json(path(context.options, context.model, "predict"),
             imagen_body(*asked));
         return {};
     }
@@ -208,7 +200,7 @@ Result<void> encode_google_images(json::Node request,
     if (!body) {
         return std::move(body).error();
     }
-    send(out, path(context.options, context.model, "generateContent"),
+    out.post_json(path(context.options, context.model, "generateContent"),
         std::move(*body));
     return {};
 }
@@ -400,7 +392,7 @@ Result<void> encode_bedrock_images(
         write_titan(w, *asked);
     }
     w.end_object();
-    send(out, bedrock_model_path(context.model, "invoke"), std::move(body));
+    out.post_json(bedrock_model_path(context.model, "invoke"), std::move(body));
     return {};
 }
 

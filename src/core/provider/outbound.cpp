@@ -13,4 +13,12 @@ void Outbound::own_body(std::string text)
     body.assign(1, *owned.back());
 }
 
+void Outbound::post_json(std::string_view to, std::string text)
+{
+    path = to;
+    header("Content-Type", "application/json");
+    header("Accept", "application/json");
+    own_body(std::move(text));
+}
+
 } // namespace ai_proxy::provider

@@ -31,6 +31,8 @@ struct Outbound {
     void header(std::string_view name, std::string_view value);
     // Makes text the whole body.
     void own_body(std::string text);
+    // The whole of a call that says and hears one JSON text.
+    void post_json(std::string_view to, std::string text);
 };
 
 // What a codec may know of the call besides the request.

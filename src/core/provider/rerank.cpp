@@ -72,14 +72,6 @@ void write_documents(json::Writer& w, const Asked& asked)
     w.end_array();
 }
 
-void send(Outbound& out, std::string_view path, std::string body)
-{
-    out.path = path;
-    out.header("Content-Type", "application/json");
-    out.header("Accept", "application/json");
-    out.own_body(std::move(body));
-}
-
 // Cohere's answer: {id, model, results: [{index, relevance_score, document}]}
 Result<void> answer(std::string_view id, Node results, Node tokens,
     const EncodeContext& context, std::string& out, chat::Usage& usage)
@@ -146,7 +138,7 @@ Result<void> encode_qwen_rerank(
         w.field("return_documents", *asked->return_documents);
     }
     w.end_object().end_object();
-    send(out, kQwenPath, std::move(body));
+    out.post_json(kQwenPath, std::move(body));
     return {};
 }
 
@@ -180,7 +172,7 @@ Result<void> encode_voyage_rerank(
         }
     }
     w.end_object();
-    send(out, "/v1/rerank", std::move(body));
+    out.post_json("/v1/rerank", std::move(body));
     return {};
 }
 

@@ -9,7 +9,6 @@ namespace {
 
 using Header = EventStreamHeader;
 
-constexpr size_t kKept = 64 * 1024; // capacity that is kept between messages
 constexpr size_t kMaxHeaders = 128 * 1024;
 
 // Eight tables: eight bytes are taken per step.
@@ -215,38 +214,39 @@ Result<SseEvent> EventStreamFramer::parse(std::string_view raw)
     return event;
 }
 
-void EventStreamFramer::take(std::string_view& bytes, size_t wanted)
+Result<void> EventStreamFramer::take(std::string_view& bytes, size_t wanted)
 {
     const size_t missing = wanted - std::min(wanted, carry_.size());
     const std::string_view piece = bytes.substr(0, missing);
-    carry_ += piece;
     bytes.remove_prefix(piece.size());
+    return carry_.keep(piece);
 }
 
 Result<bool> EventStreamFramer::fill(std::string_view& bytes)
 {
     if (length_ == 0) {
-        take(bytes, kPrelude);
+        if (auto taken = take(bytes, kPrelude); !taken) {
+            return std::move(taken).error();
+        }
         if (carry_.size() < kPrelude) {
             return false;
         }
-        auto length = read_length(carry_);
+        auto length = read_length(carry_.text());
         if (!length) {
             return std::move(length).error();
         }
         length_ = *length;
     }
-    take(bytes, length_);
+    if (auto taken = take(bytes, length_); !taken) {
+        return std::move(taken).error();
+    }
     return carry_.size() == length_;
 }
 
 void EventStreamFramer::release() noexcept
 {
     length_ = 0;
-    carry_.clear();
-    if (carry_.capacity() > kKept) {
-        std::string().swap(carry_);
-    }
+    carry_.release();
 }
 
 void append_event_stream_message(std::string& out,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/result.h"
+#include "core/wire/carry.h"
 #include "core/wire/sse.h"
 
 #include <cstddef>
@@ -79,7 +80,7 @@ void append_event_stream_event(
 class EventStreamFramer {
 public:
     // Largest message, in bytes, before feed() fails with upstream_too_large.
-    static constexpr size_t kMaxMessage = SseFramer::kMaxEvent;
+    static constexpr size_t kMaxMessage = Carry::kMax;
     static constexpr size_t kPrelude = 12;
     static constexpr size_t kOverhead = kPrelude + 4;
 
@@ -100,10 +101,10 @@ private:
     // Completes the message in carry_ from the front of bytes; false when
     // bytes are used up before.
     [[nodiscard]] Result<bool> fill(std::string_view& bytes);
-    void take(std::string_view& bytes, size_t wanted);
+    [[nodiscard]] Result<void> take(std::string_view& bytes, size_t wanted);
     void release() noexcept;
 
-    std::string carry_; // bytes of an unfinished message
+    Carry carry_{"a message"};
     size_t length_ = 0; // of that message, 0 while not known
 };
 
@@ -131,7 +132,7 @@ Result<void> EventStreamFramer::feed(std::string_view bytes, F&& on_event)
             if (!*full) {
                 return {};
             }
-            raw = carry_;
+            raw = carry_.text();
         }
         auto event = parse(raw);
         if (!event) {

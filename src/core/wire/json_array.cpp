@@ -4,8 +4,6 @@ namespace ai_proxy::wire {
 
 namespace {
 
-constexpr size_t kKept = 64 * 1024; // capacity that is kept between objects
-
 bool is_space(char c) noexcept
 {
     return c == ' ' || c == '\n' || c == '\r' || c == '\t';
@@ -77,24 +75,6 @@ SseEvent JsonArrayFramer::parse(std::string_view raw) noexcept
     }
     has_data_ = false;
     return event;
-}
-
-Result<void> JsonArrayFramer::keep(std::string_view piece)
-{
-    if (piece.size() > kMaxObject - carry_.size()) {
-        return make_error(ErrorCode::upstream_too_large,
-            "the provider sent an object of more than 16 MB");
-    }
-    carry_ += piece;
-    return {};
-}
-
-void JsonArrayFramer::release() noexcept
-{
-    carry_.clear();
-    if (carry_.capacity() > kKept) {
-        std::string().swap(carry_);
-    }
 }
 
 Result<void> JsonArrayFramer::truncated() const

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/result.h"
+#include "core/wire/carry.h"
 #include "core/wire/sse.h"
 
 #include <cstddef>
@@ -22,7 +23,7 @@ namespace ai_proxy::wire {
 class JsonArrayFramer {
 public:
     // Largest object, in bytes, before feed() fails with upstream_too_large.
-    static constexpr size_t kMaxObject = SseFramer::kMaxEvent;
+    static constexpr size_t kMaxObject = Carry::kMax;
 
     // As SseFramer's.  Also fails with upstream_invalid on what is no array
     // of objects.
@@ -54,12 +55,10 @@ private:
     Result<void> outside(char c);
     void inside(char c) noexcept;
     [[nodiscard]] SseEvent parse(std::string_view raw) noexcept;
-    [[nodiscard]] Result<void> keep(std::string_view piece);
-    void release() noexcept;
     [[nodiscard]] Result<void> truncated() const;
 
-    std::string carry_; // bytes of an unfinished event
-    size_t data_ = 0;   // where its object begins, if has_data_
+    Carry carry_{"an object"};
+    size_t data_ = 0; // where its object begins, if has_data_
     bool has_data_ = false;
     Place place_ = Place::start;
     uint32_t depth_ = 0; // of brackets, within an object
@@ -69,43 +68,29 @@ private:
 template <class F>
 Result<void> JsonArrayFramer::feed(std::string_view bytes, F&& on_event)
 {
-    while (!bytes.empty()) {
-        const auto end = scan(bytes);
+    Result<void> fault;
+    const auto end_of = [&](std::string_view rest) {
+        auto end = scan(rest);
         if (!end) {
-            return std::move(end).error();
+            fault = std::move(end).error();
         }
-        if (*end == std::string_view::npos) {
-            return keep(bytes);
-        }
-        std::string_view raw = bytes.substr(0, *end);
-        bytes.remove_prefix(raw.size());
-        // An object that lies within bytes is not copied.
-        if (!carry_.empty() || raw.size() > kMaxObject) {
-            if (auto kept = keep(raw); !kept) {
-                return kept;
-            }
-            raw = carry_;
-        }
-        const bool more = on_event(parse(raw));
-        release();
-        if (!more) {
-            break;
-        }
-    }
-    return {};
+        return end ? *end : std::string_view::npos;
+    };
+    auto fed = carry_.split(
+        bytes, end_of, [this](std::string_view raw) { return parse(raw); },
+        on_event);
+    return fault ? std::move(fed) : std::move(fault);
 }
 
 template <class F>
 Result<void> JsonArrayFramer::finish(F&& on_event)
 {
     if (place_ != Place::end) {
-        release();
+        carry_.release();
         return truncated();
     }
-    if (!carry_.empty()) {
-        on_event(parse(carry_));
-        release();
-    }
+    carry_.finish(
+        [this](std::string_view raw) { return parse(raw); }, on_event);
     return {};
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/result.h"
+#include "core/wire/carry.h"
 #include "core/wire/sse.h"
 
 #include <cstddef>
@@ -16,7 +17,7 @@ namespace ai_proxy::wire {
 class NdjsonFramer {
 public:
     // Longest line, in bytes, before feed() fails with upstream_too_large.
-    static constexpr size_t kMaxLine = SseFramer::kMaxEvent;
+    static constexpr size_t kMaxLine = Carry::kMax;
 
     // As SseFramer's; data is the line without its end.
     template <class F>
@@ -29,10 +30,8 @@ public:
 
 private:
     [[nodiscard]] static SseEvent parse(std::string_view raw) noexcept;
-    [[nodiscard]] Result<void> keep(std::string_view piece);
-    void release() noexcept;
 
-    std::string carry_; // bytes of an unfinished line
+    Carry carry_{"a line"};
 };
 
 // A line for text, which holds no line break.
@@ -41,36 +40,17 @@ void append_ndjson(std::string& out, std::string_view text);
 template <class F>
 Result<void> NdjsonFramer::feed(std::string_view bytes, F&& on_event)
 {
-    while (!bytes.empty()) {
-        const size_t lf = bytes.find('\n');
-        if (lf == std::string_view::npos) {
-            return keep(bytes);
-        }
-        std::string_view raw = bytes.substr(0, lf + 1);
-        bytes.remove_prefix(raw.size());
-        // A line that lies within bytes is not copied.
-        if (!carry_.empty() || raw.size() > kMaxLine) {
-            if (auto kept = keep(raw); !kept) {
-                return kept;
-            }
-            raw = carry_;
-        }
-        const bool more = on_event(parse(raw));
-        release();
-        if (!more) {
-            break;
-        }
-    }
-    return {};
+    const auto end_of = [](std::string_view rest) {
+        const size_t lf = rest.find('\n');
+        return lf == std::string_view::npos ? lf : lf + 1;
+    };
+    return carry_.split(bytes, end_of, parse, on_event);
 }
 
 template <class F>
 Result<void> NdjsonFramer::finish(F&& on_event)
 {
-    if (!carry_.empty()) {
-        on_event(parse(carry_));
-        release();
-    }
+    carry_.finish(parse, on_event);
     return {};
 }
 

@@ -10,9 +10,6 @@ namespace {
 
 constexpr size_t npos = std::string_view::npos;
 
-// Memory a framer keeps between events.
-constexpr size_t kKept = 1024;
-
 // The next CR or LF, or the size of text.  By windows, so that a stream of
 // lone CRs does not search the whole rest for a LF again and again.
 size_t line_end(std::string_view text, size_t from) noexcept
@@ -48,9 +45,9 @@ int read_status(std::string_view comment) noexcept
 
 } // namespace
 
-size_t SseFramer::next_boundary(std::string_view bytes, size_t from) noexcept
+size_t SseFramer::end_of(std::string_view bytes) noexcept
 {
-    size_t i = from;
+    size_t i = 0;
     while (i < bytes.size()) {
         const char c = bytes[i];
         switch (prior_) {
@@ -152,26 +149,6 @@ void SseFramer::field(
             joined_ += value;
         }
         data_lines++;
-    }
-}
-
-Result<void> SseFramer::keep(std::string_view piece)
-{
-    if (piece.size() > kMaxEvent - carry_.size()) {
-        return make_error(ErrorCode::upstream_too_large,
-            "the provider sent an event of more than 16 MB");
-    }
-    carry_ += piece;
-    return {};
-}
-
-void SseFramer::release() noexcept
-{
-    for (std::string* text : {&carry_, &joined_}) {
-        text->clear();
-        if (text->capacity() > kKept) {
-            std::string().swap(*text);
-        }
     }
 }
 

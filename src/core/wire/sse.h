@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/result.h"
+#include "core/wire/carry.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -31,7 +32,7 @@ struct SseEvent {
 class SseFramer {
 public:
     // Largest event, in bytes, before feed() fails with upstream_too_large.
-    static constexpr size_t kMaxEvent = 16 * 1024 * 1024;
+    static constexpr size_t kMaxEvent = Carry::kMax;
 
     // Calls on_event(const SseEvent&) for each event completed by bytes, in
     // order; on_event returns false to stop (the rest of bytes is dropped).
@@ -56,13 +57,11 @@ private:
 
     // The offset behind the blank line that ends the event, npos when bytes
     // end before it.
-    size_t next_boundary(std::string_view bytes, size_t from) noexcept;
+    size_t end_of(std::string_view bytes) noexcept;
     SseEvent parse(std::string_view raw);
     void field(std::string_view line, SseEvent& event, size_t& data_lines);
-    void release() noexcept;
-    [[nodiscard]] Result<void> keep(std::string_view piece);
 
-    std::string carry_;  // bytes of an unfinished event
+    Carry carry_{"an event"};
     std::string joined_; // data of an event with several data lines
     Prior prior_ = Prior::start;
     bool owed_lf_ = false; // a LF at the start belongs to the line before
