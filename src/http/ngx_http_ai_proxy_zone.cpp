@@ -2,6 +2,8 @@
 
 #include "http/ngx_http_ai_proxy_zone.h"
 
+#include "core/base/hash.h"
+
 #include <algorithm>
 #include <atomic>
 #include <bit>
@@ -97,18 +99,15 @@ private:
     ngx_slab_pool_t* pool_;
 };
 
-// FNV-1a; the labels are a few words and come from the configuration.
+// The labels are a few words and come from the configuration.
 uint64_t hash_of(const Labels& labels) noexcept
 {
-    uint64_t h = 0xcbf29ce484222325;
+    Fnv1a hash;
     for (std::string_view part : {labels.route, labels.provider, labels.model})
     {
-        for (char c : part) {
-            h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-        }
-        h = (h ^ 0xff) * 0x100000001b3;
+        hash.add(part).add(static_cast<unsigned char>(0xff));
     }
-    return h ^ (h >> 32);
+    return hash.value() ^ (hash.value() >> 32);
 }
 
 Labels labels_of(const Node& node) noexcept

@@ -1,10 +1,10 @@
 #include "core/credential/digest.h"
 
-#include <algorithm>
+#include "core/base/calendar.h"
+
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#include <chrono>
 #include <memory>
 #include <new>
 
@@ -17,15 +17,6 @@ void require(int ok)
     if (ok != 1) {
         throw std::bad_alloc();
     }
-}
-
-void append_number(std::string& out, unsigned number, int digits)
-{
-    std::string text = std::to_string(number);
-    out.append(static_cast<size_t>(digits)
-            - std::min(static_cast<size_t>(digits), text.size()),
-        '0');
-    out += text;
 }
 
 } // namespace
@@ -122,20 +113,7 @@ std::string base64url(std::string_view bytes)
 
 std::string basic_time(int64_t now_seconds)
 {
-    using namespace std::chrono;
-    const sys_seconds now{seconds(now_seconds)};
-    const auto day = floor<days>(now);
-    const year_month_day date{day};
-    const hh_mm_ss time{now - day};
-    std::string out;
-    append_number(out, static_cast<unsigned>(static_cast<int>(date.year())), 4);
-    append_number(out, static_cast<unsigned>(date.month()), 2);
-    append_number(out, static_cast<unsigned>(date.day()), 2);
-    out += 'T';
-    append_number(out, static_cast<unsigned>(time.hours().count()), 2);
-    append_number(out, static_cast<unsigned>(time.minutes().count()), 2);
-    append_number(out, static_cast<unsigned>(time.seconds().count()), 2);
-    return out += 'Z';
+    return time_text(now_seconds, true);
 }
 
 } // namespace ai_proxy::credential

@@ -1,5 +1,7 @@
 #include "core/dialect/model_list.h"
 
+#include "core/base/calendar.h"
+
 #include "core/json/writer.h"
 
 #include <algorithm>
@@ -56,59 +58,6 @@ std::string_view title_of(json::Node entry) noexcept
 }
 
 // Days since 1970-01-01 as year, month and day (proleptic Gregorian).
-struct Date {
-    int64_t year, month, day;
-};
-
-Date date_of(int64_t days) noexcept
-{
-    // Years begin in March, so that the leap day is the last one.
-    days += 719468;
-    const int64_t era = (days >= 0 ? days : days - 146096) / 146097;
-    const int64_t of_era = days - era * 146097;
-    const int64_t year =
-        (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    const int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
-    const int64_t month = (5 * of_year + 2) / 153;
-    Date date{};
-    date.day = of_year - (153 * month + 2) / 5 + 1;
-    date.month = month < 10 ? month + 3 : month - 9;
-    date.year = year + era * 400 + (date.month <= 2 ? 1 : 0);
-    return date;
-}
-
-void append_number(std::string& out, int64_t number, int digits)
-{
-    std::array<char, 20> text{};
-    size_t at = text.size();
-    for (; digits > 0 || number > 0; --digits, number /= 10) {
-        text[--at] = static_cast<char>('0' + number % 10);
-    }
-    out.append(text.data() + at, text.size() - at);
-}
-
-// RFC 3339, of any time that a vendor may tell.
-std::string timestamp(int64_t seconds)
-{
-    constexpr int64_t kLatest = 253402300799; // the end of year 9999
-    seconds = std::clamp<int64_t>(seconds, 0, kLatest);
-    const Date date = date_of(seconds / 86400);
-    const int64_t time = seconds % 86400;
-    std::string out;
-    append_number(out, date.year, 4);
-    out += '-';
-    append_number(out, date.month, 2);
-    out += '-';
-    append_number(out, date.day, 2);
-    out += 'T';
-    append_number(out, time / 3600, 2);
-    out += ':';
-    append_number(out, time / 60 % 60, 2);
-    out += ':';
-    append_number(out, time % 60, 2);
-    return out + 'Z';
-}
-
 std::string_view title(const Model& model) noexcept
 {
     return model.title.empty() ? model.id : model.title;
@@ -130,7 +79,7 @@ void write_anthropic(json::Writer& w, const Model& model)
     w.field("type", "model");
     w.field("id", model.id);
     w.field("display_name", title(model));
-    w.field("created_at", timestamp(model.created));
+    w.field("created_at", time_text(model.created));
     w.end_object();
 }
 

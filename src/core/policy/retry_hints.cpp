@@ -1,5 +1,7 @@
 #include "core/policy/retry_hints.h"
 
+#include "core/base/calendar.h"
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -11,19 +13,6 @@ namespace {
 
 // A longer wait than a day is no wait.
 constexpr uint64_t kMaxWaitMs = 24 * 3600 * 1000ULL;
-
-// Days since 1970-01-01 of a date in the Gregorian calendar.
-int64_t days_from_civil(int64_t year, int64_t month, int64_t day) noexcept
-{
-    year -= month <= 2 ? 1 : 0;
-    const int64_t era = year / 400;
-    const int64_t of_era = year - era * 400;
-    const int64_t of_year =
-        (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    const int64_t of_era_days =
-        of_era * 365 + of_era / 4 - of_era / 100 + of_year;
-    return era * 146097 + of_era_days - 719468;
-}
 
 std::optional<int64_t> digits(
     std::string_view text, size_t at, size_t length) noexcept
@@ -50,7 +39,7 @@ std::optional<int64_t> parse_http_date(std::string_view text) noexcept
         return std::nullopt;
     }
     const auto number = static_cast<int64_t>(month / 3 + 1);
-    return days_from_civil(*year, number, *day) * 86400 + *hour * 3600
+    return days_of_date(*year, number, *day) * 86400 + *hour * 3600
         + *minute * 60 + *second;
 }
 
@@ -71,7 +60,7 @@ std::optional<int64_t> parse_rfc3339(std::string_view text) noexcept
     {
         return std::nullopt;
     }
-    return days_from_civil(*year, *month, *day) * 86400 + *hour * 3600
+    return days_of_date(*year, *month, *day) * 86400 + *hour * 3600
         + *minute * 60 + *second;
 }
 
