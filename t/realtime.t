@@ -53,9 +53,13 @@ my $gw = Gateway->start(http => zone()
     . provider(open => openai => $base, 'api_token none;')
         =~ s/\s*api_token none;//r
     . "log_format e '\$status \$upstream_status \$ai_proxy_api \$ai_proxy_model"
-    . " \$ai_proxy_error \$ai_proxy_tries';\n",
+    . " \$ai_proxy_error \$ai_proxy_tries';\n"
+    . "log_format used '\$status \$ai_proxy_input_tokens"
+    . " \$ai_proxy_output_tokens \$ai_proxy_cached_tokens"
+    . " \$ai_proxy_total_tokens \$ai_proxy_usage_source';\n",
     access_log => '',
     server => "access_log %%DIR%%/logs/access.log e;\n"
+        . "access_log %%DIR%%/logs/used.log used;\n"
         . join '', map { "location /$_/ { ai_proxy_pass $_; }\n" }
         qw(openai azure azure1 short refuse chunked plain close nobody claude
            mock open));
@@ -186,6 +190,28 @@ is(field(told(), 'Sec-WebSocket-Protocol'),
     'realtime, openai-insecure-api-key.sk-browser', 'the key of a browser');
 $client->close;
 told();
+
+# What a session used is read in passing.
+
+$client = handshake('/open/v1/realtime?model=m');
+await($client, qr/hello/);
+for my $used ('"input_tokens":100,"output_tokens":20,"total_tokens":120,'
+    . '"input_token_details":{"cached_tokens":64}',
+    '"input_tokens":7,"output_tokens":1,"total_tokens":8')
+{
+    my $event = '{"type":"response.done","response":{"usage":{' . $used . '}}}';
+    $client->{seen} = '';
+    $client->write(masked('{"type":"response.audio.delta","delta":"AAAA"}')
+        . masked($event));
+    ok(index(await($client, qr/\}\}\}/), $event) > 0, 'the event passes');
+}
+told();
+$client->close;
+told();
+sub used { my @l = split /\n/, Gateway::slurp("$gw->{dir}/logs/used.log");
+    return $l[-1] // '' }
+ok($gw->until(sub { used() eq '101 107 21 64 128 provider' }),
+    'the books have the sum') or diag used();
 
 # Failures
 

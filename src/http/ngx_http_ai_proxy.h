@@ -17,6 +17,7 @@
 #include "core/config/gateway.h"
 #include "core/metrics/keys.h"
 #include "core/policy/exchange.h"
+#include "core/policy/realtime.h"
 #include "core/policy/serve.h"
 #include "core/policy/serve_models.h"
 #include "core/provider/mock.h"
@@ -162,6 +163,9 @@ struct Run {
     ngx_msec_t begin = 0;    // when the try began
     ngx_msec_t progress = 0; // when its answer last got on
     off_t length = -1;       // of an upgrade that was refused: bytes left
+    // of an upgrade that was not: what it used, and how it is read
+    std::unique_ptr<policy::RealtimeUsage> realtime;
+    ngx_recv_pt receive = nullptr;
 
     // kind location: input that waits for the client, own output buffers
     ngx_chain_t* in = nullptr;

@@ -120,6 +120,42 @@ bool is_handshake(std::string_view name) noexcept
     return iequals(name, "upgrade") || istarts_with(name, "sec-websocket-");
 }
 
+// What the provider says is read in passing.
+void watch(Run& run, const u_char* bytes, size_t size) noexcept
+{
+    guard_void(
+        run.sr->connection->log,
+        [&] {
+            run.realtime->feed({reinterpret_cast<const char*>(bytes), size});
+            policy::Books& books = run.ctx->exchange->books();
+            books.usage = run.realtime->usage();
+            books.usage_source = books.usage.known
+                ? policy::UsageSource::provider
+                : policy::UsageSource::none;
+        },
+        [] {});
+}
+
+// nginx joins the two connections by their recv and send alone.
+ssize_t receive(ngx_connection_t* c, u_char* buf, size_t size) noexcept
+{
+    Run& run = run_of_main(static_cast<ngx_http_request_t*>(c->data));
+    const ssize_t n = run.receive(c, buf, size);
+    if (n > 0) {
+        watch(run, buf, static_cast<size_t>(n));
+    }
+    return n;
+}
+
+void start_watching(ngx_http_upstream_t* u, Run& run)
+{
+    run.realtime = std::make_unique<policy::RealtimeUsage>();
+    const ngx_buf_t& early = u->buffer; // frames right behind the header
+    watch(run, early.pos, static_cast<size_t>(early.last - early.pos));
+    run.receive = u->peer.connection->recv;
+    u->peer.connection->recv = receive;
+}
+
 // The header of the client's response, complete but for what nginx adds.
 ngx_int_t switch_protocols(ngx_http_request_t* r, Run& run)
 {
@@ -137,6 +173,7 @@ ngx_int_t switch_protocols(ngx_http_request_t* r, Run& run)
     u->keepalive = 0;
     run.ctx->committed = true;
     run.ctx->exchange->books().status = NGX_HTTP_SWITCHING_PROTOCOLS;
+    start_watching(u, run);
     return NGX_OK;
 }
 

@@ -5,6 +5,9 @@
 #include "core/policy/exchange.h"
 
 #include "core/base/text.h"
+#include "core/json/reader.h"
+#include "core/usage/merge.h"
+#include "core/usage/reading.h"
 
 #include <algorithm>
 #include <array>
@@ -135,6 +138,24 @@ void add_handshake(
             }
         }
     }
+}
+
+void RealtimeUsage::take(std::string_view message)
+{
+    // Most messages are pieces of audio.
+    if (message.find("response.done") == std::string_view::npos) {
+        return;
+    }
+    json::Parser parser;
+    const auto event = parser.parse(message);
+    if (event && (*event)["type"].string_or() == "response.done") {
+        usage::add(sum_, usage::read_openai((*event)["response"]["usage"]));
+    }
+}
+
+void RealtimeUsage::feed(std::string_view bytes)
+{
+    reader_.feed(bytes, [this](std::string_view text) { take(text); });
 }
 
 } // namespace ai_proxy::policy

@@ -1,6 +1,8 @@
 #pragma once
 
+#include "core/chat/usage.h"
 #include "core/provider/registry.h"
+#include "core/wire/websocket.h"
 
 #include <string>
 #include <string_view>
@@ -22,5 +24,20 @@ void add_realtime_model(const provider::Options& options,
 // among the subprotocols stays here.
 void add_handshake(
     const ClientHead& head, bool own_key, provider::Outbound& out);
+
+// Reads what a session used in passing: each response.done tells its own.
+class RealtimeUsage {
+public:
+    // Bytes from the provider, frames in any pieces.
+    void feed(std::string_view bytes);
+    // Of all responses so far.
+    [[nodiscard]] const chat::Usage& usage() const noexcept { return sum_; }
+
+private:
+    void take(std::string_view message);
+
+    wire::WebSocketReader reader_;
+    chat::Usage sum_;
+};
 
 } // namespace ai_proxy::policy

@@ -19,6 +19,24 @@ chat::Usage merge(const chat::Usage& a, const chat::Usage& b)
     return out;
 }
 
+void add(chat::Usage& sum, const chat::Usage& next) noexcept
+{
+    // Each half fits, so that prompt and completion still have a sum.
+    static constexpr int64_t kMost = INT64_MAX / 2;
+    const auto both = [](int64_t a, int64_t b) {
+        return a > kMost - std::min(b, kMost) ? kMost : a + b;
+    };
+    sum.known = sum.known || next.known;
+    sum.prompt = both(sum.prompt, next.prompt);
+    sum.completion = both(sum.completion, next.completion);
+    sum.cache_read = both(sum.cache_read, next.cache_read);
+    sum.cache_write = both(sum.cache_write, next.cache_write);
+    sum.reasoning = both(sum.reasoning, next.reasoning);
+    sum.audio_prompt = both(sum.audio_prompt, next.audio_prompt);
+    sum.audio_completion = both(sum.audio_completion, next.audio_completion);
+    sum.total = sum.prompt + sum.completion;
+}
+
 void merge_anthropic(chat::Usage& sum, json::Node usage)
 {
     const chat::Usage next = read_anthropic(usage);

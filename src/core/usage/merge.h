@@ -8,6 +8,8 @@ namespace ai_proxy::usage {
 
 // Later totals replace earlier ones; a number that is not repeated stays.
 [[nodiscard]] chat::Usage merge(const chat::Usage& a, const chat::Usage& b);
+// Of answers that follow each other; saturating.
+void add(chat::Usage& sum, const chat::Usage& next) noexcept;
 // Anthropic's: later numbers replace earlier ones, smaller or not; a zero says
 // that the number was told before.
 void merge_anthropic(chat::Usage& sum, json::Node usage);

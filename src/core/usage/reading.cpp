@@ -62,9 +62,10 @@ void OpenaiCounts::take(std::string_view key, json::Node value)
         input = count(value);
     } else if (key == "output_tokens") {
         output = count(value);
-    } else if (key == "input_tokens_details") {
+    } else if (key == "input_tokens_details" || key == "input_token_details") {
         input_details = value;
-    } else if (key == "output_tokens_details") {
+    } else if (key == "output_tokens_details" || key == "output_token_details")
+    {
         output_details = value;
     } else if (key == "prompt_cache_hit_tokens" || key == "cached_tokens") {
         raise(cache_read, value);
