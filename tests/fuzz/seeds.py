@@ -59,6 +59,22 @@ def json_array(exchange):
         yield ("[" + ",\r\n".join(events) + "\n]\n").encode()
 
 
+def websocket(exchange):
+    """The events of a recorded stream as the messages of a WebSocket."""
+    frames = b""
+    for body in stream(exchange):
+        for line in body.splitlines():
+            if line.startswith(b"data:"):
+                data = line[5:].strip()
+                size = bytes([len(data)]) if len(data) < 126 \
+                    else b"\x7e" + len(data).to_bytes(2, "big") \
+                    if len(data) < 65536 \
+                    else b"\x7f" + len(data).to_bytes(8, "big")
+                frames += b"\x81" + size + data
+    if frames:
+        yield frames + b"\x89\x00\x01\x01a\x80\x01b\x88\x02\x03\xe8"
+
+
 # The place in vendors.h of the provider that speaks like this; all others
 # speak like the first.
 PLACES = {"anthropic": 1, "gemini": 2, "dashscope": 3, "groq": 4,
@@ -169,6 +185,7 @@ SOURCES = {
     "ndjson_fuzz": ndjson,
     "event_stream_fuzz": event_stream,
     "json_array_fuzz": json_array,
+    "websocket_fuzz": websocket,
     "response_fuzz": response,
     "request_fuzz": request,
     "multipart_fuzz": form,
