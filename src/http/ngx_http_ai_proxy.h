@@ -96,6 +96,8 @@ struct LocConf {
     ngx_flag_t strict;
     ngx_uint_t model_list; // config::ModelList
     time_t model_list_valid;
+    config::Keepalive* keepalive;
+    config::ClientAbort* client_abort; // nullptr: that of the level above
     config::Site* site;
 };
 
@@ -214,9 +216,14 @@ struct Ctx {
     Ctx& operator=(const Ctx&) = delete;
 
     ngx_http_request_t* r;
-    bool gathering = false; // the body filter keeps what passes
-    bool committed = false; // the response header was sent
-    bool over = false;      // the outcome was acted on
+    bool gathering = false;  // the body filter keeps what passes
+    bool opened = false;     // it was sent, and signs of life, no answer
+    bool committed = false;  // the response header was sent
+    ngx_msec_t written = 0;  // when the client last got something
+    bool over = false;       // the outcome was acted on
+    Run* draining = nullptr; // whose answer is read on, the client has left
+    ngx_msec_t left = 0;     // when it left
+    uint64_t drained = 0;    // bytes that came since
     BodyBuffer body;
     std::vector<Header> headers;
     std::optional<policy::Exchange> exchange;
@@ -287,6 +294,8 @@ void close_books(Ctx& ctx) noexcept;
 ngx_int_t commit_stream(Ctx& ctx, const policy::Response& response);
 ngx_int_t push_header(
     ngx_http_request_t* r, std::string_view name, std::string_view value);
+// The same without an answer yet.
+ngx_int_t open_stream(Ctx& ctx);
 // Acts on the outcome; finalizes the request.
 void send_outcome(Ctx& ctx, policy::Outcome outcome);
 // Bytes as a chain of recycled buffers.
@@ -352,6 +361,24 @@ void stop_worker(ngx_http_ai_proxy_zone_t& zone) noexcept;
 [[nodiscard]] Worker& worker() noexcept;
 // worker().output, empty.
 [[nodiscard]] std::string& scratch() noexcept;
+
+// the client's side of a try (ngx_http_ai_proxy_client.cpp)
+char* set_client_abort(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
+char* set_keepalive(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
+// Tells the client, if it may be told now, that its stream lives.  The request
+// may be gone after this.
+void show_life(Run& run) noexcept;
+ngx_int_t write_through_location(Run& run, std::string_view bytes);
+// Once nginx has begun the upstream of the run.
+void look_after_client(Run& run) noexcept;
+// Is output of a run swallowed?  rc: what writing it came to, so far.
+[[nodiscard]] bool drains_on(Run& run, ngx_chain_t* in, ngx_int_t rc);
+// More of the answer has come: may it be read on?
+[[nodiscard]] bool may_drain(Ctx& ctx, size_t bytes) noexcept;
+// Its time is over.  The request may be gone after this.
+void end_drain(Run& run) noexcept;
+// The client left while the run was on: for the books.
+void note_abort(Ctx& ctx, const Run& run);
 
 // the end of a worker (ngx_http_ai_proxy_shutdown.cpp)
 // From init_process to exit_process.

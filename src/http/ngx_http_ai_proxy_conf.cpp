@@ -430,6 +430,12 @@ bool compile_site(ngx_conf_t* cf, Configuration& c, LocConf& lc)
     c.gateway.sites.push_back(std::make_unique<config::Site>());
     lc.site = c.gateway.sites.back().get();
     lc.site->strict = lc.strict != 0;
+    if (lc.keepalive != nullptr) {
+        lc.site->keepalive = *lc.keepalive;
+    }
+    if (lc.client_abort != nullptr) {
+        lc.site->client_abort = *lc.client_abort;
+    }
     if (lc.model_maps != nullptr
         && !add_model_maps(cf, *lc.model_maps, lc.site->model_map))
     {

@@ -238,6 +238,7 @@ void close_books(Ctx& ctx) noexcept
                 guard(ctx.r->connection->log, 0, [&] {
                     ctx.exchange->record(*run->attempt,
                         ErrorCode::client_closed, run->end.begin, ctx.io.now());
+                    note_abort(ctx, *run);
                     return 0;
                 });
             }

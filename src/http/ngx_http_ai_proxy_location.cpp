@@ -189,9 +189,12 @@ ngx_int_t consume(ngx_http_request_t* sr, Run& run)
         if (!claim_client(run)) {
             return NGX_ERROR;
         }
-        if (!ctx.committed
-            && commit_stream(ctx, *run.attempt->response) != NGX_OK) {
-            return NGX_ERROR;
+        ctx.written = ngx_current_msec;
+        if (!ctx.committed) {
+            if (commit_stream(ctx, *run.attempt->response) != NGX_OK) {
+                return NGX_ERROR;
+            }
+            watch_run(run);
         }
         ngx_chain_t* chain = to_chain(sr->pool, &run.free, tag, out);
         if (chain == nullptr || next_body_filter(sr, chain) == NGX_ERROR) {
@@ -202,6 +205,18 @@ ngx_int_t consume(ngx_http_request_t* sr, Run& run)
 }
 
 } // namespace
+
+ngx_int_t write_through_location(Run& run, std::string_view bytes)
+{
+    auto tag = reinterpret_cast<ngx_buf_tag_t>(&ngx_http_ai_proxy_module);
+    ngx_http_request_t* sr = run.sr;
+    ngx_chain_t* chain = to_chain(sr->pool, &run.free, tag, bytes);
+    if (chain == nullptr || next_body_filter(sr, chain) == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+    ngx_chain_update_chains(sr->pool, &run.free, &run.busy, &chain, tag);
+    return NGX_OK;
+}
 
 ngx_int_t start_location_try(Run& run)
 {
@@ -277,10 +292,19 @@ ngx_int_t body_filter(ngx_http_request_t* r, ngx_chain_t* in) noexcept
 {
     Run* run = run_of(r);
     if (run == nullptr || run->kind != Run::Kind::location) {
-        const ngx_int_t rc = replace_error_body(r, in);
-        if (run != nullptr && rc != NGX_ERROR) {
-            release_sent(r->pool, in);
+        if (run != nullptr && run->ctx->draining != nullptr) {
+            return drains_on(*run, in, NGX_OK) ? NGX_OK : NGX_ERROR;
         }
+        const ngx_int_t rc = replace_error_body(r, in);
+        if (run == nullptr) {
+            return rc;
+        }
+        if (rc == NGX_ERROR) {
+            return guard(r->connection->log, rc, [&]() -> ngx_int_t {
+                return drains_on(*run, in, rc) ? NGX_OK : rc;
+            });
+        }
+        release_sent(r->pool, in);
         return rc;
     }
     return guard(r->connection->log, ngx_int_t(NGX_ERROR), [&]() -> ngx_int_t {

@@ -66,6 +66,12 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept
         if (conf->fallbacks == nullptr) {
             conf->fallbacks = prev->fallbacks;
         }
+        if (conf->keepalive == nullptr) {
+            conf->keepalive = prev->keepalive;
+        }
+        if (conf->client_abort == nullptr) {
+            conf->client_abort = prev->client_abort;
+        }
         auto* mc = static_cast<MainConf*>(
             ngx_http_conf_get_module_main_conf(cf, ngx_http_ai_proxy_module));
         if (!compile_site(cf, *mc->configuration, *conf)) {
@@ -252,6 +258,20 @@ ngx_command_t commands[] = {
       ngx_conf_set_flag_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(LocConf, strict),
+      nullptr },
+
+    { ngx_string("ai_proxy_keepalive_interval"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      set_keepalive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
+    { ngx_string("ai_proxy_client_abort"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE123,
+      set_client_abort,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
       nullptr },
 
     { ngx_string("ai_proxy_metrics"),

@@ -102,9 +102,41 @@ void send_reply(Ctx& ctx, policy::Reply reply)
 
 } // namespace
 
+namespace {
+
+// A proxy in front of us must not hold events back.
+ngx_int_t forbid_buffering(ngx_http_request_t* r)
+{
+    return push_header(r, "Cache-Control", "no-cache") == NGX_OK
+            && push_header(r, "X-Accel-Buffering", "no") == NGX_OK
+        ? NGX_OK
+        : NGX_ERROR;
+}
+
+} // namespace
+
+ngx_int_t open_stream(Ctx& ctx)
+{
+    ngx_http_request_t* r = ctx.r;
+    if (set_headers(r, NGX_HTTP_OK, "text/event-stream", {}) != NGX_OK
+        || forbid_buffering(r) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+    ctx.opened = true;
+    const ngx_int_t rc = ngx_http_send_header(r);
+    return rc == NGX_ERROR || rc > NGX_OK ? NGX_ERROR : NGX_OK;
+}
+
 ngx_int_t commit_stream(Ctx& ctx, const policy::Response& response)
 {
     ngx_http_request_t* r = ctx.r;
+    if (ctx.opened) {
+        ctx.committed = true;
+        ctx.exchange->books().status = NGX_HTTP_OK;
+        stream_began(ctx);
+        return NGX_OK;
+    }
     // The error that came in the same read as the first output does not change
     // what the stream began with.
     int status =
@@ -120,10 +152,7 @@ ngx_int_t commit_stream(Ctx& ctx, const policy::Response& response)
         r->headers_out.content_length_n = static_cast<off_t>(*length);
     }
     if (ctx.exchange->books().stream) {
-        // A proxy in front of us must not hold events back.
-        if (push_header(r, "Cache-Control", "no-cache") != NGX_OK
-            || push_header(r, "X-Accel-Buffering", "no") != NGX_OK)
-        {
+        if (forbid_buffering(r) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -199,6 +228,14 @@ void send_outcome(Ctx& ctx, policy::Outcome outcome)
     if (outcome.upgrade != nullptr) {
         start_upgrade(ctx, std::move(outcome.upgrade));
         return;
+    }
+    if (!outcome.streamed && ctx.opened) {
+        outcome.streamed = outcome.broken = true;
+        outcome.tail = ctx.exchange->reply_event(outcome.reply);
+        ctx.exchange->books().status = NGX_HTTP_OK;
+        if (ctx.run != nullptr) {
+            ctx.run->tail.clear();
+        }
     }
     if (!outcome.streamed) {
         ctx.exchange->books().status = outcome.reply.status;

@@ -47,8 +47,14 @@ void cut(Ctx& ctx)
     ngx_http_request_t* r = ctx.r;
     ngx_connection_t* c = r->connection;
     ngx_http_set_log_request(c->log, r);
-    if (auto* totals = totals_of(ctx); totals != nullptr && ctx.committed) {
+    if (auto* totals = totals_of(ctx);
+        totals != nullptr && ctx.committed && ctx.draining == nullptr)
+    {
         totals->cut_streams.fetch_add(1, std::memory_order_relaxed);
+    }
+    if (ctx.draining != nullptr) {
+        end_drain(*ctx.draining);
+        return;
     }
     // The request goes on when the last of its tries has ended, not before.
     std::array<Run*, 2> running{};

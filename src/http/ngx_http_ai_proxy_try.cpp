@@ -90,6 +90,9 @@ Run* launch(Ctx& ctx, async::AttemptOp& op, policy::Try& attempt)
     run.end.begin = ctx.io.now();
     ctx.runs.push_back(std::move(owned));
     run.begin = run.progress = ngx_current_msec;
+    if (!ctx.opened) {
+        ctx.written = run.begin;
+    }
     watch_run(run);
 
     if (attempt.provider->options.type->mock) {
@@ -259,7 +262,8 @@ ngx_int_t post_try(ngx_http_request_t* sr, void* data, ngx_int_t rc) noexcept
     if (rc == NGX_HTTP_CLIENT_CLOSED_REQUEST || sr->connection->error
         || sr->connection->timedout)
     {
-        return rc;
+        return run->ctx->draining != nullptr ? NGX_HTTP_CLIENT_CLOSED_REQUEST
+                                             : rc;
     }
     if (run->settled || run->attempt == nullptr) {
         return NGX_OK;

@@ -72,7 +72,8 @@ ngx_int_t create_request(ngx_http_request_t* sr) noexcept
 {
     return guard(
         sr->connection->log, ngx_int_t(NGX_ERROR), [sr]() -> ngx_int_t {
-            const Run& run = *run_of(sr);
+            Run& run = *run_of(sr);
+            look_after_client(run);
             sr->upstream->request_bufs = request_chain(
                 sr->pool, run.attempt->outbound, run.upstream->authority);
             return sr->upstream->request_bufs != nullptr ? reinit_request(sr)
@@ -378,6 +379,9 @@ ngx_int_t input_filter(void* data, ssize_t bytes) noexcept
         {
             drain(*run, u);
         }
+        if (run->ctx->draining != nullptr) {
+            return may_drain(*run->ctx, in.size()) ? NGX_OK : NGX_ERROR;
+        }
         if (out.empty()) {
             return NGX_OK;
         }
@@ -389,7 +393,10 @@ ngx_int_t input_filter(void* data, ssize_t bytes) noexcept
                 return NGX_ERROR;
             }
             release_request(*run, u);
+            run->ctx->written = ngx_current_msec;
+            watch_run(*run);
         }
+        run->ctx->written = ngx_current_msec;
         ngx_chain_t* chain =
             to_chain(sr->pool, &u->free_bufs, u->output.tag, out);
         if (chain == nullptr) {

@@ -13,16 +13,17 @@ namespace {
 constexpr ngx_msec_t kAgain = 250;
 
 struct Due {
+    bool set = false;
     ngx_msec_t at = 0;
+    // none: only a sign of life is due; client_closed: the client's leaving.
     ErrorCode code = ErrorCode::none;
 
     void take(ngx_msec_t begin, uint64_t period, ErrorCode what) noexcept
     {
         const ngx_msec_t end = begin + static_cast<ngx_msec_t>(period);
-        if (period != 0
-            && (code == ErrorCode::none
-                || static_cast<ngx_msec_int_t>(end - at) < 0))
+        if (period != 0 && (!set || static_cast<ngx_msec_int_t>(end - at) < 0))
         {
+            set = true;
             at = end;
             code = what;
         }
@@ -38,15 +39,33 @@ bool client_is_slow(const Run& run) noexcept
         || (u != nullptr && u->busy_bufs != nullptr);
 }
 
+// Is it the one whose output the client gets, or would?
+bool is_heard(const Run& run) noexcept
+{
+    const Ctx& ctx = *run.ctx;
+    return ctx.winner != nullptr ? ctx.winner == &run
+                                 : ctx.second == nullptr || ctx.run == &run;
+}
+
 Due next_due(const Run& run) noexcept
 {
     const provider::Timeouts& limits = run.attempt->provider->options.timeouts;
     const policy::Response& response = *run.attempt->response;
     Due due;
+    if (run.ctx->draining == &run) {
+        due.take(run.ctx->left, run.ctx->exchange->site().client_abort.drain_ms,
+            ErrorCode::client_closed);
+    }
     due.take(run.begin, limits.total, ErrorCode::timeout_total);
     due.take(run.begin, run.attempt->most, ErrorCode::timeout_total);
     if (response.state() != policy::Response::State::more) {
         return due;
+    }
+    const config::Keepalive& keepalive = run.ctx->exchange->site().keepalive;
+    if (run.ctx->exchange->books().stream && run.ctx->draining == nullptr
+        && is_heard(run) && (run.ctx->committed || keepalive.before_answer))
+    {
+        due.take(run.ctx->written, keepalive.interval_ms, ErrorCode::none);
     }
     if (run.ctx->exchange->books().stream && !response.spoke()) {
         due.take(run.begin, limits.first_token, ErrorCode::timeout_first_token);
@@ -75,11 +94,21 @@ void watch_handler(ngx_event_t* ev) noexcept
         run.progress = ngx_current_msec;
     }
     const Due due = next_due(run);
-    if (due.code == ErrorCode::none) {
+    if (!due.set) {
         return;
     }
     if (static_cast<ngx_msec_int_t>(due.at - ngx_current_msec) > 0) {
         arm(run, due.at);
+        return;
+    }
+    if (due.code == ErrorCode::none) {
+        run.ctx->written = ngx_current_msec;
+        watch_run(run);
+        show_life(run); // run may be gone after this
+        return;
+    }
+    if (due.code == ErrorCode::client_closed) {
+        end_drain(run);
         return;
     }
     run.stopped = due.code;
@@ -95,7 +124,7 @@ void watch_run(Run& run)
         return;
     }
     const Due due = next_due(run);
-    if (due.code == ErrorCode::none) {
+    if (!due.set) {
         return;
     }
     if (run.watch.timer_set) {

@@ -255,6 +255,7 @@ TEST(MetricsStatus, SameNumbersAsJson)
     auto s = new_series();
     policy::Books books = finished_stream();
     books.error = ErrorCode::client_closed;
+    books.drain = policy::Drain::cut;
     account(*s, books);
     Row row{{"chat", "q\"w", "m\n"}, s.get(), 2};
     std::string text = status_json({&row, 1},
@@ -271,7 +272,8 @@ TEST(MetricsStatus, SameNumbersAsJson)
         R"("stream_requests_total":1,"errors_total":{"client_closed":1},)"
         R"("tries_total":0,"failed_tries_total":{},"tokens_total":)"
         R"({"prompt":30,"completion":12,"cached":20,"cache_write":4,)"
-        R"("reasoning":7},"active_streams":2,)"
+        R"("reasoning":7},"active_streams":2,"client_drains_total":1,)"
+        R"("client_drains_cut_total":1,)"
         R"("time_to_first_token_seconds":{"count":1,"sum":0.2,"buckets":[)"
         R"({"le":0.005,"count":0},{"le":0.01,"count":0},)"
         R"({"le":0.025,"count":0},{"le":0.05,"count":0},)"

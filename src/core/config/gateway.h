@@ -43,11 +43,27 @@ struct ConcurrencyRule {
     uint64_t queue_ms = 0;
 };
 
+// What becomes of an answer whose client has left.
+struct ClientAbort {
+    enum class Policy : uint8_t { cancel, drain, estimate };
+    Policy policy = Policy::cancel;
+    uint64_t drain_ms = 10'000;         // for how long and how many bytes of
+    uint64_t drain_bytes = 1024 * 1024; // it a drain goes on
+};
+
+// Signs of life for clients whose provider is silent.
+struct Keepalive {
+    uint64_t interval_ms = 0;   // 0: none
+    bool before_answer = false; // also before the answer has begun
+};
+
 // What a location serves: routes in order of matching.
 struct Site {
     std::vector<const route::Route*> routes;
     route::ModelMap model_map; // before the route is chosen
     std::vector<ConcurrencyRule> concurrency;
+    ClientAbort client_abort;
+    Keepalive keepalive;
     bool strict = false; // refuse what a provider cannot be told
     ModelList model_list = ModelList::configured;
     int64_t model_list_seconds = 300;   // for how long a provider's is kept

@@ -40,6 +40,8 @@ struct Series {
     std::array<Counter, kErrorCodes> failed_tries; // by ErrorCode, of tries
     Counter prompt_tokens, completion_tokens, cached_tokens, cache_write_tokens,
         reasoning_tokens;
+    // answers read on for clients that had left; those not to the end
+    Counter drains, cut_drains;
     Histogram first_token, duration;
 };
 

@@ -45,6 +45,10 @@ void account(Series& series, const policy::Books& books) noexcept
     if (books.error != ErrorCode::none) {
         add(series.errors[static_cast<size_t>(books.error)], 1);
     }
+    if (books.drain != policy::Drain::none) {
+        add(series.drains, 1);
+        add(series.cut_drains, books.drain == policy::Drain::cut ? 1 : 0);
+    }
     if (books.usage_source != policy::UsageSource::none) {
         add_tokens(series, books.usage);
     }

@@ -18,6 +18,8 @@ using Micros = int64_t;
 enum class UsageSource : uint8_t { none, provider, estimated };
 [[nodiscard]] std::string_view to_text(UsageSource source) noexcept;
 
+enum class Drain : uint8_t { none, whole, cut };
+
 struct TryRecord {
     uint16_t provider = 0; // index into Gateway::providers
     uint32_t key = 0;
@@ -45,6 +47,8 @@ struct Books {
     Micros begin = 0;       // request seen by the content handler
     Micros first_token = 0; // 0: none
     Micros end = 0;         // books closed
+    // The client had left: was the answer read on, and to its end?
+    Drain drain = Drain::none;
     bool closed = false;
 };
 

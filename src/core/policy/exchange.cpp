@@ -9,6 +9,7 @@
 #include "core/policy/prompt_prefix.h"
 #include "core/policy/realtime.h"
 #include "core/provider/registry.h"
+#include "core/usage/estimate.h"
 
 #include <algorithm>
 
@@ -321,6 +322,9 @@ Result<void> Exchange::read_json()
         envelope_.model = path_model_;
         envelope_.stream = books_.api == Api::gemini_stream;
     }
+    if (site_.client_abort.policy != config::ClientAbort::Policy::cancel) {
+        prompt_ = usage::estimate_request(document_);
+    }
     books_.request_model = envelope_.model;
     books_.stream = envelope_.stream;
     const bool checked = caller_ != nullptr && caller_->check != nullptr;
@@ -449,6 +453,24 @@ void Exchange::record(
     books_.tries.push_back(std::move(record));
 }
 
+void Exchange::estimate_usage(const Response& response)
+{
+    if (site_.client_abort.policy == config::ClientAbort::Policy::cancel
+        || response.state() == Response::State::whole
+        || response.status() >= 400)
+    {
+        return;
+    }
+    chat::Usage& usage = books_.usage;
+    if (!usage.known || usage.prompt == 0) {
+        usage.prompt = prompt_;
+    }
+    usage.known = true;
+    usage.completion = std::max(usage.completion, response.said());
+    usage.total = usage.prompt + usage.completion;
+    books_.usage_source = UsageSource::estimated;
+}
+
 Reply Exchange::error_reply(const Error& error)
 {
     Reply reply;
@@ -457,6 +479,18 @@ Reply Exchange::error_reply(const Error& error)
     books_.status = reply.status;
     books_.error = error.code;
     return reply;
+}
+
+std::string Exchange::reply_event(const Reply& reply)
+{
+    if (books_.error == ErrorCode::none) {
+        return error_event(make_error(ErrorCode::upstream_invalid,
+            "The provider did not answer with a stream."));
+    }
+    std::string event =
+        dialect_ == dialect::Dialect::anthropic ? "event: error\n" : "";
+    event.append("data: ").append(reply.body).append("\n\n");
+    return event;
 }
 
 std::string Exchange::error_event(const Error& error)

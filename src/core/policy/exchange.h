@@ -122,8 +122,15 @@ public:
     // Writes the outcome of a try into the books.
     void record(const Try& attempt, ErrorCode code, Micros begin, Micros end);
 
+    // The client left before the answer was whole, and the provider was asked:
+    // fills in what it has not counted yet, if the site wants that.
+    void estimate_usage(const Response& response);
+
     // An error as a reply in the caller's dialect; noted in the books.
     [[nodiscard]] Reply error_reply(const Error& error);
+    // The same in a stream of which the client has signs of life only.  A
+    // plain answer cannot be given any more.
+    [[nodiscard]] std::string reply_event(const Reply& reply);
     // An error as the last event of a stream that has begun; noted too.
     [[nodiscard]] std::string error_event(const Error& error);
 
@@ -217,6 +224,7 @@ private:
     chat::Dropped dropped_; // on the way into the hub
     const route::Route* route_ = nullptr;
     route::Affinity affinity_ = route::Affinity::none;
+    int64_t prompt_ = 0;       // estimated tokens, if the site wants them
     std::string routed_model_; // after the location's and the route's map
     Books books_;
 };

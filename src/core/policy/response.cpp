@@ -4,6 +4,7 @@
 #include "core/policy/provider_headers.h"
 #include "core/policy/retry_hints.h"
 #include "core/policy/response_conversion.h"
+#include "core/policy/sign_of_life.h"
 #include "core/provider/registry.h"
 
 #include <algorithm>
@@ -272,6 +273,7 @@ void Response::prepare()
     case Mode::plain_convert:
     case Mode::sse_gather:
         conversion_ = std::make_unique<Conversion>(context_);
+        conversion_->tally = context_.tally ? &tally_ : nullptr;
         break;
     case Mode::error:
     case Mode::plain:
@@ -460,6 +462,15 @@ bool Response::has_events() const noexcept
         return false;
     }
     return false;
+}
+
+std::string_view Response::sign_of_life() const noexcept
+{
+    const bool between_events = state_ == State::more && streaming()
+        && has_events()
+        && !std::holds_alternative<wire::JsonArrayFramer>(framer_);
+    return between_events ? policy::sign_of_life(context_.api)
+                          : std::string_view();
 }
 
 bool Response::spoke() const noexcept

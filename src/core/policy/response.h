@@ -7,6 +7,7 @@
 #include "core/policy/books.h"
 #include "core/policy/event_watch.h"
 #include "core/provider/protocol.h"
+#include "core/usage/estimate.h"
 #include "core/wire/event_stream.h"
 #include "core/wire/json_array.h"
 #include "core/wire/ndjson.h"
@@ -40,6 +41,7 @@ struct ResponseContext {
     std::string fallback_id; // "chatcmpl-..."
     int64_t now_seconds = 0;
     uint64_t random = 0;
+    bool tally = false; // what it says is counted as it passes
     // Scratch of the worker, used within one call at a time; nullptr: own.
     json::Parser* parser = nullptr;
 };
@@ -105,11 +107,16 @@ public:
     // The event that ends a stream that has begun and is not whole, in words
     // that only the writer knows; "": the dialect's common error event does.
     [[nodiscard]] std::string error_event(const Error& error);
+    // What may follow the bytes appended so far while the provider is silent,
+    // "": nothing may.
+    [[nodiscard]] std::string_view sign_of_life() const noexcept;
     // Length of an untouched body that is streamed on, when known.
     [[nodiscard]] std::optional<uint64_t> content_length() const noexcept;
 
     [[nodiscard]] const chat::Usage& usage() const noexcept { return usage_; }
     [[nodiscard]] chat::Finish finish() const noexcept { return finish_; }
+    // Estimated tokens of what has come so far; 0 without tally.
+    [[nodiscard]] int64_t said() const noexcept { return tally_.tokens(); }
     [[nodiscard]] Micros first_token() const noexcept { return first_token_; }
 
     // Is it read event by event?
@@ -149,6 +156,7 @@ private:
     State gather(std::string_view bytes, size_t limit);
     State sse(
         std::string_view bytes, std::string& out, Micros now, bool at_end);
+    void count_event(const wire::SseEvent& event, json::Parser& parser);
     void relay_event(const wire::SseEvent& event, json::Parser& parser,
         std::string& out, Micros now);
     void convert_event(const wire::SseEvent& event, json::Parser& parser,
@@ -184,6 +192,7 @@ private:
     std::optional<EventWatch> watch_;
     std::unique_ptr<Conversion> conversion_;
     chat::Usage usage_;
+    usage::Tally tally_;
     chat::Finish finish_ = chat::Finish::none;
     Micros first_token_ = 0;
     uint64_t retry_after_ms_ = 0;

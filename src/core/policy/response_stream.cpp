@@ -2,6 +2,7 @@
 
 #include "core/dialect/call_text.h"
 #include "core/dialect/caller.h"
+#include "core/policy/output_text.h"
 #include "core/policy/response_conversion.h"
 #include "core/provider/registry.h"
 #include "core/provider/spark.h"
@@ -92,6 +93,10 @@ void Response::Conversion::on(const chat::Event& event)
     case chat::EventKind::tool_begin:
     case chat::EventKind::tool_arguments:
         spoke = true;
+        if (tally != nullptr) {
+            tally->add(event.name);
+            tally->add(event.text);
+        }
         break;
     case chat::EventKind::usage:
         usage = event.usage;
@@ -130,9 +135,20 @@ void Response::Conversion::on(const chat::Event& event)
     writer->on(event);
 }
 
+// Of a relayed stream: most of its events are not parsed otherwise.
+void Response::count_event(const wire::SseEvent& event, json::Parser& parser)
+{
+    if (context_.tally && event.has_data) {
+        if (auto parsed = parser.parse(event.data); parsed) {
+            tally_event(tally_, context_.api, *parsed);
+        }
+    }
+}
+
 void Response::relay_event(const wire::SseEvent& event, json::Parser& parser,
     std::string& out, Micros now)
 {
+    count_event(event, parser);
     auto done = relay_->event(event, parser, out);
     usage_ = relay_->usage();
     finish_ = relay_->finish();
@@ -172,6 +188,7 @@ void Response::convert_event(const wire::SseEvent& event, json::Parser& parser,
 void Response::watch_event(const wire::SseEvent& event, json::Parser& parser,
     std::string& out, Micros now)
 {
+    count_event(event, parser);
     auto done = watch_->event(event, parser, out);
     usage_ = watch_->usage();
     finish_ = watch_->finish();

@@ -45,27 +45,38 @@ int64_t estimate(std::string_view key, json::Node node) noexcept
 
 } // namespace
 
-int64_t estimate_text(std::string_view text) noexcept
+void Tally::add(std::string_view text) noexcept
 {
-    int64_t ascii = 0, latin = 0, other = 0;
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
         if (byte < 0x80) {
-            ++ascii;
+            ++ascii_;
         } else if (byte >= 0xE0) {
-            ++other; // begins a character of three bytes or four
+            ++other_; // begins a character of three bytes or four
         } else if (byte >= 0xC0) {
-            ++latin; // Latin with accents, Greek, Cyrillic, Hebrew, Arabic
+            ++latin_; // Latin with accents, Greek, Cyrillic, Hebrew, Arabic
         }
     }
-    return (ascii + 3) / 4 + (latin + 1) / 2 + other;
+}
+
+int64_t Tally::tokens() const noexcept
+{
+    return (ascii_ + 3) / 4 + (latin_ + 1) / 2 + other_;
+}
+
+int64_t estimate_text(std::string_view text) noexcept
+{
+    Tally tally;
+    tally.add(text);
+    return tally.tokens();
 }
 
 int64_t estimate_request(json::Node body) noexcept
 {
     int64_t sum = 0;
     for (const std::string_view part : {"system", "messages", "tools",
-             "systemInstruction", "system_instruction", "contents"})
+             "systemInstruction", "system_instruction", "contents",
+             "instructions", "input", "prompt"})
     {
         sum += estimate(part, body[part]);
     }

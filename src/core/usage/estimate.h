@@ -9,6 +9,16 @@
 // deciding when a context is full: rather a little too much than too little.
 namespace ai_proxy::usage {
 
+// Text that passes piece by piece: where it is cut does not matter.
+class Tally {
+public:
+    void add(std::string_view text) noexcept;
+    [[nodiscard]] int64_t tokens() const noexcept;
+
+private:
+    int64_t ascii_ = 0, latin_ = 0, other_ = 0;
+};
+
 // About four letters of Latin script per token, and at most one character of
 // the scripts that tokenizers know less well.
 [[nodiscard]] int64_t estimate_text(std::string_view text) noexcept;

@@ -1,0 +1,59 @@
+#include "core/policy/output_text.h"
+
+#include <algorithm>
+#include <array>
+
+namespace ai_proxy::policy {
+
+namespace {
+
+// Words of the form, and what is opaque.
+constexpr std::array<std::string_view, 7> kFrame{
+    "role", "type", "id", "signature", "thoughtSignature", "data", "mimeType"};
+
+void add_strings(usage::Tally& tally, json::Node node)
+{
+    if (const auto text = node.string(); text) {
+        tally.add(*text);
+        return;
+    }
+    for (const json::Node item : node.items()) {
+        add_strings(tally, item);
+    }
+    for (const json::Member member : node.members()) {
+        if (std::find(kFrame.begin(), kFrame.end(), member.key) == kFrame.end())
+        {
+            add_strings(tally, member.value);
+        }
+    }
+}
+
+} // namespace
+
+void tally_event(usage::Tally& tally, dialect::Api api, json::Node event)
+{
+    switch (api) {
+    case dialect::Api::messages:
+        add_strings(tally, event["delta"]["text"]);
+        add_strings(tally, event["delta"]["thinking"]);
+        add_strings(tally, event["delta"]["partial_json"]);
+        break;
+    case dialect::Api::responses:
+        add_strings(tally, event["delta"]);
+        break;
+    case dialect::Api::gemini_stream:
+    case dialect::Api::gemini_generate:
+        for (const json::Node one : event["candidates"].items()) {
+            add_strings(tally, one["content"]["parts"]);
+        }
+        break;
+    default:
+        for (const json::Node choice : event["choices"].items()) {
+            add_strings(tally, choice["delta"]);
+            add_strings(tally, choice["text"]);
+        }
+        break;
+    }
+}
+
+} // namespace ai_proxy::policy

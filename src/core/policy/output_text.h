@@ -1,0 +1,13 @@
+#pragma once
+
+#include "core/dialect/api.h"
+#include "core/json/reader.h"
+#include "core/usage/estimate.h"
+
+namespace ai_proxy::policy {
+
+// Adds what an event of a relayed stream says: text, thoughts and arguments of
+// tools, not the frame around them.
+void tally_event(usage::Tally& tally, dialect::Api api, json::Node event);
+
+} // namespace ai_proxy::policy
