@@ -1,15 +1,14 @@
 """What the scripts of the client libraries share: providers that answer with
-recordings, what was said in them, and TAP."""
+recordings, and what was said in them."""
 
 import http.client
 import json
 import os
-import sys
-import traceback
 from urllib.parse import urlsplit
 
 import vendor
 from answer import same_arguments
+from tap import ok
 
 GATEWAY = os.environ["GATEWAY"]
 ROOT = os.environ["AI_PROXY_FIXTURES"]
@@ -25,38 +24,7 @@ FOLDERS = {"openai": ("openai", "openai"), "deepseek": ("deepseek", "openai"),
            "qwen": ("dashscope", "dashscope"), "groq": ("groq", "openai"),
            "mistral": ("mistral", "openai")}
 
-tests = []
-count = 0
 upstream = http.client.HTTPConnection(urlsplit(os.environ["UPSTREAM"]).netloc)
-
-
-def test(function):
-    tests.append(function)
-    return function
-
-
-def ok(condition, name):
-    global count
-    count += 1
-    print(f"{'ok' if condition else 'not ok'} {count} - {name}", flush=True)
-    return condition
-
-
-def same(got, wanted, name):
-    if not ok(got == wanted, name):
-        print(f"# {name}: got {got!r}, wanted {wanted!r}"[:2000], flush=True)
-
-
-def run():
-    for function in tests:
-        try:
-            function()
-        except Exception:  # a test's own failure, whatever it is
-            ok(False, f"{function.__name__} raised")
-            for line in traceback.format_exc().splitlines():
-                print(f"# {line}", flush=True)
-    print(f"1..{count}", flush=True)
-    sys.stdout.flush()
 
 
 def control(command, data=None):
@@ -104,6 +72,14 @@ def chats(kind):
         said = vendor.read(exchange, family)
         if said.error is None:
             yield name, said
+
+
+def answers(kind, check, create, streamed, **fields):
+    """What the provider of this type has said, asked for as it was."""
+    for name, said in chats(kind):
+        exchange = replay(kind, name)
+        make = create if exchange["wire"] == "json" else streamed
+        check(name, said, make(kind, **fields))
 
 
 def compare(name, said, text, calls, finish=None, usage=None, reasoning=None):

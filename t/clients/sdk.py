@@ -3,9 +3,11 @@
 import asyncio
 import json
 import os
-import traceback
 
 import openai
+
+import tap
+from tap import ok, same, test
 
 GATEWAY = os.environ["GATEWAY"]
 MESSAGES = [{"role": "user", "content": "private-prompt hello"}]
@@ -13,26 +15,8 @@ TOOLS = [{"type": "function", "function": {
     "name": "get_weather", "description": "The weather",
     "parameters": {"type": "object", "properties": {
         "city": {"type": "string"}}}}}]
-tests = []
-count = 0
 
-
-def test(function):
-    tests.append(function)
-    return function
-
-
-def ok(condition, name):
-    global count
-    count += 1
-    print(f"{'ok' if condition else 'not ok'} {count} - python: {name}",
-          flush=True)
-
-
-def same(got, wanted, name):
-    ok(got == wanted, name)
-    if got != wanted:
-        print(f"# {name}: got {got!r}, wanted {wanted!r}", flush=True)
+tap.prefix = "python: "
 
 
 def client(case, **options):
@@ -234,11 +218,4 @@ def in_parallel():
          "20 streams of the asynchronous client")
 
 
-for function in tests:
-    try:
-        function()
-    except Exception:  # a test's own failure, whatever it is
-        ok(False, f"{function.__name__} raised")
-        for line in traceback.format_exc().splitlines():
-            print(f"# {line}", flush=True)
-print(f"1..{count}")
+tap.run()

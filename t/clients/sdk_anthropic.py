@@ -7,7 +7,9 @@ import json
 import anthropic
 
 import replay
-from replay import PROMPT, SCHEMA, chats, compare, ok, same, sent, test
+import tap
+from replay import PROMPT, SCHEMA, chats, compare, sent
+from tap import ok, same, test
 
 FINISH = {"end_turn": "stop", "stop_sequence": "stop", "pause_turn": "stop",
           "max_tokens": "length", "tool_use": "tool_calls",
@@ -57,10 +59,7 @@ def check(name, said, message):
 
 
 def answers(kind):
-    for name, said in chats(kind):
-        exchange = replay.replay(kind, name)
-        make = create if exchange["wire"] == "json" else streamed
-        check(name, said, make(kind, tools=TOOLS))
+    replay.answers(kind, check, create, streamed, tools=TOOLS)
 
 
 @test
@@ -271,4 +270,4 @@ def raw_events():
          "arguments in pieces")
 
 
-replay.run()
+tap.run()

@@ -6,7 +6,9 @@ import functools
 import cohere
 
 import replay
-from replay import PROMPT, SCHEMA, chats, compare, ok, same, seen, sent, test
+import tap
+from replay import PROMPT, SCHEMA, chats, compare, seen, sent
+from tap import ok, same, test
 
 FINISH = {"COMPLETE": "stop", "STOP_SEQUENCE": "stop", "MAX_TOKENS": "length",
           "TOOL_CALL": "tool_calls"}
@@ -111,4 +113,4 @@ def errors():
                f"{name}: message")
 
 
-replay.run()
+tap.run()

@@ -8,7 +8,9 @@ from google import genai
 from google.genai import errors, types
 
 import replay
-from replay import PROMPT, SCHEMA, chats, compare, ok, same, seen, sent, test
+import tap
+from replay import PROMPT, SCHEMA, chats, compare, seen, sent
+from tap import ok, same, test
 
 # The library remarks on answers that are not text alone.
 logging.disable(logging.WARNING)
@@ -241,4 +243,4 @@ def raises():
                    f"{name}: status in words")
 
 
-replay.run()
+tap.run()

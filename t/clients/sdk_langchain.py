@@ -13,7 +13,9 @@ from langchain_core.messages import ToolMessage
 from langchain_openai import ChatOpenAI
 
 import replay
-from replay import PROMPT, chats, compare, same, sent, test
+import tap
+from replay import PROMPT, chats, compare, sent
+from tap import same, test
 
 warnings.simplefilter("ignore")
 
@@ -195,4 +197,4 @@ def structured():
              ("ANY", ["person"]), f"{dialect}: which it must use")
 
 
-replay.run()
+tap.run()

@@ -10,7 +10,9 @@ import openai
 import pydantic
 
 import replay
-from replay import PROMPT, SCHEMA, chats, compare, ok, same, seen, sent, test
+import tap
+from replay import PROMPT, SCHEMA, compare, seen, sent
+from tap import ok, same, test
 
 TOOLS = [{"type": "function", "name": "get_weather", "strict": False,
           "description": "The weather", "parameters": SCHEMA}]
@@ -148,10 +150,7 @@ def check(name, said, response):
 
 
 def answers(kind):
-    for name, said in chats(kind):
-        exchange = replay.replay(kind, name)
-        make = create if exchange["wire"] == "json" else streamed
-        check(name, said, make(kind, tools=TOOLS))
+    replay.answers(kind, check, create, streamed, tools=TOOLS)
 
 
 @test
@@ -423,4 +422,4 @@ def others():
     same(got.usage.total_tokens, said.usage["total"], "and their usage")
 
 
-replay.run()
+tap.run()
