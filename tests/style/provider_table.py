@@ -3,13 +3,11 @@
 
 usage: provider_table.py [--write]: prints the table, or puts it in place."""
 
-import pathlib
 import re
-import sys
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROVIDER = ROOT / "src/core/provider"
-README = ROOT / "README.md"
+import readme_table
+from readme_table import PROVIDER
+
 HEAD = ["| type | provider | chat is | address | credential | APIs |",
         "|---|---|---|---|---|---|"]
 
@@ -123,20 +121,8 @@ def table():
 
 
 def faults():
-    if table() not in README.read_text():
-        yield ("README.md: the table of provider types is not that of the "
-               "registry (tests/style/provider_table.py --write)")
-
-
-def write():
-    text = README.read_text()
-    begin = text.index("## Provider types\n\n") + len("## Provider types\n\n")
-    end = text.index("\n\n", begin) + 1
-    README.write_text(text[:begin] + table() + text[end:])
+    return readme_table.faults(table(), "provider_table.py")
 
 
 if __name__ == "__main__":
-    if "--write" in sys.argv[1:]:
-        write()
-    else:
-        print(table(), end="")
+    readme_table.main(table(), HEAD[0])

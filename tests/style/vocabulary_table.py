@@ -4,13 +4,12 @@ vocabularies of the sources.
 
 usage: vocabulary_table.py [--write]: prints the table, or puts it in place."""
 
-import pathlib
 import re
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROVIDER = ROOT / "src/core/provider"
-README = ROOT / "README.md"
+import readme_table
+from readme_table import PROVIDER
+
 HEAD = ["| protocol | left out of a chat request | own members |",
         "|---|---|---|"]
 
@@ -97,20 +96,8 @@ def table():
 
 
 def faults():
-    if table() not in README.read_text():
-        yield ("README.md: the table of fields left out is not that of the "
-               "sources (tests/style/vocabulary_table.py --write)")
-
-
-def write():
-    text = README.read_text()
-    begin = text.index(HEAD[0])
-    end = text.index("\n\n", begin) + 1
-    README.write_text(text[:begin] + table() + text[end:])
+    return readme_table.faults(table(), "vocabulary_table.py")
 
 
 if __name__ == "__main__":
-    if "--write" in sys.argv[1:]:
-        write()
-    else:
-        print(table(), end="")
+    readme_table.main(table(), HEAD[0])
