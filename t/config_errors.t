@@ -124,7 +124,10 @@ my @cases = (
         my ($line, $fault) = @$_;
         ["the line \"$line\"", "ai_proxy_provider p {\n type mock;\n"
             . " $line;\n}", '', $fault, $line =~ s/ .*//r]
-    } ['breaker 0%', qr/invalid value "0%" in "breaker": a share like "50%"/],
+    } ['key_cooldown 1s fails=0', qr/invalid value "0" in "fails"/],
+        ['key_cooldown 1s on=200', qr/invalid value "200" in "on": statuses/],
+        ['key_cooldown 1s on=401,', qr/invalid value "401," in "on"/],
+        ['breaker 0%', qr/invalid value "0%" in "breaker": a share like "50%"/],
         ['breaker 50% often=3', qr/unknown parameter "often=3" in "breaker"/],
         ['breaker 50% window=1ms', qr/invalid value "1ms" in "window": a time/],
         ['breaker 50% open=5s..1s', qr/invalid value "5s..1s" in "open"/],

@@ -169,4 +169,27 @@ TEST(KeyPoolTest, SharedStateIsSeenByAllPools)
     EXPECT_EQ(picks(b, 10, 2), (std::map<uint32_t, int>{{0, 10}}));
 }
 
+TEST(KeyPoolTest, LeavesAfterSoManyFailuresInARow)
+{
+    KeyPool pool(2);
+    pool.rules.fails = 3;
+    pool.rules.on = {500};
+    int64_t now = 1'000'000;
+    const auto end = [&](int status) {
+        pool.note(0, status, 0, now - 1, now);
+        now += 1000;
+    };
+    end(500);
+    end(500);
+    end(200);
+    end(500);
+    end(500);
+    EXPECT_TRUE(pool.available(0, now));
+    end(429); // is not one of them, and no success either
+    EXPECT_TRUE(pool.available(0, now));
+    end(500);
+    EXPECT_FALSE(pool.available(0, now));
+    EXPECT_EQ(pool.state(0).failures.load(), 5u);
+}
+
 } // namespace

@@ -208,6 +208,20 @@ TEST(RouteBuilderTest, BudgetHedgeTierHashAndPrefix)
         "unknown parameter \"tier=1\"");
 }
 
+TEST(RouteBuilderTest, WhatIsRetried)
+{
+    BuiltRoute built = build_route(
+        {{"provider", "qwen"}, {"retry", "1", "on=400,content_filter"}});
+    ASSERT_EQ(built.error, "");
+    ASSERT_TRUE(built.route->retry_on);
+    EXPECT_TRUE(built.route->retry_on->allows(ErrorCode::upstream_status, 400));
+    EXPECT_FALSE(
+        built.route->retry_on->allows(ErrorCode::upstream_status, 503));
+    EXPECT_EQ(route_fault({{"retry", "1", "on=odd"}}),
+        "invalid value \"odd\" in \"on\": causes as of a fallback are "
+        "expected");
+}
+
 TEST(RouteBuilderTest, TargetsOfADirective)
 {
     Gateway gateway = three_providers();

@@ -6,6 +6,46 @@ namespace ai_proxy::config {
 
 namespace {
 
+bool set_fails(void* rules, std::string_view value)
+{
+    const auto n = parse_uint(value);
+    if (!n || *n == 0 || *n > 1000) {
+        return false;
+    }
+    static_cast<route::KeyRules*>(rules)->fails = static_cast<uint32_t>(*n);
+    return true;
+}
+
+// "401,5xx"
+bool set_on(void* rules, std::string_view value)
+{
+    route::Statuses all;
+    for (bool more = true; more;) {
+        const size_t comma = value.find(',');
+        more = comma != std::string_view::npos;
+        const std::string_view word = value.substr(0, comma);
+        value.remove_prefix(more ? comma + 1 : value.size());
+        const auto n = parse_uint(word);
+        if (word == "4xx" || word == "5xx") {
+            const int first = word == "4xx" ? 400 : 500;
+            for (int status = first; status < first + 100; ++status) {
+                all.add(status);
+            }
+        } else if (n && *n >= 400 && *n < 600 && word.size() == 3) {
+            all.add(static_cast<int>(*n));
+        } else {
+            return false;
+        }
+    }
+    static_cast<route::KeyRules*>(rules)->on = all;
+    return true;
+}
+
+constexpr Parameter kCooldown[] = {
+    {"fails", set_fails, "a number from 1 to 1000 is expected"},
+    {"on", set_on, "statuses from 400 to 599, 4xx or 5xx are expected"},
+};
+
 constexpr uint64_t kMaxCooldown = 24 * 3600 * 1000ULL;
 constexpr uint64_t kMaxConcurrency = 1'000'000;
 
@@ -26,7 +66,7 @@ Result<void> set_key_select(FieldContext& c, const Words& w)
 Result<void> set_key_cooldown(FieldContext& c, const Words& w)
 {
     route::KeyRules& rules = c.provider.keys;
-    if (w[1] == "off") {
+    if (w[1] == "off" && w.size() == 2) {
         rules.cooldown_most_ms = 0;
         return {};
     }
@@ -37,7 +77,7 @@ Result<void> set_key_cooldown(FieldContext& c, const Words& w)
     }
     rules.cooldown_least_ms = range->least;
     rules.cooldown_most_ms = range->most;
-    return {};
+    return take_parameters(kCooldown, &rules, w, 2);
 }
 
 Result<void> set_key_concurrency(FieldContext& c, const Words& w)

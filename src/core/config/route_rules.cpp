@@ -98,7 +98,17 @@ bool set_budget(void* route, std::string_view value)
     return percent.has_value();
 }
 
+bool set_retry_on(void* route, std::string_view value)
+{
+    auto on = route::On::parse(value);
+    if (on) {
+        static_cast<route::Route*>(route)->retry_on = std::move(*on);
+    }
+    return on.ok();
+}
+
 constexpr Parameter kRetry[] = {
+    {"on", set_retry_on, "causes as of a fallback are expected"},
     {"backoff", set_backoff,
         "a range like \"200ms..5s\" up to 60s is expected"},
     {"budget", set_budget, "a share like \"20%\" is expected"},

@@ -87,7 +87,7 @@ bool HealthCheck::settle(int status, std::string_view content_type,
     }
     gateway_.keys[provider_].note(
         key_, status, response.retry_after_ms(), begin_, now);
-    if (route::is_key_failure(status)) {
+    if (gateway_.keys[provider_].rules.on.has(status)) {
         return true;
     }
     const bool good = status >= 200 && status < 300;

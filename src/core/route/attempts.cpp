@@ -195,14 +195,17 @@ Attempts::Step Attempts::next(
     const bool fresh_key =
         std::find(tried_.begin(), tried_.end(), false) != tried_.end();
     const bool open = blocked(position_, now).code == ErrorCode::breaker_open;
-    if (fresh_key && is_key_failure(last.status) && !only && !open
+    if (fresh_key && keys().rules.on.has(last.status) && !only && !open
         && other_keys_here_ < kMaxOtherKeys)
     {
         ++other_keys_here_;
         return same_target(0, random, now);
     }
-    if (retryable(last.code, last.status) && retries_here_ < route_.retries
-        && !open && last.retry_after_ms <= kMaxRetryAfter && may_retry(now))
+    const bool may_help = route_.retry_on
+        ? route_.retry_on->allows(last.code, last.status, last.refusal)
+        : retryable(last.code, last.status);
+    if (may_help && retries_here_ < route_.retries && !open
+        && last.retry_after_ms <= kMaxRetryAfter && may_retry(now))
     {
         const uint64_t pause = std::max(backoff(random), last.retry_after_ms);
         ++retries_here_;

@@ -32,11 +32,6 @@ uint64_t pause_ms(const KeyRules& pool, int status, uint32_t strikes,
 
 } // namespace
 
-bool is_key_failure(int status) noexcept
-{
-    return status == 401 || status == 402 || status == 403 || status == 429;
-}
-
 KeyPool::KeyPool(uint32_t count)
     : own_(std::make_unique<KeyState[]>(std::max<uint32_t>(count, 1)))
 {
@@ -139,7 +134,7 @@ void KeyPool::note(uint32_t key, int status, uint64_t retry_after_ms,
     int64_t begin, int64_t now) const noexcept
 {
     KeyState& state = *keys_[key];
-    if (!is_key_failure(status)) {
+    if (!rules.on.has(status)) {
         // A success that began before the failure says nothing about it.
         const bool good = status >= 200 && status < 400;
         if (good && state.strikes.load(kRelaxed) != 0
@@ -161,8 +156,12 @@ void KeyPool::note(uint32_t key, int status, uint64_t retry_after_ms,
                                    : state.strikes.load(kRelaxed);
     state.status.store(static_cast<uint32_t>(status), kRelaxed);
     state.failed_at.store(now, kRelaxed);
+    if (strikes < rules.fails) {
+        return;
+    }
     const int64_t until = now
-        + static_cast<int64_t>(pause_ms(rules, status, strikes, retry_after_ms))
+        + static_cast<int64_t>(pause_ms(
+              rules, status, strikes - rules.fails + 1, retry_after_ms))
             * 1000;
     if (until > state.away_until.load(kRelaxed)) {
         state.away_until.store(until, kRelaxed);

@@ -4,7 +4,10 @@
 #include "core/base/in_flight.h"
 
 #include <atomic>
+#include <bitset>
+#include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -27,16 +30,46 @@ enum class KeySelect : uint8_t {
     least_used, // the one with the fewest tries
 };
 
+// Statuses from 400 to 599.
+class Statuses {
+public:
+    Statuses() = default;
+    Statuses(std::initializer_list<int> all) noexcept
+    {
+        for (const int status : all) {
+            add(status);
+        }
+    }
+    // A status outside is none.
+    void add(int status) noexcept
+    {
+        if (status >= 400 && status < 600) {
+            all_.set(static_cast<size_t>(status - 400));
+        }
+    }
+    [[nodiscard]] bool has(int status) const noexcept
+    {
+        return status >= 400 && status < 600
+            && all_.test(static_cast<size_t>(status - 400));
+    }
+
+private:
+    std::bitset<200> all_;
+};
+
 struct KeyRules {
     KeySelect select = KeySelect::random;
     uint64_t cooldown_least_ms = 1000;
     uint64_t cooldown_most_ms = 600'000; // 0: a key never leaves the pool
+    // What another key may cure: a key that has met it so often in a row leaves
+    // the pool.
+    Statuses on{401, 402, 403, 429};
+    uint32_t fails = 1;
     // Requests that a key may have under way at a time, 0: any number.
     uint32_t concurrency = 0;
 };
 
-// The keys of one provider.  A key that the provider refuses (401, 402, 403,
-// 429) leaves the pool for a time: as long as the provider said, or, when it
+// The keys of one provider.  A key that the provider refuses leaves the pool for a time: as long as the provider said, or, when it
 // did not, from cooldown_least on, twice as long each time in a row.
 class KeyPool {
 public:
@@ -84,8 +117,5 @@ private:
     std::unique_ptr<KeyState[]> own_;
     std::vector<KeyState*> keys_;
 };
-
-// Failures that another key may cure.
-[[nodiscard]] bool is_key_failure(int status) noexcept;
 
 } // namespace ai_proxy::route

@@ -6,6 +6,7 @@
 #include "core/route/peer.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -81,7 +82,8 @@ struct Route {
     std::vector<Target> targets;
     std::vector<Target> fallbacks;
     Balance balance = Balance::weighted;
-    uint32_t retries = 0; // further tries on the same provider
+    uint32_t retries = 0;       // further tries on the same provider
+    std::optional<On> retry_on; // for these failures; unset: retryable()
     uint64_t backoff_min_ms = 200, backoff_max_ms = 5000;
     uint32_t budget_percent = 0; // of requests that may be retries; 0: any
     HedgeRules hedge;
