@@ -153,6 +153,7 @@ struct Run {
     bool settled = false;     // the outcome was taken
     bool whole_drain = false; // the answer is whole, the connection not yet
     bool invalid_header = false;
+    bool invalid_framing = false;        // of the body
     ErrorCode stopped = ErrorCode::none; // why we ended it, if we did
     ErrorCode code = ErrorCode::none;
     async::TryEnd end; // once it is settled

@@ -256,6 +256,9 @@ ErrorCode location_outcome(Run& run, ngx_int_t rc)
     if (response.state() == State::more) {
         (void)response.end(false, run.tail, run.ctx->io.now());
     }
+    if (response.told()) {
+        return response.error().code;
+    }
     if (response.state() == State::failed) {
         return run.stopped != ErrorCode::none ? run.stopped
                                               : response.error().code;

@@ -89,7 +89,9 @@ ngx_int_t process_status_line(ngx_http_request_t* sr) noexcept
     if (rc == NGX_AGAIN) {
         return NGX_AGAIN;
     }
-    if (rc == NGX_ERROR || run->status.code == NGX_HTTP_SWITCHING_PROTOCOLS) {
+    if (rc == NGX_ERROR || run->status.code < 100
+        || run->status.code == NGX_HTTP_SWITCHING_PROTOCOLS)
+    {
         log_text(NGX_LOG_ERR, sr->connection->log,
             "upstream sent no valid HTTP/1.1 status line");
         run->invalid_header = true;
@@ -314,7 +316,7 @@ void release_request(Run& run, ngx_http_upstream_t* u)
     run.ctx->body.reset();
 }
 
-ngx_int_t decode(
+void decode(
     Run& run, ngx_http_upstream_t* u, std::string_view in, std::string& out)
 {
     if (run.chunked) {
@@ -327,11 +329,14 @@ ngx_int_t decode(
                     run.keepalive = false;
                 }
                 body_over(run, u, out);
-                return NGX_OK;
+                return;
             }
             if (state == wire::ChunkedDecoder::State::invalid) {
-                run.invalid_header = true;
-                return NGX_ERROR;
+                // What came before it is as good as if it had come alone.
+                run.invalid_framing = true;
+                u->length = 0;
+                u->keepalive = 0;
+                return;
             }
         }
     } else if (u->length >= 0) {
@@ -347,7 +352,6 @@ ngx_int_t decode(
     } else {
         feed_run(run, in, out);
     }
-    return NGX_OK;
 }
 
 ngx_int_t input_filter(void* data, ssize_t bytes) noexcept
@@ -365,17 +369,15 @@ ngx_int_t input_filter(void* data, ssize_t bytes) noexcept
         b->last += bytes;
 
         std::string& out = scratch();
-        if (decode(*run, u, in, out) != NGX_OK) {
-            return NGX_ERROR;
-        }
+        decode(*run, u, in, out);
         policy::Response& response = *run->attempt->response;
         if (response.state() == policy::Response::State::failed && !run->framed)
         {
             u->length = 0;
             u->keepalive = 0;
 
-        } else if (response.state() == policy::Response::State::whole
-            && !run->framed && !run->whole_drain)
+        } else if (response.answered() && !run->framed && !run->invalid_framing
+            && !run->whole_drain)
         {
             drain(*run, u);
         }
@@ -431,13 +433,20 @@ ErrorCode timeout_before_answer(const Run& run, const ngx_http_upstream_t& u)
 
 namespace {
 
+// nginx gives up on a header that fills the buffer and tells nobody but the
+// log.
+bool header_is_full(const ngx_http_upstream_t* u) noexcept
+{
+    return u->buffer.start != nullptr && u->buffer.last == u->buffer.end;
+}
+
 // What nginx's outcome means; header_seen and the codec say the rest.
 ErrorCode classify(const Run& run, ngx_http_upstream_t* u, ngx_int_t rc)
 {
     if (run.stopped != ErrorCode::none) {
         return run.stopped;
     }
-    if (run.invalid_header) {
+    if (run.invalid_header || run.invalid_framing) {
         return ErrorCode::upstream_invalid;
     }
     if (run.header_seen) {
@@ -448,7 +457,8 @@ ErrorCode classify(const Run& run, ngx_http_upstream_t* u, ngx_int_t rc)
         return timeout_before_answer(run, *u);
     }
     if (u->request_sent) {
-        return ErrorCode::upstream_closed;
+        return header_is_full(u) ? ErrorCode::upstream_too_large
+                                 : ErrorCode::upstream_closed;
     }
 #if (NGX_HTTP_SSL)
     if (u->peer.connection != nullptr && u->peer.connection->ssl != nullptr) {
@@ -472,18 +482,22 @@ void finalize_upstream(ngx_http_request_t* sr, ngx_int_t rc) noexcept
             policy::Response& response = *run->attempt->response;
             ngx_http_upstream_t* u = sr->upstream;
             using State = policy::Response::State;
-            // A message without length ends with its connection.
+            // A message without length ends with its connection; an error is
+            // told by its status, however its body ends.
+            const bool over =
+                rc == NGX_OK && !run->framed && !run->invalid_framing;
             if (run->header_seen && response.state() == State::more
-                && rc == NGX_OK && !run->framed)
+                && (over || response.status() >= NGX_HTTP_BAD_REQUEST
+                    || response.answered()))
             {
-                (void)response.end(true, run->tail, run->ctx->io.now());
+                (void)response.end(over, run->tail, run->ctx->io.now());
             }
             if (run->stopped == ErrorCode::superseded) {
                 run->code = run->stopped;
+            } else if (response.told() || response.state() == State::failed) {
+                run->code = response.error().code;
             } else if (response.state() == State::whole) {
                 run->code = ErrorCode::none;
-            } else if (response.state() == State::failed) {
-                run->code = response.error().code;
             } else {
                 run->code = classify(*run, u, rc);
             }

@@ -275,6 +275,25 @@ TEST_P(ResponseSplit, ErrorInsideAStream)
     EXPECT_NE(late.out, "");
 }
 
+TEST_P(ResponseSplit, RelayedErrorEventIsToldAndCounts)
+{
+    constexpr std::string_view error =
+        "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":"
+        "\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n";
+    const auto begun = std::string(kClaudeStream.substr(
+        0, kClaudeStream.find("event: content_block_stop")));
+    Answer a(
+        Call{.type = "claude", .api = dialect::Api::messages, .stream = true});
+    a.head(200, kSse);
+    a.feed(begun + std::string(error), GetParam());
+    EXPECT_TRUE(a.response->answered());
+    EXPECT_EQ(a.end(false), State::whole); // nothing is to be added
+    EXPECT_EQ(a.out, begun + std::string(error));
+    EXPECT_TRUE(a.response->told());
+    EXPECT_EQ(a.response->error().code, ErrorCode::upstream_error);
+    EXPECT_EQ(a.response->error().message, "Overloaded");
+}
+
 TEST_P(ResponseSplit, ClaudeErrorBeforeOutput)
 {
     Answer a(Call{.type = "claude", .stream = true});
@@ -411,6 +430,10 @@ TEST(Response, EverySuccessStatusCounts)
     EXPECT_EQ(a.response->client_status(), 201);
     Answer none(Call{.api = dialect::Api::file});
     EXPECT_EQ(none.all(204, "", ""), State::whole);
+    // Nothing is no answer to a question.
+    Answer chat(Call{});
+    EXPECT_EQ(chat.all(204, "", ""), State::failed);
+    EXPECT_EQ(chat.response->error().code, ErrorCode::upstream_truncated);
 }
 
 TEST(Response, BoundsAreKept)

@@ -98,9 +98,7 @@ bool terminated(std::string_view raw)
 void append_event(std::string& out, std::string_view raw)
 {
     out += raw;
-    if (!terminated(raw)) {
-        out += raw.ends_with('\n') || raw.ends_with('\r') ? "\n" : "\n\n";
-    }
+    end_event(out);
 }
 
 bool has_text(json::Node node)
@@ -125,6 +123,13 @@ bool speaks(json::Node choice)
 }
 
 } // namespace
+
+void end_event(std::string& out)
+{
+    if (!terminated(out)) {
+        out += out.ends_with('\n') || out.ends_with('\r') ? "\n" : "\n\n";
+    }
+}
 
 json::Node find_usage(json::Node body)
 {

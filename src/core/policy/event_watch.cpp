@@ -137,15 +137,15 @@ void EventWatch::note(json::Node body)
     note_usage(body);
     const std::string_view type = body["type"].string_or();
     if (type == "response.completed" || type == "message_stop") {
-        terminal_ = true;
+        terminal_ = over_ = true;
         if (finish_ == chat::Finish::none) {
             finish_ = chat::Finish::stop;
         }
     } else if (type == "response.incomplete") {
-        terminal_ = true;
+        terminal_ = over_ = true;
         finish_ = chat::Finish::length;
     } else if (type == "response.failed" || type == "error") {
-        terminal_ = true;
+        terminal_ = over_ = true;
         finish_ = chat::Finish::error;
     } else if (type == "message_delta") {
         const chat::Finish found = finish_of(anthropic_word(body["delta"]));
@@ -178,7 +178,13 @@ Result<void> EventWatch::event(
             return dialect::read_openai_error(0, body, event.data);
         }
         terminal_ = terminal_ || error;
+        over_ = over_ || error;
         note(body);
+        told_ = error || body["type"].string_or() == "response.failed";
+        if (told_) {
+            out += event.raw;
+            return dialect::read_openai_error(0, body, event.data);
+        }
     }
     begun_ = true;
     spoke_ = spoke_ || speaks(api_, event);

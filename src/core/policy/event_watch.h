@@ -18,12 +18,16 @@ public:
     explicit EventWatch(dialect::Api api) : api_(api) {}
 
     // Appends the event to out.  Error upstream_error when the provider
-    // reports one before anything else was passed on; later its error event is
-    // the last event of the client's stream as well.
+    // reports one: instead of output if nothing else was passed on, else as
+    // well, told() then, for its error event ends the client's stream too.
     [[nodiscard]] Result<void> event(
         const wire::SseEvent& event, json::Parser& parser, std::string& out);
     // Was the event that ends the answer seen?  True for APIs without one.
     [[nodiscard]] bool whole() const noexcept;
+
+    // The answer is over, whatever the provider still adds.
+    [[nodiscard]] bool over() const noexcept { return over_; }
+    [[nodiscard]] bool told() const noexcept { return told_; }
 
     [[nodiscard]] bool begun() const noexcept { return begun_; }
     // Has a piece of the answer itself been passed on?
@@ -37,6 +41,7 @@ private:
 
     dialect::Api api_;
     bool begun_ = false, spoke_ = false, terminal_ = false;
+    bool over_ = false, told_ = false;
     chat::Finish finish_ = chat::Finish::none;
     chat::Usage usage_;
 };

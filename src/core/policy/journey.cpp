@@ -432,8 +432,8 @@ void Journey::break_off(const async::TryEnd& end)
     books.error = end.code;
     over_ = true;
     outcome_.streamed = true;
-    outcome_.broken = true;
-    if (end.code == ErrorCode::client_closed) {
+    outcome_.broken = response.state() != Response::State::whole;
+    if (end.code == ErrorCode::client_closed || response.told()) {
         return;
     }
     const Error error = error_of(response, end.code);

@@ -42,10 +42,9 @@ route::Verdict verdict_of(const async::TryEnd& end, int status) noexcept
 // The provider's, or the one that an error under a 200 says.
 int status_of(const Response& response, const async::TryEnd& end) noexcept
 {
-    if (end.code != ErrorCode::none
-        && response.state() == Response::State::failed
-        && response.status() < 400)
-    {
+    const bool said =
+        response.told() || response.state() == Response::State::failed;
+    if (end.code != ErrorCode::none && said && response.status() < 400) {
         return response.error().status;
     }
     return response.status();

@@ -134,14 +134,19 @@ json::Parser& Response::parser()
     return *own_parser_;
 }
 
+void Response::keep_error(Error error)
+{
+    cut_message(error.message, kMaxError);
+    hide_tokens(error.message, context_.provider);
+    error_ = std::move(error);
+}
+
 void Response::fail(Error error)
 {
     if (state_ != State::more) {
         return;
     }
-    cut_message(error.message, kMaxError);
-    hide_tokens(error.message, context_.provider);
-    error_ = std::move(error);
+    keep_error(std::move(error));
     state_ = State::failed;
     gathered_ = {};
 }
@@ -210,7 +215,8 @@ Response::Mode Response::choose_mode() const
     if (status_ >= 300 || status_ < 200) {
         return Mode::error;
     }
-    if (context_.no_body || status_ == 204 || status_ == 205) {
+    const bool nothing = status_ == 204 || status_ == 205;
+    if (context_.no_body || (nothing && !answers_json(context_.api))) {
         return Mode::passthrough;
     }
     if (context_.translation != nullptr) {
@@ -403,7 +409,7 @@ Response::State Response::end(bool clean, std::string& out, Micros now)
     if (mode_ == Mode::error) {
         return finish_error();
     }
-    if (!clean || (length_ && fed_ < *length_)) {
+    if (!answered() && (!clean || (length_ && fed_ < *length_))) {
         fail(truncated_answer());
         return state_;
     }

@@ -82,6 +82,14 @@ public:
 
     [[nodiscard]] State state() const noexcept { return state_; }
     [[nodiscard]] const Error& error() const noexcept { return error_; }
+    // The stream itself says error(), in the provider's words: it may be whole
+    // and is a failure all the same.
+    [[nodiscard]] bool told() const noexcept { return told_; }
+    // The client has the whole answer; the message may not be over.
+    [[nodiscard]] bool answered() const noexcept
+    {
+        return state_ == State::whole || (watch_ && watch_->over());
+    }
     [[nodiscard]] int status() const noexcept { return status_; }
     // From Retry-After (seconds or HTTP date), retry-after-ms; 0: none.
     [[nodiscard]] uint64_t retry_after_ms() const noexcept;
@@ -151,6 +159,7 @@ private:
     void frame(provider::Framing framing);
     [[nodiscard]] size_t buffered() const noexcept;
     void prepare();
+    void keep_error(Error error);
     void fail(Error error);
     bool sniff(std::string_view bytes);
     State gather(std::string_view bytes, size_t limit);
@@ -178,6 +187,7 @@ private:
     State state_ = State::more;
     bool progress_ = false;
     bool encoded_ = false; // it has a content coding we did not ask for
+    bool told_ = false;
     int status_ = 0;
     Error error_;
     std::string content_type_;

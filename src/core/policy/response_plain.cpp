@@ -8,6 +8,19 @@
 // The end of an answer that was gathered whole.
 namespace ai_proxy::policy {
 
+namespace {
+
+using dialect::Api;
+
+// What a model said is an object in every dialect.
+bool is_generation(Api api) noexcept
+{
+    return is_chat_like(api) || api == Api::messages || api == Api::responses
+        || api == Api::gemini_generate;
+}
+
+} // namespace
+
 Response::State Response::finish_plain(std::string& out)
 {
     if (gathered_.empty()) {
@@ -58,7 +71,7 @@ Response::State Response::finish_relayed_plain(json::Node body)
         fail(dialect::read_openai_error(0, body, gathered_));
         return state_;
     }
-    if (is_chat_like(context_.api) && !body.is_object()) {
+    if (is_generation(context_.api) && !body.is_object()) {
         fail(make_error(ErrorCode::upstream_invalid,
             "The provider's answer is not a JSON object."));
         return state_;

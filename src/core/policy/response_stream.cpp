@@ -44,6 +44,14 @@ const provider::Protocol& protocol_of(const ResponseContext& context)
         : provider::kOpenai;
 }
 
+// Of the last event, behind which the blank line is missing: is the rest of it
+// there?
+bool is_finished(const wire::SseEvent& event, json::Parser& parser)
+{
+    return event.has_data
+        && (event.data == "[DONE]" || parser.parse(event.data));
+}
+
 } // namespace
 
 Response::Conversion::Conversion(const ResponseContext& context)
@@ -195,8 +203,13 @@ void Response::watch_event(const wire::SseEvent& event, json::Parser& parser,
     if (first_token_ == 0 && watch_->spoke()) {
         first_token_ = now;
     }
-    if (!done) {
+    if (!done && !watch_->told()) {
         fail(std::move(done).error());
+        return;
+    }
+    if (!done && !told_) {
+        told_ = true;
+        keep_error(std::move(done).error());
     }
 }
 
@@ -204,8 +217,13 @@ Response::State Response::sse(
     std::string_view bytes, std::string& out, Micros now, bool at_end)
 {
     json::Parser& scratch = parser();
+    const bool array = std::holds_alternative<wire::JsonArrayFramer>(framer_);
     const auto on_event = [&](const wire::SseEvent& event) {
         progress_ = progress_ || is_progress(event);
+        if (at_end && !array && !is_finished(event, scratch)) {
+            fail(truncated_answer());
+            return false;
+        }
         if (mode_ == Mode::sse_relay) {
             relay_event(event, scratch, out, now);
         } else if (mode_ == Mode::sse_watch) {
@@ -253,6 +271,9 @@ Response::State Response::finish_sse(std::string& out, Micros now)
         if (watch_->whole() && watch_->begun()) {
             state_ = State::whole;
         } else {
+            if (!out.empty()) {
+                dialect::end_event(out); // an error event follows
+            }
             fail(truncated_answer());
         }
         return state_;
