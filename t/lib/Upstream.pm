@@ -48,8 +48,12 @@ sub start {
     return $self;
 }
 
-# One folder of certificates for all tests that run at the same time.
+sub folder { return $folder }
+
+# A folder with certificates of a CA, and on request one that is expired and
+# one that nobody signed.
 sub certificates {
+    my %more = map { $_ => 1 } @_;
     my $dir = File::Temp->newdir('ai-proxy-certs-XXXXXX', TMPDIR => 1);
     my $run = sub {
         my $log = "$dir/openssl.log";
@@ -61,6 +65,7 @@ sub certificates {
         . "-out $dir/ca.crt");
     my %names = (server => 'DNS:localhost,IP:127.0.0.1',
         wrong => 'DNS:somebody.example');
+    $names{expired} = $names{server} if $more{expired};
     for my $name (sort keys %names) {
         open my $out, '>', "$dir/$name.ext" or die $!;
         print $out "subjectAltName=$names{$name}\n";
@@ -69,9 +74,14 @@ sub certificates {
             . "-nodes -subj /CN=$name -keyout $dir/$name.key "
             . "-out $dir/$name.csr");
         $run->("openssl x509 -req -in $dir/$name.csr -CA $dir/ca.crt "
-            . "-CAkey $dir/ca.key -CAcreateserial -days 2 "
+            . "-CAkey $dir/ca.key -CAcreateserial "
+            . '-days ' . ($name eq 'expired' ? -1 : 2) . ' '
             . "-extfile $dir/$name.ext -out $dir/$name.crt");
     }
+    $run->("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 "
+        . "-nodes -days 2 -subj /CN=localhost -addext "
+        . "subjectAltName=$names{server} -keyout $dir/self.key "
+        . "-out $dir/self.crt") if $more{self};
     chmod 0755, "$dir";
     return $dir;
 }
