@@ -42,9 +42,10 @@ run_matrix(faults => [
     ['done_stall', $idle, 'ok', @wait],
     ['done_reset', 'ok', 'ok'],
     ['drip_chunks', 'ok', 'ok'],
-    # Progress that is none, with an end to it.
-    (map { [$_, 'timeout_total', 'timeout_total', 'timeout total=500ms;'] }
-        qw(comments spaces)),
-    ['comments_late', 'timeout_total', '+timeout_total',
-        'timeout total=500ms;'],
+    # What is no progress.
+    ['comments', $idle, $idle, @wait],
+    ['comments_late', $idle, "+$idle", @wait],
+    ['spaces', 'timeout_total', 'timeout_total', 'timeout total=500ms;'],
+    ['comments:token', undef, 'timeout_first_token',
+        'timeout first_token=300ms;'],
 ]);

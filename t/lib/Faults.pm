@@ -16,7 +16,7 @@ use Client;
 use Gateway;
 use Upstream;
 
-our @EXPORT = qw(run_matrix);
+our @EXPORT = qw(run_matrix open_files settled);
 
 use constant { TEXT => 'one two three', OTHER => 'somebody else' };
 
@@ -26,7 +26,7 @@ use constant { TEXT => 'one two three', OTHER => 'somebody else' };
 sub start {
     my ($class, %args) = @_;
     my $self = bless { owner => $$ }, $class;
-    my @command = ($ENV{PYTHON} // 'python3',
+    my @command = ($ENV{PYTHON} // 'python3', '-B', '-W', 'ignore',
         Upstream::folder() . '/faults.py');
     if ($args{tls}) {
         $self->{certificates} = Upstream::certificates('expired', 'self');
@@ -79,7 +79,8 @@ my %MEANS = (
         upstream_tls upstream_closed upstream_invalid upstream_truncated
         upstream_too_large upstream_error)),
     (map { $_ => [504, 'timeout_error'] } qw(timeout_connect
-        timeout_first_byte timeout_idle timeout_total)),
+        timeout_tls timeout_first_byte timeout_first_token timeout_idle
+        timeout_total)),
 );
 
 # An expectation in words:
@@ -161,12 +162,7 @@ sub run_matrix {
     my $gw = gateway($up, \@cases, $args{http} // '');
     # The first requests leave things behind that stay.
     ask($gw, { url => '/warm/', kind => $KINDS{openai} }, 'warm')->finish;
-    my $before = -1;
-    $gw->until(sub {
-        my $last = $before;
-        $before = open_files($gw);
-        $up->open == 0 && $before == $last;
-    });
+    my $before = settled($gw, $up);
 
     my $late = 0;
     my @waiting = @cases;
@@ -277,6 +273,18 @@ sub open_files {
     my ($worker) = $gw->workers;
     opendir my $dir, "/proc/$worker/fd" or die $!;
     return scalar grep { /^\d/ } readdir $dir;
+}
+
+# The descriptors of a worker that has nothing to do.
+sub settled {
+    my ($gw, $up) = @_;
+    my $files = -1;
+    $gw->until(sub {
+        my $last = $files;
+        $files = open_files($gw);
+        $up->open == 0 && $files == $last;
+    });
+    return $files;
 }
 
 # -- what is checked -------------------------------------------------------
