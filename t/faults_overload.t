@@ -1,0 +1,124 @@
+#!/usr/bin/perl
+
+# More than a worker can take: connections or descriptors are spent, one
+# stream floods.  Who cannot be served is told so, everybody else is served,
+# and it passes by itself.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use AiProxyTest;
+use Faults;
+use Test::More;
+
+needs_module();
+
+my $up = Faults->start;
+my $chat = 'v1/chat/completions';
+my @names = (ok => 'ok', waiting => 'stall_before', flood => 'flood:40',
+    large => 'flood_body');
+my $http = "ai_proxy_zone ai 4m;\n";
+my @places;
+while (my ($name, $fault) = splice @names, 0, 2) {
+    $http .= provider("${name}_$_" => $_ => $up->url($fault), 'keepalive 0;')
+        for qw(openai claude);
+    push @places, "${name}_openai", "${name}_claude";
+}
+my $server = "access_log %%DIR%%/logs/access.log e;\n"
+    . "keepalive_timeout 0;\n" . join '', map {
+    "location /$_/ { ai_proxy_pass $_; }\n" } @places;
+$http .= "log_format e '\$status \$ai_proxy_error';\n";
+
+###############################################################################
+# connections, descriptors
+
+# nofile counts what the worker has open anyway.
+for my $case (
+    ['connections', events => 'worker_connections 40;'],
+    ['descriptors', main => "worker_rlimit_nofile 44;\n"],
+) {
+    my ($what, @limit) = @$case;
+    my $gw = Gateway->start(http => $http, server => $server,
+        access_log => '', @limit, allowed => [
+            qr/worker_connections are not enough|Too many open files/]);
+    my @waiting;
+    # Each takes two: some find none for the provider.
+    for (1 .. 24) {
+        push @waiting, $gw->client->send('POST', "/waiting_openai/$chat",
+            chat_body());
+        select undef, undef, undef, 0.005;
+    }
+    Client::finish_all(1, @waiting);
+    my @told = map { $_->{reply} } grep { $_->{reply}{status} } @waiting;
+    ok(scalar @told, "no $what: some are told");
+    my @wrong;
+    for my $reply (@told) {
+        my $error = (Client::json($reply) // {})->{error};
+        push @wrong, substr $reply->{raw}, 0, 500
+            if $reply->{status} < 500 || ref $error ne 'HASH'
+                || !$error->{message} || !$error->{code};
+    }
+    is("@wrong", '', "no $what: in words of the dialect, with a 5xx");
+    note("no $what: ", join ', ', map { "$_->{status} "
+        . (Client::json($_) // {})->{error}{code} } @told[0 .. 0]);
+    my ($worker) = $gw->workers;
+    $_->close for @waiting;
+    my $reply;
+    $gw->until(sub {
+        $reply = eval { $gw->client(timeout => 2)->post("/ok_openai/$chat",
+            chat_body()) } // {};
+        ($reply->{status} // 0) == 200;
+    });
+    is(Client::text($reply), 'one two three', "no $what: it passes by itself");
+    is(($gw->workers)[0], $worker, 'with the same worker');
+    $gw->stop;
+}
+
+###############################################################################
+# a flood
+
+my $gw = Gateway->start(http => $http, server => $server, access_log => '');
+my $file = $gw->write_file('body.json', chat_body(stream => \1));
+
+# A client that takes all it can get, in a process of its own.
+sub flooded {
+    my ($place) = @_;
+    local $ENV{LD_PRELOAD};
+    delete $ENV{LD_PRELOAD};
+    my $pid = fork // die $!;
+    return $pid if $pid;
+    exec 'curl', '-sSN', '--max-time', 60, '-o', '/dev/null', '-H',
+        'Content-Type: application/json', '--data-binary', "\@$file",
+        $gw->url("/$place/$chat") or POSIX::_exit(127);
+}
+
+for my $kind (qw(openai claude)) {
+    my $pid = flooded("flood_$kind");
+    $gw->until(sub { $up->open });
+    select undef, undef, undef, 0.05;
+    my ($served, $longest) = (0, 0);
+    while (waitpid($pid, POSIX::WNOHANG()) == 0) {
+        my $begin = Client::now();
+        my $reply = $gw->client->post("/ok_openai/$chat", chat_body());
+        my $took = Client::now() - $begin;
+        last unless $reply->{status} == 200;
+        $longest = $took if $took > $longest;
+        # Only what was answered while the flood went on counts.
+        last if waitpid($pid, POSIX::WNOHANG()) != 0;
+        $served++;
+    }
+    cmp_ok($served, '>=', 5, "$kind: a flood starves nobody");
+    note(sprintf '%s: %d answers, the slowest took %.0f ms', $kind, $served,
+        $longest * 1000);
+}
+
+# And an answer without an end has one.
+
+for my $kind (qw(openai claude)) {
+    my $reply = $gw->client->post("/large_$kind/$chat", chat_body());
+    my $error = check_error($reply, 502, undef, "$kind: a body without an end");
+    is($error->{code}, 'upstream_too_large', 'is too large');
+}
+
+done($gw, $up);
