@@ -49,3 +49,5 @@ run_matrix(faults => [
     ['comments:token', undef, 'timeout_first_token',
         'timeout first_token=300ms;'],
 ]);
+
+done_testing();

@@ -51,3 +51,5 @@ run_matrix(faults => [
     ['extra', 'ok', 'ok'],
     ['drip', 'ok', 'ok'],
 ]);
+
+done_testing();

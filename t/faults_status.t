@@ -28,3 +28,5 @@ run_matrix(faults => [
     ['error_first', 'upstream_error/500', 'upstream_error/500'],
     ['error_late', undef, '+upstream_error'],
 ]);
+
+done_testing();

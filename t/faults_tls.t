@@ -38,3 +38,5 @@ run_matrix(tls => 1, faults => [
     ['garbage', 'upstream_invalid', 'upstream_invalid', { %good }],
     ['drip', 'ok', 'ok', { %good }],
 ]);
+
+done_testing();

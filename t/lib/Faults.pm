@@ -134,13 +134,27 @@ my %KINDS = (
     to_openai => { dialect => 'messages', type => 'openai' },
 );
 
-# Arrangements: route(provider) is the block that ai_proxy_pass names, behaves
-# says with which provider, cured whether the client gets an answer all the
-# same, and whose.
+# Arrangements: route(provider) is the block that ai_proxy_pass names; cured says
+# whether the client gets an answer all the same, and which; by, from whom, if
+# it is another one; code, as what the failed try counts then.
 my %COLUMNS = (
     single => { cured => sub { 0 } },
     fallback => {
         route => sub { "provider $_[0]; fallback other;" },
+        cured => sub { falls_back($_[0]) ? OTHER : 0 },
+        by => 'other',
+    },
+    # The second try comes while the first one waits, or never.
+    hedge => {
+        route => sub { "provider $_[0]; provider other tier=2;"
+            . ' hedge after=100ms budget=100%;' },
+        cured => sub { OTHER },
+        by => 'other',
+        code => 'superseded',
+    },
+    no_hedge => {
+        route => sub { "provider $_[0]; provider other tier=2;"
+            . ' hedge after=30s budget=100%;' },
         cured => sub { falls_back($_[0]) ? OTHER : 0 },
         by => 'other',
     },
@@ -179,7 +193,8 @@ sub run_matrix {
     check_counters($gw, \@cases);
     check_warnings($gw, \@cases);
     check_left($gw, $up, $before);
-    done($gw, $up);
+    $gw->stop;
+    $up->stop;
 }
 
 sub cases {
@@ -385,6 +400,7 @@ sub check_case {
     # A port that fails goes on to fail.
     my $again = $case->{lasting} && $case->{column}{once} && $cured;
     $cured = 0 if $again;
+    $case->{why} = $cured && $case->{column}{code} // $e->{code};
     $case->{failed} = $e->{ok} ? 0 : $again ? 2 : 1;
     my @wrong = $e->{ok} ? wrong_answer($case, $reply, TEXT)
         : $cured ? wrong_answer($case, $reply, $cured)
@@ -414,7 +430,7 @@ sub check_counters {
     for my $case (@$cases) {
         next if $case->{expected}{ok};
         $want{"failed_tries $case->{route} $case->{provider} "
-            . $case->{expected}{code}} += $case->{failed};
+            . $case->{why}} += $case->{failed};
         $want{"errors $case->{route} $case->{last} $case->{code}"}++
             if $case->{code} ne '-';
     }
@@ -446,7 +462,7 @@ sub check_warnings {
     my ($gw, $cases) = @_;
     my (%want, %got);
     for my $case (grep { !$_->{expected}{ok} } @$cases) {
-        $want{"$case->{provider} $case->{expected}{code}"} += $case->{failed};
+        $want{"$case->{provider} $case->{why}"} += $case->{failed};
     }
     my $log = $gw->error_log;
     $got{"$1 $2"}++ while $log =~ /\[warn\].*? provider "(\w+)" failed: (\w+)/g;
