@@ -89,6 +89,8 @@ for my $round (1 .. 3) {
     $gw->until(sub { metric('requests_total') == $counted });
     is(metric('requests_total'), $counted, 'counters go on');
     is($gw->client->get('/status')->{status}, 200, 'the status is there');
+    $gw->until(sub { metric('active_streams') == 0 });
+    is(metric('active_streams'), 0, 'the killed streams run no more');
 }
 
 done($gw, $up);
