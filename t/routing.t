@@ -16,6 +16,8 @@ my $up = Upstream->start(
     (map { $_ => { json => chat_answer($_) } } qw(a b c)),
     down => { status => 503, json => { error => { message => 'no' } } },
     slow => { json => chat_answer('slow'), delay => 0.6 },
+    full => [{ json => chat_answer('full'), gate => 0 },
+        { json => chat_answer('full') }],
     held => [{ json => chat_answer('held'), gate => 0 },
         { json => chat_answer('held') }],
     stuck => { fail => 'stall' },
@@ -31,7 +33,7 @@ sub block {
 my $gw = Gateway->start(
     http => join('', zone(), map { block($_) } qw(a b c))
         . block('down', 'breaker 50% requests=3 open=1s..1s;')
-        . block('slow', 'concurrency 1;')
+        . block('full', 'concurrency 1;') . block('slow')
         . block('held', 'concurrency 1 queue=5 timeout=10s;')
         . block('stuck') . block('slow_stream') . block('stream') . <<'EOF2',
 ai_proxy_route least { provider a; provider b; balance least_conn; }
@@ -46,7 +48,7 @@ EOF2
     server => join '', (map { "location /$_/ { ai_proxy_pass $_; }\n" }
         qw(least fastest hashed prefixed tiers hedged hedged_stream hedged_late
         down held)),
-        'location /slow/ { ai_proxy_pass slow; }
+        'location /full/ { ai_proxy_pass full; }
          location /limited/ { ai_proxy_pass held;
              ai_proxy_concurrency $http_x_user limit=1; }
          location /status { ai_proxy_status; }');
@@ -124,15 +126,16 @@ is(said('down'), 'up', 'and closes the breaker');
 # --- places
 
 my $slow = $gw->client;
-$slow->send(POST => '/slow/v1/chat/completions', chat_body());
-until ($up->requests('slow')) { select undef, undef, undef, 0.02 }
-$reply = chat('slow');
+$slow->send(POST => '/full/v1/chat/completions', chat_body());
+until ($up->requests('full')) { select undef, undef, undef, 0.02 }
+$reply = chat('full');
 my $error = check_error($reply, 429, qr/too many requests are under way/,
     'no place, no queue: turned away');
 is($error->{type}, 'rate_limit_error', 'its type');
 is(Client::header($reply, 'Retry-After'), 1, 'when to come again');
-is(Client::text($slow->finish), 'slow', 'the one before is answered');
-is(said('slow'), 'slow', 'then there is a place again');
+$up->open_gate('full');
+is(Client::text($slow->finish), 'full', 'the one before is answered');
+is(said('full'), 'full', 'then there is a place again');
 
 my @waiting = map {
     my $client = $gw->client;
