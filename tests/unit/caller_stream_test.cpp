@@ -248,7 +248,7 @@ TEST(CallerPlain, Messages)
     EXPECT_EQ(feed(openai, Api::messages, false, kPlain, 0).out,
         R"({"id":"c1","type":"message","role":"assistant","model":"m1","content":[)"
         R"({"type":"thinking","thinking":"hm","signature":""},)"
-        R"({"type":"text","text":"hi","citations":[{"type":"web_search_result_location","url":"https://u","title":"T","encrypted_index":"","cited_text":""}]},)"
+        R"({"type":"text","text":"hi","citations":[{"type":"web_search_result_location","cited_text":"","url":"https://u","title":"T","encrypted_index":""}]},)"
         R"({"type":"tool_use","id":"t0","name":"f","input":{}}],)"
         R"("stop_reason":"tool_use","stop_sequence":null,"usage":{"input_tokens":6,"cache_creation_input_tokens":0,"cache_read_input_tokens":4,"output_tokens":6}})");
 }
