@@ -82,7 +82,9 @@ sub configure {
         if $ENV{AI_PROXY_ASAN};
     $main .= "env LD_PRELOAD;\n" if $ENV{AI_PROXY_ASAN};
     $main .= 'worker_processes ' . ($args{workers} // 1) . ";\n";
-    $main .= "worker_shutdown_timeout 40s;\n" if $ENV{AI_PROXY_ASAN};
+    $main .= "worker_shutdown_timeout 40s;\n"
+        if $ENV{AI_PROXY_ASAN}
+            && ($args{main} // '') !~ /worker_shutdown_timeout/;
     $main .= $args{main} // '';
     my $level = $args{log_level} // 'info';
     my $http = $args{http} // '';
