@@ -33,17 +33,27 @@ $http .= "log_format e '\$status \$ai_proxy_error';\n";
 ###############################################################################
 # connections, descriptors
 
-# nofile counts what the worker has open anyway.
+my $descriptors = 44; # the worker's own among them
 for my $case (
     ['connections', events => 'worker_connections 40;'],
-    ['descriptors', main => "worker_rlimit_nofile 44;\n"],
+    ['descriptors', main => "worker_rlimit_nofile $descriptors;\n"],
 ) {
     my ($what, @limit) = @$case;
     my $gw = Gateway->start(http => $http, server => $server,
         access_log => '', @limit, allowed => [
             qr/worker_connections are not enough|Too many open files/]);
-    my @waiting;
-    # Each takes two: some find none for the provider.
+    my ($idle, @waiting) = $gw->client;
+    # The last to come is to find one descriptor, not two and not none: it
+    # is accepted and has none for its provider.  The limit is a number that
+    # none may have, so those above it are not counted.
+    if ($what eq 'descriptors') {
+        my ($worker) = $gw->workers;
+        my $left = sub { $descriptors - grep { m{/(\d+)$} && $1 < $descriptors }
+            glob "/proc/$worker/fd/*" };
+        $idle->connect if $left->() % 2 == 0;
+        $gw->until(sub { $left->() % 2 });
+    }
+    # Each takes two.
     for (1 .. 24) {
         push @waiting, $gw->client->send('POST', "/waiting_openai/$chat",
             chat_body());
