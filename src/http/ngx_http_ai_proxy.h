@@ -245,13 +245,12 @@ struct Ctx {
     int64_t upgrade_begin = 0;
     async::SleepOp* sleeping = nullptr;
     async::TokenOp* token_op = nullptr; // that is waited for
-    async::PlaceOp* place_op = nullptr;
-    ngx_event_t timer{}; // of the sleep
-    ngx_event_t wake{};  // posted when an operation has ended
+    async::PlaceOp* place_op = nullptr; // that has ended
+    ngx_event_t timer{};                // of the sleep
+    ngx_event_t wake{};                 // posted when an operation has ended
     bool attempt_ended = false;
     bool sleep_ended = false;
     bool token_ended = false;
-    bool place_ended = false;
     std::string reply; // bytes of a plain answer, until they are sent
     metrics::Series* active = nullptr; // whose stream it is
     Place active_place;                // among the streams that run

@@ -287,8 +287,26 @@ char* set_pass(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept
 
 namespace {
 
-bool add_text(ngx_conf_t* cf, Configuration& c, const std::string& text,
-    uint32_t& number);
+// Compiles a text with variables; its number is the place in texts.
+bool add_text(
+    ngx_conf_t* cf, Configuration& c, const std::string& text, uint32_t& number)
+{
+    ngx_str_t value = copy(cf->pool, text);
+    if (value.data == nullptr) {
+        return false;
+    }
+    ngx_http_complex_value_t compiled;
+    ngx_http_compile_complex_value_t ccv{};
+    ccv.cf = cf;
+    ccv.value = &value;
+    ccv.complex_value = &compiled;
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return false;
+    }
+    number = static_cast<uint32_t>(c.texts.size());
+    c.texts.push_back(compiled);
+    return true;
+}
 
 } // namespace
 
@@ -348,27 +366,6 @@ bool add_model_maps(
             return false;
         }
     }
-    return true;
-}
-
-// Compiles a text with variables; its number is the place in texts.
-bool add_text(
-    ngx_conf_t* cf, Configuration& c, const std::string& text, uint32_t& number)
-{
-    ngx_str_t value = copy(cf->pool, text);
-    if (value.data == nullptr) {
-        return false;
-    }
-    ngx_http_complex_value_t compiled;
-    ngx_http_compile_complex_value_t ccv{};
-    ccv.cf = cf;
-    ccv.value = &value;
-    ccv.complex_value = &compiled;
-    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
-        return false;
-    }
-    number = static_cast<uint32_t>(c.texts.size());
-    c.texts.push_back(compiled);
     return true;
 }
 

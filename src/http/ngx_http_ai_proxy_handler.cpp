@@ -281,8 +281,7 @@ void drive(Ctx& ctx)
         ctx.token_ended = false;
         std::exchange(ctx.token_op, nullptr)->finish();
     }
-    if (ctx.place_ended && ctx.place_op != nullptr) {
-        ctx.place_ended = false;
+    if (ctx.place_op != nullptr) {
         std::exchange(ctx.place_op, nullptr)->finish();
     }
     if (ctx.attempt_ended && ctx.race != nullptr) {
@@ -331,7 +330,6 @@ bool NgxIo::start(async::TokenOp& op)
 
 bool NgxIo::start(async::PlaceOp& op)
 {
-    ctx_.place_ended = false;
     return worker().places.wait(ctx_, op);
 }
 

@@ -2,7 +2,6 @@
 #include "http/ngx_http_ai_proxy_call.h"
 
 #include "core/policy/health_check.h"
-#include "core/provider/registry.h"
 
 #include <algorithm>
 

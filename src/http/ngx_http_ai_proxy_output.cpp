@@ -100,10 +100,6 @@ void send_reply(Ctx& ctx, policy::Reply reply)
     ngx_http_finalize_request(r, ngx_http_output_filter(r, &out));
 }
 
-} // namespace
-
-namespace {
-
 // A proxy in front of us must not hold events back.
 ngx_int_t forbid_buffering(ngx_http_request_t* r)
 {

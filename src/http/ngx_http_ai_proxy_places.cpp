@@ -112,7 +112,6 @@ void Places::look() noexcept
             static_cast<ngx_msec_int_t>(waiter->deadline - ngx_current_msec);
         if (op.result || left <= 0) {
             waiter->ctx->place_op = &op;
-            waiter->ctx->place_ended = true;
             post_wake(*waiter->ctx);
             done.splice(done.end(), waiters_, waiter);
         }

@@ -33,14 +33,23 @@ TryEnd failed(ErrorCode code, int64_t at)
     return {code, false, at - 10, at};
 }
 
-TryEnd answered(Try& attempt, int64_t at)
+// A plain answer, whatever it says.
+TryEnd replied(Try& attempt, int status, std::string_view body, int64_t at)
 {
     const Header header{"Content-Type", "application/json"};
     std::string out;
-    attempt.response->head(200, {&header, 1});
-    attempt.response->feed(kAnswer, out, at);
-    attempt.response->end(true, out, at);
-    return {ErrorCode::none, false, at - 10, at};
+    Response& response = *attempt.response;
+    response.head(status, {&header, 1});
+    response.feed(body, out, at);
+    response.end(true, out, at);
+    return {response.state() == Response::State::failed ? response.error().code
+                                                        : ErrorCode::none,
+        false, at - 10, at};
+}
+
+TryEnd answered(Try& attempt, int64_t at)
+{
+    return replied(attempt, 200, kAnswer, at);
 }
 
 class JourneyTest : public ::testing::Test {
@@ -120,11 +129,7 @@ TEST_F(JourneyTest, ARefusedRequestDoesNotOpenABreaker)
     world.gateway.peers[0].watch({});
     for (const int status : {400, 404, 429}) {
         io.play = [status](Try& attempt) {
-            const Header header{"Content-Type", "application/json"};
-            std::string out;
-            attempt.response->head(status, {&header, 1});
-            attempt.response->end(true, out, 15);
-            return failed(attempt.response->error().code, 20);
+            return replied(attempt, status, "", 20);
         };
         EXPECT_EQ(run().reply.status, status);
     }
@@ -213,12 +218,7 @@ TEST_F(JourneyTest, AFilteredAnswerLeadsToWhoStandsInForIt)
         }
         std::string text(kAnswer);
         text.replace(text.find("stop"), 4, "content_filter");
-        const Header header{"Content-Type", "application/json"};
-        std::string out;
-        attempt.response->head(200, {&header, 1});
-        attempt.response->feed(text, out, io.clock);
-        attempt.response->end(true, out, io.clock);
-        return TryEnd{ErrorCode::none, false, io.clock - 1, io.clock};
+        return replied(attempt, 200, text, io.clock);
     };
     EXPECT_NE(run().reply.body.find("\"stop\""), std::string::npos);
     EXPECT_EQ(exchange->books().provider, 1);
@@ -250,12 +250,7 @@ TEST_F(JourneyTest, AQuestionThatIsTooLongLeadsToWhoStandsInForIt)
         const std::string body = R"({"error":{"message":"no","type":)"
                                  R"("invalid_request_error","code":")"
             + std::string(code) + R"("}})";
-        const Header header{"Content-Type", "application/json"};
-        std::string out;
-        attempt.response->head(400, {&header, 1});
-        attempt.response->feed(body, out, io.clock);
-        attempt.response->end(true, out, io.clock);
-        return failed(attempt.response->error().code, io.clock);
+        return replied(attempt, 400, body, io.clock);
     };
     EXPECT_EQ(run().reply.status, 200);
     EXPECT_EQ(exchange->books().provider, 1);

@@ -42,6 +42,10 @@ public:
     void* native = nullptr; // Io's record of this operation
 
 protected:
+    // What start() of each kind does.
+    template <class Self>
+    bool begin(Self& self, Waiter& waiter);
+
     Io* io_;
     Waiter* waiter_ = nullptr;
     State state_ = State::idle;

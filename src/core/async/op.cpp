@@ -25,36 +25,33 @@ void Op::finish() noexcept
 }
 
 // Not pending while Io::start() runs: if it throws there is nothing to cancel.
-bool SleepOp::start(Waiter& waiter)
+template <class Self>
+bool Op::begin(Self& self, Waiter& waiter)
 {
     waiter_ = &waiter;
-    const bool ready = io_->start(*this);
+    const bool ready = io_->start(self);
     state_ = ready ? State::done : State::pending;
     return ready;
+}
+
+bool SleepOp::start(Waiter& waiter)
+{
+    return begin(*this, waiter);
 }
 
 bool AttemptOp::start(Waiter& waiter)
 {
-    waiter_ = &waiter;
-    const bool ready = io_->start(*this);
-    state_ = ready ? State::done : State::pending;
-    return ready;
+    return begin(*this, waiter);
 }
 
 bool TokenOp::start(Waiter& waiter)
 {
-    waiter_ = &waiter;
-    const bool ready = io_->start(*this);
-    state_ = ready ? State::done : State::pending;
-    return ready;
+    return begin(*this, waiter);
 }
 
 bool PlaceOp::start(Waiter& waiter)
 {
-    waiter_ = &waiter;
-    const bool ready = io_->start(*this);
-    state_ = ready ? State::done : State::pending;
-    return ready;
+    return begin(*this, waiter);
 }
 
 } // namespace ai_proxy::async

@@ -1,8 +1,8 @@
 #include "core/base/in_flight.h"
 
+#include "core/base/hash.h"
 #include "core/base/random.h"
 
-#include <string_view>
 #include <utility>
 
 namespace ai_proxy {
@@ -110,17 +110,12 @@ Place take_place(InFlight& in_flight, uint64_t id, uint64_t limit) noexcept
     return place;
 }
 
-// FNV-1a, then mixed: a table takes the low bits.
+// Mixed, for a table takes the low bits.
 uint64_t in_flight_id(std::string_view kind, std::string_view name) noexcept
 {
-    uint64_t h = 0xcbf29ce484222325ull;
-    for (const std::string_view part : {kind, name}) {
-        for (const char c : part) {
-            h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
-        }
-        h = (h ^ 0xff) * 0x100000001b3ull;
-    }
-    return mix(h);
+    constexpr unsigned char kEnd = 0xff; // of a part
+    uint64_t hash = Fnv1a().add(kind).add(kEnd).add(name).add(kEnd).value();
+    return mix(hash);
 }
 
 } // namespace ai_proxy

@@ -52,6 +52,10 @@ struct DurationRange {
 [[nodiscard]] std::optional<DurationRange> parse_duration_range(
     std::string_view text, uint64_t most_ms) noexcept;
 
+// A number from 1 to most.
+[[nodiscard]] std::optional<uint32_t> parse_count(
+    std::string_view text, uint32_t most) noexcept;
+
 // "50%": 1 to 100.
 [[nodiscard]] std::optional<uint32_t> parse_percent(
     std::string_view text) noexcept;

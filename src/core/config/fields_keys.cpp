@@ -8,12 +8,9 @@ namespace {
 
 bool set_fails(void* rules, std::string_view value)
 {
-    const auto n = parse_uint(value);
-    if (!n || *n == 0 || *n > 1000) {
-        return false;
-    }
-    static_cast<route::KeyRules*>(rules)->fails = static_cast<uint32_t>(*n);
-    return true;
+    const auto n = parse_count(value, 1000);
+    static_cast<route::KeyRules*>(rules)->fails = n.value_or(1);
+    return n.has_value();
 }
 
 // "401,5xx"
@@ -47,7 +44,7 @@ constexpr Parameter kCooldown[] = {
 };
 
 constexpr uint64_t kMaxCooldown = 24 * 3600 * 1000ULL;
-constexpr uint64_t kMaxConcurrency = 1'000'000;
+constexpr uint32_t kMaxConcurrency = 1'000'000;
 
 } // namespace
 
@@ -82,12 +79,12 @@ Result<void> set_key_cooldown(FieldContext& c, const Words& w)
 
 Result<void> set_key_concurrency(FieldContext& c, const Words& w)
 {
-    const auto n = parse_uint(w[1]);
-    if (!n || *n == 0 || *n > kMaxConcurrency) {
+    const auto n = parse_count(w[1], kMaxConcurrency);
+    if (!n) {
         return invalid_value(
             w[1], w[0], "a number from 1 to 1000000 is expected");
     }
-    c.provider.keys.concurrency = static_cast<uint32_t>(*n);
+    c.provider.keys.concurrency = *n;
     return {};
 }
 

@@ -7,17 +7,14 @@ namespace ai_proxy::config {
 namespace {
 
 constexpr uint64_t kHour = 3600 * 1000;
-constexpr uint64_t kMaxQueue = 1'000'000;
+constexpr uint32_t kMaxQueue = 1'000'000;
 constexpr uint64_t kStandardWait = 10'000;
 
-bool take_number(std::string_view text, uint64_t most, uint32_t& to) noexcept
+bool take_number(std::string_view text, uint32_t most, uint32_t& to) noexcept
 {
-    const auto n = parse_uint(text);
-    if (!n || *n == 0 || *n > most) {
-        return false;
-    }
-    to = static_cast<uint32_t>(*n);
-    return true;
+    const auto n = parse_count(text, most);
+    to = n.value_or(0);
+    return n.has_value();
 }
 
 bool take_time(

@@ -45,15 +45,21 @@ std::optional<DurationRange> parse_duration_range(
     return DurationRange{*least, *most};
 }
 
+std::optional<uint32_t> parse_count(
+    std::string_view text, uint32_t most) noexcept
+{
+    const auto n = parse_uint(text);
+    if (!n || *n == 0 || *n > most)
+        return std::nullopt;
+    return static_cast<uint32_t>(*n);
+}
+
 std::optional<uint32_t> parse_percent(std::string_view text) noexcept
 {
     if (!text.ends_with('%'))
         return std::nullopt;
     text.remove_suffix(1);
-    const auto n = parse_uint(text);
-    if (!n || *n == 0 || *n > 100)
-        return std::nullopt;
-    return static_cast<uint32_t>(*n);
+    return parse_count(text, 100);
 }
 
 Result<void> take_parameters(std::span<const Parameter> table, void* rules,

@@ -13,7 +13,7 @@ namespace {
 constexpr uint64_t kMaxRetries = 10;
 constexpr uint64_t kMaxBackoff = 60'000;
 constexpr uint64_t kLongestHedge = 600'000;
-constexpr uint64_t kMaxPrefix = 1024 * 1024;
+constexpr uint32_t kMaxPrefix = 1024 * 1024;
 
 Error wrong_count(std::string_view field)
 {
@@ -23,12 +23,9 @@ Error wrong_count(std::string_view field)
 
 bool set_bytes(void* route, std::string_view value)
 {
-    const auto n = parse_uint(value);
-    if (!n || *n == 0 || *n > kMaxPrefix) {
-        return false;
-    }
-    static_cast<route::Route*>(route)->prefix_bytes = static_cast<uint32_t>(*n);
-    return true;
+    const auto n = parse_count(value, kMaxPrefix);
+    static_cast<route::Route*>(route)->prefix_bytes = n.value_or(0);
+    return n.has_value();
 }
 
 constexpr Parameter kPrefix[] = {

@@ -21,21 +21,8 @@ route::Verdict verdict_of(const async::TryEnd& end, int status) noexcept
     case ErrorCode::upstream_status:
     case ErrorCode::upstream_error:
         return status >= 500 || status < 400 ? Verdict::bad : Verdict::good;
-    case ErrorCode::upstream_unavailable:
-    case ErrorCode::upstream_connect:
-    case ErrorCode::upstream_tls:
-    case ErrorCode::timeout_connect:
-    case ErrorCode::timeout_tls:
-    case ErrorCode::timeout_first_byte:
-    case ErrorCode::timeout_first_token:
-    case ErrorCode::timeout_idle:
-    case ErrorCode::timeout_total:
-    case ErrorCode::upstream_closed:
-    case ErrorCode::upstream_invalid:
-    case ErrorCode::upstream_truncated:
-        return Verdict::bad;
     default:
-        return Verdict::nothing;
+        return route::retryable(end.code, 0) ? Verdict::bad : Verdict::nothing;
     }
 }
 
