@@ -23,6 +23,8 @@ MICRO = (
      lambda b: round(b["bytes_per_second"] / 1e9, 2), "GB/s", 1.0, True),
     ("splice_model/100000", "splice of model, 100 KB request",
      lambda b: round(b["real_time"] / 1e3, 1), "us", 100, False),
+    ("count_tokens", "tokens of a text counted",
+     lambda b: round(b["bytes_per_second"] / 1e6, 1), "MB/s", 50, True),
 ) + tuple(
     (name, what, lambda b: round(b["real_time"] / 1e3, 2), "us", 2, False)
     for name, what in (

@@ -140,7 +140,7 @@ for my $name (qw(stall mute)) {
     $client->close;
     my $line = $logged->();
     cmp_ok(Client::now() - $begin, '<', 5, "$name: the time is bounded");
-    my $said = $name eq 'stall' ? 2 : 0;
+    my $said = $name eq 'stall' ? 3 : 0; # "one", " two", " "
     my $status = $name eq 'stall' ? 200 : 499;
     like($line, qr{^/short/$name $status client_closed estimated \d+/$said },
         "$name: what is missing is estimated");
@@ -166,10 +166,10 @@ for my $name (qw(gate claude)) {
     $client->close;
     is($up->wait_outcome($name, 'client_closed', 5)->{outcome},
         'client_closed', "estimate, $name: closed at once");
-    # "private-prompt hello" has 20 letters, "one two " 8.
+    # "one two " is three tokens.
     my $prompt = $name eq 'claude' ? 11 : '(?:[5-9]|1\d|2\d)';
     like($logged->(),
-        qr{^/estimate/$name 200 client_closed estimated $prompt/2 },
+        qr{^/estimate/$name 200 client_closed estimated $prompt/3 },
         "estimate, $name: in the log");
     $up->clear;
 }

@@ -11,7 +11,7 @@ namespace {
 constexpr std::array<std::string_view, 7> kFrame{
     "role", "type", "id", "signature", "thoughtSignature", "data", "mimeType"};
 
-void add_strings(usage::Tally& tally, json::Node node)
+void add_strings(usage::TokenCounter& tally, json::Node node)
 {
     if (const auto text = node.string(); text) {
         tally.add(*text);
@@ -30,7 +30,7 @@ void add_strings(usage::Tally& tally, json::Node node)
 
 } // namespace
 
-void tally_event(usage::Tally& tally, dialect::Api api, json::Node event)
+void tally_event(usage::TokenCounter& tally, dialect::Api api, json::Node event)
 {
     switch (api) {
     case dialect::Api::messages:

@@ -2,12 +2,13 @@
 
 #include "core/dialect/api.h"
 #include "core/json/reader.h"
-#include "core/usage/estimate.h"
+#include "core/usage/token_count.h"
 
 namespace ai_proxy::policy {
 
 // Adds what an event of a relayed stream says: text, thoughts and arguments of
 // tools, not the frame around them.
-void tally_event(usage::Tally& tally, dialect::Api api, json::Node event);
+void tally_event(
+    usage::TokenCounter& tally, dialect::Api api, json::Node event);
 
 } // namespace ai_proxy::policy

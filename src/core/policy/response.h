@@ -7,7 +7,7 @@
 #include "core/policy/books.h"
 #include "core/policy/event_watch.h"
 #include "core/provider/protocol.h"
-#include "core/usage/estimate.h"
+#include "core/usage/token_count.h"
 #include "core/wire/event_stream.h"
 #include "core/wire/json_array.h"
 #include "core/wire/ndjson.h"
@@ -202,7 +202,7 @@ private:
     std::optional<EventWatch> watch_;
     std::unique_ptr<Conversion> conversion_;
     chat::Usage usage_;
-    usage::Tally tally_;
+    usage::TokenCounter tally_;
     chat::Finish finish_ = chat::Finish::none;
     Micros first_token_ = 0;
     uint64_t retry_after_ms_ = 0;

@@ -29,7 +29,7 @@ struct Response::Conversion final : chat::Sink {
     std::string buffer; // written by stream, moved on after each event
     std::unique_ptr<dialect::AnswerWriter> writer;
     bool stream = false;
-    usage::Tally* tally = nullptr; // set: of all that is said
+    usage::TokenCounter* tally = nullptr; // set: of all that is said
     chat::Usage usage;
     chat::Finish finish = chat::Finish::none;
     bool spoke = false;

@@ -1,7 +1,10 @@
 #include "core/usage/estimate.h"
 
+#include "core/usage/token_count.h"
+
 #include <algorithm>
 #include <array>
+#include <string_view>
 
 namespace ai_proxy::usage {
 
@@ -31,7 +34,7 @@ int64_t estimate(std::string_view key, json::Node node) noexcept
         }
         return holds(kBinary, key) && text->size() > kLongestName
             ? kPicture
-            : estimate_text(*text);
+            : count_tokens(*text);
     }
     int64_t sum = 0;
     for (const json::Node one : node.items()) {
@@ -44,32 +47,6 @@ int64_t estimate(std::string_view key, json::Node node) noexcept
 }
 
 } // namespace
-
-void Tally::add(std::string_view text) noexcept
-{
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x80) {
-            ++ascii_;
-        } else if (byte >= 0xE0) {
-            ++other_; // begins a character of three bytes or four
-        } else if (byte >= 0xC0) {
-            ++latin_; // Latin with accents, Greek, Cyrillic, Hebrew, Arabic
-        }
-    }
-}
-
-int64_t Tally::tokens() const noexcept
-{
-    return (ascii_ + 3) / 4 + (latin_ + 1) / 2 + other_;
-}
-
-int64_t estimate_text(std::string_view text) noexcept
-{
-    Tally tally;
-    tally.add(text);
-    return tally.tokens();
-}
 
 int64_t estimate_request(json::Node body) noexcept
 {
