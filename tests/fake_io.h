@@ -28,6 +28,7 @@ public:
         async::AttemptOp* attempt;
         async::TokenOp* token = nullptr;
         async::PlaceOp* place = nullptr;
+        async::RedisOp* redis = nullptr;
     };
 
     // What a provider does during a try.
@@ -39,6 +40,12 @@ public:
     std::function<void()> before_place;
     FakeInFlight places;
     std::vector<std::string> texts;
+    // What Redis says to a command; an error is the end of the operation.
+    // redis_down: what it ends with, whatever the commands are.
+    std::function<redis::Reply(const redis::Command&)> redis_says =
+        [](const redis::Command&) { return redis::Reply(); };
+    ErrorCode redis_down = ErrorCode::none;
+    std::vector<std::string> told; // commands that nobody waits for
     Result<std::string> token{std::string("access-token")};
     int dropped = 0; // tokens
     bool immediate = false;
@@ -91,6 +98,31 @@ public:
         pending.push_back({&op, nullptr, nullptr, nullptr, &op});
         return false;
     }
+    // "redis 0: GET a; INCRBY b 5"
+    bool start(async::RedisOp& op) override
+    {
+        std::string text = "redis " + std::to_string(op.redis) + ":";
+        for (const redis::Command& command : op.commands) {
+            text += (text.back() == ':' ? " " : "; ") + command.text();
+        }
+        started.push_back(text);
+        if (immediate) {
+            op.result = ask(op);
+            return true;
+        }
+        pending.push_back({&op, nullptr, nullptr, nullptr, nullptr, &op});
+        return false;
+    }
+    void tell(
+        uint16_t index, std::vector<redis::Command> commands) noexcept override
+    {
+        for (const redis::Command& command : commands) {
+            told.push_back(std::to_string(index) + ": " + command.text());
+            if (redis_down == ErrorCode::none) {
+                (void)redis_says(command);
+            }
+        }
+    }
     InFlight& in_flight() noexcept override { return places; }
     std::string text(uint32_t value) override { return texts[value]; }
     void drop_token(uint16_t) noexcept override { ++dropped; }
@@ -116,6 +148,22 @@ public:
             op.result.end = play(*op.attempt);
         }
     }
+    async::RedisReplies ask(const async::RedisOp& op)
+    {
+        if (redis_down != ErrorCode::none) {
+            return make_error(redis_down, "redis");
+        }
+        std::vector<redis::Reply> replies;
+        bool refused = false;
+        for (const redis::Command& command : op.commands) {
+            replies.push_back(redis_says(command));
+            refused |= replies.back().is(redis::Reply::Kind::error);
+        }
+        if (refused) {
+            return make_error(ErrorCode::redis_error, "redis");
+        }
+        return replies;
+    }
     // Whoever waits for a place gets it if it is free by then.
     Place wait(const async::PlaceOp& op)
     {
@@ -137,6 +185,8 @@ public:
             first.place->result = wait(*first.place);
         } else if (first.token != nullptr) {
             first.token->result = token;
+        } else if (first.redis != nullptr) {
+            first.redis->result = ask(*first.redis);
         } else {
             run(*first.attempt);
         }

@@ -191,6 +191,9 @@ public:
     bool start(async::AttemptOp& op) override;
     bool start(async::TokenOp& op) override;
     bool start(async::PlaceOp& op) override;
+    bool start(async::RedisOp& op) override;
+    void tell(
+        uint16_t redis, std::vector<redis::Command> commands) noexcept override;
     void drop_token(uint16_t provider) noexcept override;
     void cancel(async::Op& op) noexcept override;
     InFlight& in_flight() noexcept override;

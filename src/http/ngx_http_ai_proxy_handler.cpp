@@ -333,6 +333,17 @@ bool NgxIo::start(async::PlaceOp& op)
     return worker().places.wait(ctx_, op);
 }
 
+bool NgxIo::start(async::RedisOp& op)
+{
+    op.result = make_error(ErrorCode::redis_unavailable,
+        std::string(policy::phrase(ErrorCode::redis_unavailable)));
+    return true;
+}
+
+void NgxIo::tell(uint16_t, std::vector<redis::Command>) noexcept
+{
+}
+
 InFlight& NgxIo::in_flight() noexcept
 {
     return worker().places;

@@ -12,7 +12,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^">]+)[">]')
 # Lowest first; folders of one row do not include each other.
 ROWS = [
     ["base"],
-    ["json", "wire", "async"],
+    ["json", "wire", "redis", "async"],
     ["chat"],
     ["dialect", "provider", "credential", "usage"],
     ["route", "limit", "prompt", "metrics"],
@@ -26,6 +26,7 @@ ALLOWED = {
     ("provider", "usage"): "decoders read their vendor's usage",
     ("provider", "credential"): "calls are signed where they are made",
     ("dialect", "usage"): "the relay reads usage in passing",
+    ("async", "redis"): "an operation carries its commands and replies",
     ("metrics", "policy"): "the books are what is counted",
 }
 # arpa/inet.h: inet_pton, which only reads text.

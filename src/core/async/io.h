@@ -3,10 +3,13 @@
 #include "core/async/waiter.h"
 #include "core/base/in_flight.h"
 #include "core/base/result.h"
+#include "core/redis/command.h"
+#include "core/redis/reply.h"
 
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace ai_proxy::policy {
 struct Try;
@@ -137,6 +140,31 @@ public:
     Place result;
 };
 
+using RedisReplies = Result<std::vector<redis::Reply>>;
+
+// Commands for one ai_proxy_redis, sent at once and in this order; in a
+// cluster each goes to the node of its key, and their order is that of the
+// node.  The result is one reply for each, or the error when one of them
+// cannot be had: redis_unavailable (the server is away; told at once, without
+// waiting for it), redis_timeout, redis_busy (too much waits already) or
+// redis_error (the server refused one of them; its words are in the log, not
+// in the message).  So no reply is an error, at the top.  After an error some
+// of the commands may have been carried out.  Cancelling does not take back
+// what was sent: its replies are thrown away.
+class RedisOp : public Op {
+public:
+    RedisOp(Io& io, uint16_t of, std::vector<redis::Command> what) noexcept
+        : Op(io), redis(of), commands(std::move(what))
+    {
+    }
+    bool start(Waiter& waiter);
+    RedisReplies take() { return std::move(result); }
+
+    uint16_t redis; // index in Gateway::redis
+    std::vector<redis::Command> commands;
+    RedisReplies result{std::vector<redis::Reply>()};
+};
+
 class Io {
 public:
     // True: the result is already in the operation, finish() will not be
@@ -145,9 +173,16 @@ public:
     virtual bool start(AttemptOp& op) = 0;
     virtual bool start(TokenOp& op) = 0;
     virtual bool start(PlaceOp& op) = 0;
+    virtual bool start(RedisOp& op) = 0;
     // Forgets a pending operation and stops what it does; O(1).  Called from
     // the destructor of the base: only Op's members may be used.
     virtual void cancel(Op& op) noexcept = 0;
+
+    // Commands whose replies are of no interest: what is left to be said when
+    // a request ends, whoever ended it.  Dropped where an operation would end
+    // with an error.
+    virtual void tell(
+        uint16_t redis, std::vector<redis::Command> commands) noexcept = 0;
 
     // The provider refused its access token: the next one is a new one.
     virtual void drop_token(uint16_t provider) noexcept = 0;
@@ -177,6 +212,11 @@ public:
     [[nodiscard]] TokenOp token(uint16_t provider) noexcept
     {
         return TokenOp(*this, provider);
+    }
+    [[nodiscard]] RedisOp redis(
+        uint16_t index, std::vector<redis::Command> commands) noexcept
+    {
+        return RedisOp(*this, index, std::move(commands));
     }
 
 protected:

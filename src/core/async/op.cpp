@@ -54,4 +54,9 @@ bool PlaceOp::start(Waiter& waiter)
     return begin(*this, waiter);
 }
 
+bool RedisOp::start(Waiter& waiter)
+{
+    return begin(*this, waiter);
+}
+
 } // namespace ai_proxy::async

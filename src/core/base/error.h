@@ -33,7 +33,11 @@ enum class ErrorCode : uint8_t {
     upstream_too_large,
     upstream_status,
     upstream_error,
-    superseded, // another try of the same request was faster
+    superseded,        // another try of the same request was faster
+    redis_unavailable, // and the policy is to refuse then
+    redis_timeout,
+    redis_busy,  // too many commands wait for it
+    redis_error, // it refused a command
     client_closed,
     shutdown,
     internal,

@@ -86,6 +86,14 @@ void Gateway::link(const std::vector<std::string>& models)
     }
 }
 
+int Gateway::find_redis(std::string_view name) const noexcept
+{
+    for (size_t i = 0; i < redis.size(); ++i)
+        if (redis[i].name == name)
+            return static_cast<int>(i);
+    return -1;
+}
+
 int Gateway::find_provider(std::string_view name) const noexcept
 {
     for (size_t i = 0; i < providers.size(); ++i)

@@ -1,8 +1,10 @@
 #pragma once
 
+#include "core/base/secret.h"
 #include "core/dialect/model_list.h"
 #include "core/provider/options.h"
 #include "core/provider/registry.h"
+#include "core/redis/topology.h"
 #include "core/route/route.h"
 
 #include <functional>
@@ -57,6 +59,31 @@ struct Keepalive {
     bool before_answer = false; // also before the answer has begun
 };
 
+// ai_proxy_redis: one server, a cluster, or the master that sentinels know.
+struct Redis {
+    // What becomes of a request when Redis cannot be asked; zone: counting
+    // goes on in the memory of the machine.
+    enum class OnError : uint8_t { allow, deny, zone };
+
+    std::string name;
+    std::vector<redis::Address> addresses; // several: of nodes or sentinels
+    std::string user;
+    Secret password;
+    uint32_t database = 0;
+    bool tls = false;
+    bool ssl_verify = true;
+    std::string ssl_name; // "": the host of the address
+    std::string ssl_trusted_certificate;
+    uint64_t timeout_ms = 1000; // to connect; for a command
+    uint32_t pool = 1;          // connections of a worker to a server
+    uint32_t queue = 1024;      // commands that wait on one of them
+    bool cluster = false;
+    std::string sentinel; // name of the master; "": none
+    std::string sentinel_user;
+    Secret sentinel_password;
+    OnError on_error = OnError::allow;
+};
+
 // What a location serves: routes in order of matching.
 struct Site {
     std::vector<const route::Route*> routes;
@@ -75,6 +102,7 @@ struct Gateway {
     std::vector<std::unique_ptr<Provider>> providers;
     std::vector<std::unique_ptr<route::Route>> routes; // implicit ones too
     std::vector<std::unique_ptr<Site>> sites;
+    std::vector<Redis> redis;
     std::vector<route::KeyPool> keys; // per provider
     std::vector<route::Peer> peers;   // per provider
     // Per route, in own memory; Route::state says what holds.
@@ -88,6 +116,7 @@ struct Gateway {
     // Adds a provider and its keys.
     Provider& add(std::unique_ptr<Provider> provider);
     [[nodiscard]] int find_provider(std::string_view name) const noexcept;
+    [[nodiscard]] int find_redis(std::string_view name) const noexcept;
     [[nodiscard]] route::Route* find_route(std::string_view name) noexcept;
 };
 

@@ -46,6 +46,11 @@ std::string_view phrase(ErrorCode code) noexcept
     case ErrorCode::upstream_status:
     case ErrorCode::upstream_error:
         return "the provider reported an error";
+    case ErrorCode::redis_unavailable:
+    case ErrorCode::redis_timeout:
+    case ErrorCode::redis_busy:
+    case ErrorCode::redis_error:
+        return "limits cannot be checked, try again later";
     case ErrorCode::shutdown:
         return "the gateway is being restarted, try again";
     case ErrorCode::superseded:

@@ -45,6 +45,10 @@ Cause cause_of(ErrorCode code, int status) noexcept
     case ErrorCode::model_not_found:
     case ErrorCode::request_too_large:
     case ErrorCode::superseded:
+    case ErrorCode::redis_unavailable:
+    case ErrorCode::redis_timeout:
+    case ErrorCode::redis_busy:
+    case ErrorCode::redis_error:
     case ErrorCode::client_closed:
     case ErrorCode::shutdown:
     case ErrorCode::internal:

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+
+// What is said to a Redis server: RESP arrays of words.
+namespace ai_proxy::redis {
+
+// A Lua script and the name Redis has for it.  Whoever makes commands of it
+// keeps it as long as an operation may be under way: a part of the
+// configuration, or a constant.
+class Script {
+public:
+    explicit Script(std::string text);
+    [[nodiscard]] std::string_view text() const noexcept { return text_; }
+    [[nodiscard]] std::string_view sha1() const noexcept { return sha1_; }
+
+private:
+    std::string text_;
+    std::string sha1_; // 40 hexadecimal digits
+};
+
+// One command, ready to be sent.  Its first key decides which node of a
+// cluster gets it.
+class Command {
+public:
+    explicit Command(std::string_view name);
+    // EVALSHA; where the server does not know the script, EVAL takes its place.
+    Command(const Script& script, std::initializer_list<std::string_view> keys);
+
+    void add_key(std::string_view key);
+    void add(std::string_view word);
+    template <std::integral Number>
+    void add(Number number)
+    {
+        add(std::string_view(std::to_string(number)));
+    }
+
+    // The bytes; whole: of a script its text instead of its name.
+    void write(std::string& out, bool whole = false) const;
+    // At most so many bytes are written.
+    [[nodiscard]] size_t size(bool whole = false) const noexcept;
+    // nullopt: it has no key, any node will do.
+    [[nodiscard]] std::optional<uint16_t> slot() const noexcept;
+    [[nodiscard]] const Script* script() const noexcept { return script_; }
+
+    // "GET key", "EVALSHA 1 key 5" (without the script's name): for tests.
+    [[nodiscard]] std::string text() const;
+
+private:
+    static constexpr uint16_t kNoSlot = 0xffff;
+
+    std::string tail_; // words as they are sent, without a script and its verb
+    uint32_t words_ = 0;
+    uint16_t slot_ = kNoSlot;
+    const Script* script_ = nullptr;
+};
+
+// command("INCRBY", key, 5); words are texts or integers.
+template <class... Words>
+[[nodiscard]] Command command(
+    std::string_view name, std::string_view key, const Words&... words)
+{
+    Command made(name);
+    made.add_key(key);
+    (made.add(words), ...);
+    return made;
+}
+
+// call(script, {key, other_key}, 5, "x")
+template <class... Words>
+[[nodiscard]] Command call(const Script& script,
+    std::initializer_list<std::string_view> keys, const Words&... words)
+{
+    Command made(script, keys);
+    (made.add(words), ...);
+    return made;
+}
+
+} // namespace ai_proxy::redis
