@@ -289,6 +289,8 @@ public:
     bool start(AttemptOp&) override { throw std::bad_alloc(); }
     bool start(TokenOp&) override { throw std::bad_alloc(); }
     bool start(PlaceOp&) override { throw std::bad_alloc(); }
+    bool start(RedisOp&) override { throw std::bad_alloc(); }
+    void tell(uint16_t, std::vector<redis::Command>) noexcept override {}
     InFlight& in_flight() noexcept override { return places; }
     std::string text(uint32_t) override { return {}; }
     void drop_token(uint16_t) noexcept override {}
