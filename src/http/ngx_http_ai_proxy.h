@@ -15,6 +15,7 @@
 #include "core/async/io.h"
 #include "core/async/task.h"
 #include "core/config/gateway.h"
+#include "core/config/plugin.h"
 #include "core/metrics/keys.h"
 #include "core/policy/exchange.h"
 #include "core/policy/realtime.h"
@@ -24,6 +25,7 @@
 #include "core/wire/chunked.h"
 
 #include <array>
+#include <deque>
 #include <memory>
 #include <memory_resource>
 #include <optional>
@@ -53,6 +55,13 @@ struct RouteBlock {
     std::vector<Line> lines;
 };
 
+// A file of ai_proxy_plugin: what it says is in its plugin's member.
+struct PluginFile {
+    const config::Plugin* plugin;
+    std::string path;
+    config::Plugins plugins;
+};
+
 // What nginx needs to connect to a provider.
 struct Upstream {
     ngx_http_upstream_conf_t head_conf;  // until the response header is read
@@ -73,6 +82,7 @@ struct Configuration {
     std::vector<Position> provider_positions;
     std::vector<std::string> provider_certificates;
     std::vector<RouteBlock> route_blocks;
+    std::deque<PluginFile> plugin_files;
     std::vector<Upstream> upstreams;       // by provider index
     std::vector<std::string> label_models; // bounded label set, sorted
     policy::ModelLists model_lists;        // of the worker
@@ -98,6 +108,7 @@ struct LocConf {
     time_t model_list_valid;
     config::Keepalive* keepalive;
     config::ClientAbort* client_abort; // nullptr: that of the level above
+    config::Plugins* plugins;          // nullptr: none
     config::Site* site;
 };
 
@@ -277,7 +288,14 @@ char* set_models(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
 char* set_line(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
 [[nodiscard]] bool compile_routes(ngx_conf_t* cf, Configuration& c);
 [[nodiscard]] bool compile_site(ngx_conf_t* cf, Configuration& c, LocConf& lc);
+// The whole file without line ends behind it.  what: "secret file", for errors.
+[[nodiscard]] Result<std::string> read_file(
+    std::string_view what, const std::string& path, size_t most);
 void log_at(ngx_log_t* log, const Position& position, std::string_view text);
+
+// plugins (ngx_http_ai_proxy_plugin.cpp)
+char* set_plugin(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
+void merge_plugins(LocConf& to, const LocConf& from);
 
 // upstream configuration (ngx_http_ai_proxy_upstream_conf.cpp)
 [[nodiscard]] bool make_upstreams(ngx_conf_t* cf, MainConf& mc);

@@ -35,33 +35,6 @@ config::Words words_of(const ngx_conf_t* cf)
     return words;
 }
 
-Result<std::string> read_file(std::string path)
-{
-    ngx_fd_t fd =
-        ngx_open_file(path.c_str(), NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-    if (fd == NGX_INVALID_FILE) {
-        return make_error(ErrorCode::internal,
-            "cannot open secret file \"" + path + "\": " + strerror(ngx_errno));
-    }
-    std::string text(kMaxSecretFile + 1, '\0');
-    ssize_t n = ngx_read_fd(fd, text.data(), text.size());
-    int error = ngx_errno;
-    ngx_close_file(fd);
-    if (n < 0) {
-        return make_error(ErrorCode::internal,
-            "cannot read secret file \"" + path + "\": " + strerror(error));
-    }
-    if (static_cast<size_t>(n) > kMaxSecretFile) {
-        return make_error(
-            ErrorCode::internal, "secret file \"" + path + "\" is too big");
-    }
-    text.resize(static_cast<size_t>(n));
-    while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) {
-        text.pop_back();
-    }
-    return text;
-}
-
 // Read by the master while it still has its rights and its environment.
 config::SecretSource secret_source(ngx_conf_t* cf)
 {
@@ -80,7 +53,8 @@ config::SecretSource secret_source(ngx_conf_t* cf)
             || ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK) {
             throw std::bad_alloc();
         }
-        return read_file(std::string(view(path)));
+        return read_file(
+            "secret file", std::string(view(path)), kMaxSecretFile);
     };
 }
 
@@ -162,6 +136,34 @@ config::Words views(const std::vector<std::string>& words)
 }
 
 } // namespace
+
+Result<std::string> read_file(
+    std::string_view what, const std::string& path, size_t most)
+{
+    const std::string name = std::string(what) + " \"" + path + "\"";
+    ngx_fd_t fd =
+        ngx_open_file(path.c_str(), NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+    if (fd == NGX_INVALID_FILE) {
+        return make_error(ErrorCode::internal,
+            "cannot open " + name + ": " + strerror(ngx_errno));
+    }
+    std::string text(most + 1, '\0');
+    ssize_t n = ngx_read_fd(fd, text.data(), text.size());
+    int error = ngx_errno;
+    ngx_close_file(fd);
+    if (n < 0) {
+        return make_error(ErrorCode::internal,
+            "cannot read " + name + ": " + strerror(error));
+    }
+    if (static_cast<size_t>(n) > most) {
+        return make_error(ErrorCode::internal, name + " is too big");
+    }
+    text.resize(static_cast<size_t>(n));
+    while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) {
+        text.pop_back();
+    }
+    return text;
+}
 
 void log_at(ngx_log_t* log, const Position& position, std::string_view text)
 {
@@ -427,6 +429,12 @@ bool compile_site(ngx_conf_t* cf, Configuration& c, LocConf& lc)
     c.gateway.sites.push_back(std::make_unique<config::Site>());
     lc.site = c.gateway.sites.back().get();
     lc.site->strict = lc.strict != 0;
+    const auto* clcf = static_cast<ngx_http_core_loc_conf_t*>(
+        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+    lc.site->location = view(clcf->name);
+    if (lc.plugins != nullptr) {
+        lc.site->plugins = *lc.plugins;
+    }
     if (lc.keepalive != nullptr) {
         lc.site->keepalive = *lc.keepalive;
     }

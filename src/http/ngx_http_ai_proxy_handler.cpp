@@ -61,6 +61,7 @@ policy::ClientHead client_head(ngx_http_request_t* r, Ctx& ctx)
         head.authorization = view(r->headers_in.authorization->value);
     }
     head.address = view(r->connection->addr_text);
+    head.host = view(r->headers_in.server);
     // A connection of HTTP/2 has no Upgrade.
     head.websocket = r->headers_in.upgrade != nullptr
         && r->http_version == NGX_HTTP_VERSION_11

@@ -72,6 +72,7 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept
         if (conf->client_abort == nullptr) {
             conf->client_abort = prev->client_abort;
         }
+        merge_plugins(*conf, *prev);
         auto* mc = static_cast<MainConf*>(
             ngx_http_conf_get_module_main_conf(cf, ngx_http_ai_proxy_module));
         if (!compile_site(cf, *mc->configuration, *conf)) {
@@ -114,6 +115,9 @@ void collect_labels(Configuration& c)
     }
     for (const auto& site : c.gateway.sites) {
         for (std::string_view model : site->model_map.names()) {
+            add(model);
+        }
+        for (std::string_view model : site->plugins.models()) {
             add(model);
         }
     }
@@ -270,6 +274,13 @@ ngx_command_t commands[] = {
     { ngx_string("ai_proxy_client_abort"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE123,
       set_client_abort,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
+    { ngx_string("ai_proxy_plugin"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE2,
+      set_plugin,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       nullptr },

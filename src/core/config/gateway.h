@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/secret.h"
+#include "core/config/plugins.h"
 #include "core/dialect/model_list.h"
 #include "core/provider/options.h"
 #include "core/provider/registry.h"
@@ -95,6 +96,8 @@ struct Site {
     ModelList model_list = ModelList::configured;
     int64_t model_list_seconds = 300;   // for how long a provider's is kept
     std::vector<dialect::Model> models; // that the configuration names
+    std::string location;               // its name
+    Plugins plugins;
 };
 
 // The whole configuration; one immutable object per cycle.

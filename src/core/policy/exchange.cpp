@@ -357,11 +357,28 @@ Result<void> Exchange::read_form()
 
 bool Exchange::some_target_names_a_model(const route::Route& route) const
 {
-    const auto names = [this](const route::Target& target) {
-        return !target.model.empty()
-            || !gateway_.providers[target.provider]->model_map.map("").empty();
+    const auto names = [this, &route](const route::Target& target) {
+        return !model_at(route, target, "").empty();
     };
     return std::any_of(route.targets.begin(), route.targets.end(), names);
+}
+
+std::string Exchange::model_at(const route::Route& route,
+    const route::Target& target, std::string_view model) const
+{
+    if (!target.model.empty()) {
+        return target.model;
+    }
+    const config::Provider& provider = *gateway_.providers[target.provider];
+    if (site_.plugins.model_mapper != nullptr) {
+        const route::ModelMapper* mapper =
+            site_.plugins.model_mapper->find({route.name, site_.location,
+                head_.host, provider.options.name});
+        if (mapper != nullptr && mapper->paths.cover(head_.path)) {
+            model = mapper->map(model);
+        }
+    }
+    return provider.model_map.map(model);
 }
 
 Error Exchange::unknown_model(std::string_view model)

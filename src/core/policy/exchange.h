@@ -31,6 +31,7 @@ struct ClientHead {
     std::string_view authorization;
     std::string_view accept;
     std::string_view address; // of the client
+    std::string_view host;    // without port, in lower case
     bool websocket = false;   // asks to go on as a WebSocket
     // All header fields, for those that go on to the provider of a relayed
     // call.
@@ -173,6 +174,9 @@ private:
         std::string_view access_token, Try& attempt);
     [[nodiscard]] bool some_target_names_a_model(
         const route::Route& route) const;
+    // The model as this target is asked for it.
+    [[nodiscard]] std::string model_at(const route::Route& route,
+        const route::Target& target, std::string_view model) const;
 
     // The request as OpenAI chat, whatever the caller speaks.
     [[nodiscard]] Result<json::Node> chat_body();

@@ -166,8 +166,7 @@ Result<std::unique_ptr<Try>> Exchange::make_try(const route::Target& target,
 
     std::string model;
     if (has_model()) {
-        model = target.model.empty() ? provider.model_map.map(routed_model_)
-                                     : target.model;
+        model = model_at(*route_, target, routed_model_);
     }
     attempt->model = model;
     books_.provider = target.provider;

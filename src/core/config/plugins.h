@@ -1,0 +1,18 @@
+#pragma once
+
+#include "core/config/rules.h"
+#include "core/route/model_mapper.h"
+
+#include <memory>
+
+namespace ai_proxy::config {
+
+// The plugins of a location, from files or not at all.
+struct Plugins {
+    std::shared_ptr<const Rules<route::ModelMapper>> model_mapper;
+
+    // Literal names of models, for the bounded label set.
+    [[nodiscard]] std::vector<std::string_view> models() const;
+};
+
+} // namespace ai_proxy::config
