@@ -253,6 +253,20 @@ my @cases = (
     } ['x limit=1', qr/ai_proxy_concurrency: invalid value "x" in "key"/],
         ['$remote_addr', qr/ai_proxy_concurrency: "limit" is missing/],
         ['$remote_addr limit=0', qr/invalid value "0" in "limit": a number/]),
+    (map {
+        my ($words, $fault) = @$_;
+        ["ai_proxy_token_limit $words", zone() . $p, "location / {\n"
+            . " ai_proxy_pass p;\n ai_proxy_token_limit $words; }", $fault,
+            'ai_proxy_token_limit']
+    } ['key=a rate=1', qr/ai_proxy_token_limit: invalid value "1" in "rate"/],
+        ['key=a count=all', qr/invalid value "all" in "count": total, input/],
+        ['rate=1/m mode=log', qr/ai_proxy_token_limit: "key" is missing/],
+        ['key=$nosuch rate=1/m', qr/unknown "nosuch" variable/],
+        ['key=a rate=1/m x=y', qr/unknown parameter "x=y" in "ai_proxy_to/]),
+    ['a limit without a zone', $p, "location / { ai_proxy_pass p;\n"
+        . ' ai_proxy_token_limit key=a rate=1/m; }',
+        qr/"ai_proxy_token_limit" requires "ai_proxy_zone"/,
+        'ai_proxy_token_limit'],
     ['a location map with a bad regex', $p, "location / { ai_proxy_pass p;\n"
         . ' ai_proxy_model_map "~[" x; }', qr/ai_proxy_model_map/,
         'ai_proxy_model_map'],

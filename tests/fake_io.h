@@ -39,6 +39,7 @@ public:
     std::function<async::RaceEnd(policy::Try&, policy::Try&)> race;
     std::function<void()> before_place;
     FakeInFlight places;
+    FakeCounters budgets;
     std::vector<std::string> texts;
     // What Redis says to a command; an error is the end of the operation.
     // redis_down: what it ends with, whatever the commands are.
@@ -124,6 +125,7 @@ public:
         }
     }
     InFlight& in_flight() noexcept override { return places; }
+    limit::Counters& counters() noexcept override { return budgets; }
     std::string text(uint32_t value) override { return texts[value]; }
     void drop_token(uint16_t) noexcept override { ++dropped; }
     void cancel(async::Op& op) noexcept override

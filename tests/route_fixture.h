@@ -1,9 +1,12 @@
 #pragma once
 
 #include "core/base/in_flight.h"
+#include "core/limit/rule.h"
 #include "core/route/route.h"
 
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace ai_proxy::testing {
@@ -21,6 +24,36 @@ public:
 private:
     std::vector<InFlightEntry> entries_{1024};
     InFlightTable table_{entries_};
+};
+
+// Budgets as one worker alone counts them, at the test's time.
+class FakeCounters final : public limit::Counters {
+public:
+    [[nodiscard]] limit::Taken take(const limit::Rule& rule,
+        std::string_view key, uint64_t amount, bool force) noexcept override
+    {
+        return limit::take(
+            window(rule, key), rule.budget, amount, now_ms, force);
+    }
+    limit::Level settle(const limit::Rule& rule, std::string_view key,
+        int64_t difference, int64_t stamp) noexcept override
+    {
+        return limit::settle(
+            window(rule, key), rule.budget, difference, stamp, now_ms);
+    }
+    [[nodiscard]] uint64_t used(const limit::Rule& rule, std::string_view key)
+    {
+        return limit::level(window(rule, key), rule.budget, now_ms).used;
+    }
+    void* window(const limit::Rule& rule, std::string_view key)
+    {
+        auto& memory = windows[{rule.id, std::string(key)}];
+        memory.resize(limit::window_size(rule.budget.algorithm) / 8 + 1);
+        return memory.data();
+    }
+
+    std::map<std::pair<uint64_t, std::string>, std::vector<uint64_t>> windows;
+    int64_t now_ms = 1'000'000'000;
 };
 
 // What attempts meet: providers without rules unless the test gives some.

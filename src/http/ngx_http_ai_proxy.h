@@ -6,6 +6,7 @@
 #include "ngx/ngx.h"
 #include "ngx/bridge.h"
 
+#include "http/ngx_http_ai_proxy_limits.h"
 #include "http/ngx_http_ai_proxy_peer.h"
 #include "http/ngx_http_ai_proxy_places.h"
 #include "http/ngx_http_ai_proxy_token.h"
@@ -103,6 +104,7 @@ struct LocConf {
     std::vector<Line>* model_maps;
     std::vector<Line>* fallbacks;
     std::vector<Line>* concurrency;
+    std::vector<Line>* token_limits;
     ngx_flag_t strict;
     ngx_uint_t model_list; // config::ModelList
     time_t model_list_valid;
@@ -208,6 +210,7 @@ public:
     void drop_token(uint16_t provider) noexcept override;
     void cancel(async::Op& op) noexcept override;
     InFlight& in_flight() noexcept override;
+    limit::Counters& counters() noexcept override;
     std::string text(uint32_t value) override;
     int64_t now() noexcept override;
     int64_t now_seconds() noexcept override;
@@ -376,6 +379,7 @@ struct Worker {
     bool leaving = false;
     bool closing = false; // the last call was made
     Places places;
+    Limits limits;
 };
 [[nodiscard]] bool start_worker(ngx_http_ai_proxy_zone_t& zone) noexcept;
 void stop_worker(ngx_http_ai_proxy_zone_t& zone) noexcept;

@@ -391,6 +391,35 @@ bool add_concurrency(ngx_conf_t* cf, Configuration& c,
     return true;
 }
 
+bool add_token_limits(ngx_conf_t* cf, Configuration& c,
+    const std::vector<Line>& lines, config::Site& site)
+{
+    constexpr const char* kName = "ai_proxy_token_limit";
+    for (const Line& line : lines) {
+        if (main_conf(cf)->zone.shm_zone == nullptr) {
+            log_at(cf->log, line.position,
+                "\"" + std::string(kName)
+                    + "\" requires \"ai_proxy_zone\"");
+            return false;
+        }
+        config::Words words = views(line.words);
+        words.insert(words.begin(), kName);
+        auto rule = config::parse_token_limit(words);
+        if (!rule.ok()) {
+            log_at(cf->log, line.position,
+                kName + std::string(": ") + rule.error().message);
+            return false;
+        }
+        if (!add_text(cf, c, rule->key, rule->text)) {
+            log_at(cf->log, line.position,
+                kName + (": invalid key \"" + rule->key + "\""));
+            return false;
+        }
+        site.token_limits.push_back(std::move(*rule));
+    }
+    return true;
+}
+
 // The route a plain provider name stands for.
 bool make_implicit_route(ngx_conf_t* cf, Configuration& c, LocConf& lc,
     int provider, const Position& position)
@@ -448,6 +477,11 @@ bool compile_site(ngx_conf_t* cf, Configuration& c, LocConf& lc)
     }
     if (lc.concurrency != nullptr
         && !add_concurrency(cf, c, *lc.concurrency, *lc.site))
+    {
+        return false;
+    }
+    if (lc.token_limits != nullptr
+        && !add_token_limits(cf, c, *lc.token_limits, *lc.site))
     {
         return false;
     }

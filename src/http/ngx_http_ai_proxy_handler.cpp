@@ -254,6 +254,9 @@ void close_books(Ctx& ctx) noexcept
         }
         books.end = ctx.io.now();
         books.closed = true;
+        if (policy::TokenLimits* limits = ctx.exchange->limits()) {
+            limits->settle(worker().limits, books);
+        }
         account(ctx);
     }
     ctx.root.reset();
@@ -348,6 +351,11 @@ void NgxIo::tell(uint16_t, std::vector<redis::Command>) noexcept
 InFlight& NgxIo::in_flight() noexcept
 {
     return worker().places;
+}
+
+limit::Counters& NgxIo::counters() noexcept
+{
+    return worker().limits;
 }
 
 std::string NgxIo::text(uint32_t value)

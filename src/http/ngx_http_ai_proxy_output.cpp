@@ -62,10 +62,34 @@ ngx_int_t set_headers(ngx_http_request_t* r, int status,
     return NGX_OK;
 }
 
+// The gateway's own limits stand in the place of the provider's.
+void add_limit_headers(
+    const Ctx& ctx, std::vector<policy::Response::Field>& fields)
+{
+    const policy::TokenLimits* limits = ctx.exchange->limits();
+    if (limits == nullptr) {
+        return;
+    }
+    std::vector<policy::Response::Field> own;
+    limits->add_headers(own);
+    if (own.empty()) {
+        return;
+    }
+    std::erase_if(fields, [&own](const policy::Response::Field& field) {
+        return std::any_of(own.begin(), own.end(), [&field](const auto& one) {
+            return iequals(one.name, field.name);
+        });
+    });
+    for (policy::Response::Field& field : own) {
+        fields.push_back(std::move(field));
+    }
+}
+
 void send_reply(Ctx& ctx, policy::Reply reply)
 {
     ngx_http_request_t* r = ctx.r;
     ctx.reply = std::move(reply.body);
+    add_limit_headers(ctx, reply.headers);
     if (set_headers(r, reply.status, reply.content_type, reply.headers)
         != NGX_OK) {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
@@ -114,7 +138,9 @@ ngx_int_t forbid_buffering(ngx_http_request_t* r)
 ngx_int_t open_stream(Ctx& ctx)
 {
     ngx_http_request_t* r = ctx.r;
-    if (set_headers(r, NGX_HTTP_OK, "text/event-stream", {}) != NGX_OK
+    std::vector<policy::Response::Field> fields;
+    add_limit_headers(ctx, fields);
+    if (set_headers(r, NGX_HTTP_OK, "text/event-stream", fields) != NGX_OK
         || forbid_buffering(r) != NGX_OK)
     {
         return NGX_ERROR;
@@ -139,7 +165,13 @@ ngx_int_t commit_stream(Ctx& ctx, const policy::Response& response)
         response.status() < NGX_HTTP_SPECIAL_RESPONSE && response.status() != 0
         ? response.status()
         : response.client_status();
-    if (set_headers(r, status, response.content_type(), response.headers())
+    std::vector<policy::Response::Field> fields;
+    if (ctx.exchange->limits() != nullptr) {
+        fields = response.headers();
+        add_limit_headers(ctx, fields);
+    }
+    if (set_headers(r, status, response.content_type(),
+            ctx.exchange->limits() != nullptr ? fields : response.headers())
         != NGX_OK)
     {
         return NGX_ERROR;

@@ -138,6 +138,17 @@ std::string text_error(const Ctx& ctx)
                                    : std::string(describe(code).name);
 }
 
+policy::LimitStatus limit_status(const Ctx& ctx)
+{
+    const policy::TokenLimits* limits = ctx.exchange->limits();
+    return limits != nullptr ? limits->status() : policy::LimitStatus::none;
+}
+
+std::string text_limit_status(const Ctx& ctx)
+{
+    return std::string(policy::to_text(limit_status(ctx)));
+}
+
 void write_tries(json::Writer& out, const Ctx& ctx)
 {
     out.key("tries").begin_array();
@@ -171,6 +182,11 @@ std::string text_log(const Ctx& ctx)
     out.field("status", int64_t(books.status));
     if (books.error != ErrorCode::none) {
         out.field("error", describe(books.error).name);
+    }
+    if (const auto limited = limit_status(ctx);
+        limited != policy::LimitStatus::none)
+    {
+        out.field("limit_status", policy::to_text(limited));
     }
     if (books.finish != chat::Finish::none) {
         out.field("finish_reason", chat::to_text(books.finish));
@@ -218,6 +234,7 @@ constexpr Row kVariables[] = {
     {"ai_proxy_duration", text_duration},
     {"ai_proxy_overhead", text_overhead},
     {"ai_proxy_error", text_error},
+    {"ai_proxy_limit_status", text_limit_status},
     {"ai_proxy_log", text_log},
 };
 

@@ -17,6 +17,7 @@ bool start_worker(ngx_http_ai_proxy_zone_t& zone) noexcept
         current = new Worker;
         ngx_queue_init(&current->requests);
         current->places.open(zone);
+        current->limits.open(zone);
         return true;
     });
 }

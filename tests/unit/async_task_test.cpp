@@ -292,6 +292,7 @@ public:
     bool start(RedisOp&) override { throw std::bad_alloc(); }
     void tell(uint16_t, std::vector<redis::Command>) noexcept override {}
     InFlight& in_flight() noexcept override { return places; }
+    limit::Counters& counters() noexcept override { return budgets; }
     std::string text(uint32_t) override { return {}; }
     void drop_token(uint16_t) noexcept override {}
     void cancel(Op&) noexcept override { ++cancelled; }
@@ -299,6 +300,7 @@ public:
     int64_t now_seconds() noexcept override { return 0; }
     uint64_t random() noexcept override { return 0; }
     testing::FakeInFlight places;
+    testing::FakeCounters budgets;
     int cancelled = 0;
 };
 

@@ -14,6 +14,9 @@
 namespace ai_proxy::policy {
 struct Try;
 }
+namespace ai_proxy::limit {
+class Counters;
+}
 
 // The only door out of the core.  nginx implements it, tests fake it.
 namespace ai_proxy::async {
@@ -189,6 +192,8 @@ public:
 
     // Requests under way in all workers.
     [[nodiscard]] virtual InFlight& in_flight() noexcept = 0;
+    // What budgets have been spent.
+    [[nodiscard]] virtual limit::Counters& counters() noexcept = 0;
     // A text of the configuration with the variables of this request.
     [[nodiscard]] virtual std::string text(uint32_t value) = 0;
 

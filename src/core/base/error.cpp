@@ -21,6 +21,7 @@ constexpr std::array<ErrorRow, kErrorCodes> kRows{{
     {model_not_found,      "model_not_found",      404, kRequest},
     {request_too_large,    "request_too_large",    413, kRequest},
     {concurrency_limit,    "concurrency_limit",    429, kLimit},
+    {token_limit,          "token_limit",          429, kLimit},
     {breaker_open,         "breaker_open",         503, kApi},
     {upstream_unavailable, "upstream_unavailable", 502, kApi},
     {upstream_connect,     "upstream_connect",     502, kApi},

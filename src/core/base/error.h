@@ -17,6 +17,7 @@ enum class ErrorCode : uint8_t {
     model_not_found,
     request_too_large,
     concurrency_limit, // no place was free in time
+    token_limit,       // a budget of tokens is spent
     breaker_open,      // all providers are down or behind open breakers
     upstream_unavailable,
     upstream_connect,

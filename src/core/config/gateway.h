@@ -3,6 +3,7 @@
 #include "core/base/secret.h"
 #include "core/config/plugins.h"
 #include "core/dialect/model_list.h"
+#include "core/limit/rule.h"
 #include "core/provider/options.h"
 #include "core/provider/registry.h"
 #include "core/redis/topology.h"
@@ -90,6 +91,7 @@ struct Site {
     std::vector<const route::Route*> routes;
     route::ModelMap model_map; // before the route is chosen
     std::vector<ConcurrencyRule> concurrency;
+    std::vector<limit::Rule> token_limits;
     ClientAbort client_abort;
     Keepalive keepalive;
     bool strict = false; // refuse what a provider cannot be told
@@ -166,6 +168,9 @@ private:
 // known here.
 [[nodiscard]] Result<ConcurrencyRule> parse_concurrency_rule(
     const Words& words);
+
+// Parses "key=TEXT rate=NUMBER/UNIT [...]" of ai_proxy_token_limit.
+[[nodiscard]] Result<limit::Rule> parse_token_limit(const Words& words);
 
 // Adds the pair of a "model_map" line whose arguments begin at words[first]:
 // two words, or one that holds both ("~^gpt-(.*)$ qwen-$1").

@@ -241,4 +241,33 @@ Dialect dialect_of(Api api) noexcept
     return gemini ? Dialect::gemini : Dialect::openai;
 }
 
+bool uses_tokens(Api api) noexcept
+{
+    return generates(api) || api == Api::embeddings || api == Api::moderations
+        || api == Api::rerank;
+}
+
+bool generates(Api api) noexcept
+{
+    switch (api) {
+    case Api::chat_completions:
+    case Api::completions:
+    case Api::audio_speech:
+    case Api::audio_transcriptions:
+    case Api::audio_translations:
+    case Api::realtime:
+    case Api::image_generations:
+    case Api::image_variations:
+    case Api::image_edits:
+    case Api::responses:
+    case Api::messages:
+    case Api::gemini_generate:
+    case Api::gemini_stream:
+    case Api::complete:
+        return true;
+    default:
+        return false;
+    }
+}
+
 } // namespace ai_proxy::dialect

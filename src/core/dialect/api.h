@@ -62,6 +62,11 @@ enum class BodyKind : uint8_t {
     raw,       // passed on untouched
 };
 
+// Does a request use tokens of a model?
+[[nodiscard]] bool uses_tokens(Api api) noexcept;
+// And is the answer made of tokens too?
+[[nodiscard]] bool generates(Api api) noexcept;
+
 // Who the caller is, for the shape of errors.
 enum class Dialect : uint8_t { openai, anthropic, gemini };
 [[nodiscard]] Dialect dialect_of(Api api) noexcept;

@@ -15,4 +15,18 @@ std::string_view to_text(UsageSource source) noexcept
     return "none";
 }
 
+std::string_view to_text(LimitStatus status) noexcept
+{
+    switch (status) {
+    case LimitStatus::passed:
+        return "passed";
+    case LimitStatus::rejected:
+        return "rejected";
+    case LimitStatus::logged:
+        return "logged";
+    default:
+        return "";
+    }
+}
+
 } // namespace ai_proxy::policy

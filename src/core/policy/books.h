@@ -18,6 +18,10 @@ using Micros = int64_t;
 enum class UsageSource : uint8_t { none, provider, estimated };
 [[nodiscard]] std::string_view to_text(UsageSource source) noexcept;
 
+// What the location's limits had to say, $ai_proxy_limit_status.
+enum class LimitStatus : uint8_t { none, passed, rejected, logged };
+[[nodiscard]] std::string_view to_text(LimitStatus status) noexcept;
+
 enum class Drain : uint8_t { none, whole, cut };
 
 struct TryRecord {

@@ -216,8 +216,23 @@ Result<void> Exchange::receive(const char* body, size_t length)
     auto chosen = choose_route(books_.request_model);
     if (chosen) {
         choose_affinity();
+        set_limits();
     }
     return chosen;
+}
+
+void Exchange::set_limits()
+{
+    if (site_.token_limits.empty() || !dialect::uses_tokens(books_.api)) {
+        return;
+    }
+    std::optional<int64_t> bound;
+    if (!dialect::generates(books_.api)) {
+        bound = 0;
+    } else if (kind_ == BodyKind::json) {
+        bound = usage::answer_bound(document_);
+    }
+    limits_ = std::make_unique<TokenLimits>(site_.token_limits, prompt_, bound);
 }
 
 void Exchange::read_realtime()
@@ -322,7 +337,9 @@ Result<void> Exchange::read_json()
         envelope_.model = path_model_;
         envelope_.stream = books_.api == Api::gemini_stream;
     }
-    if (site_.client_abort.policy != config::ClientAbort::Policy::cancel) {
+    if (site_.client_abort.policy != config::ClientAbort::Policy::cancel
+        || !site_.token_limits.empty())
+    {
         prompt_ = usage::estimate_request(document_);
     }
     books_.request_model = envelope_.model;

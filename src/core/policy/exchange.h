@@ -8,6 +8,7 @@
 #include "core/json/splice.h"
 #include "core/policy/books.h"
 #include "core/policy/response.h"
+#include "core/policy/token_limits.h"
 #include "core/provider/protocol.h"
 #include "core/route/route.h"
 #include "core/wire/multipart.h"
@@ -123,6 +124,14 @@ public:
     // Writes the outcome of a try into the books.
     void record(const Try& attempt, ErrorCode code, Micros begin, Micros end);
 
+    // What the location's token limits make of the request; nullptr: there are
+    // none, or it uses no tokens.
+    [[nodiscard]] TokenLimits* limits() noexcept { return limits_.get(); }
+    [[nodiscard]] const TokenLimits* limits() const noexcept
+    {
+        return limits_.get();
+    }
+
     // The client left before the answer was whole, and the provider was asked:
     // fills in what it has not counted yet, if the site wants that.
     void estimate_usage(const Response& response);
@@ -168,6 +177,7 @@ private:
     // The first route with a provider that has the API; the first one.
     [[nodiscard]] const route::Route& route_of_api() const noexcept;
     void choose_affinity();
+    void set_limits();
     void read_realtime();
     // What is the same for every try: paths, credentials, headers, codec.
     void complete(const provider::EncodeContext& context,
@@ -228,7 +238,8 @@ private:
     chat::Dropped dropped_; // on the way into the hub
     const route::Route* route_ = nullptr;
     route::Affinity affinity_ = route::Affinity::none;
-    int64_t prompt_ = 0;       // estimated tokens, if the site wants them
+    int64_t prompt_ = 0; // estimated tokens, if the site wants them
+    std::unique_ptr<TokenLimits> limits_;
     std::string routed_model_; // after the location's and the route's map
     Books books_;
 };

@@ -247,8 +247,8 @@ ResponseContext Exchange::response_context(
     response.now_seconds = context.now_seconds;
     response.random = context.random;
     response.parser = shared_;
-    response.tally =
-        site_.client_abort.policy != config::ClientAbort::Policy::cancel;
+    response.tally = limits_ != nullptr
+        || site_.client_abort.policy != config::ClientAbort::Policy::cancel;
     return response;
 }
 

@@ -44,6 +44,7 @@ Cause cause_of(ErrorCode code, int status) noexcept
     case ErrorCode::invalid_request:
     case ErrorCode::model_not_found:
     case ErrorCode::request_too_large:
+    case ErrorCode::token_limit:
     case ErrorCode::superseded:
     case ErrorCode::redis_unavailable:
     case ErrorCode::redis_timeout:

@@ -60,4 +60,34 @@ int64_t estimate_request(json::Node body) noexcept
     return std::max<int64_t>(sum, 1);
 }
 
+std::optional<int64_t> answer_bound(json::Node body) noexcept
+{
+    // More than any model says; so that products stay in range.
+    constexpr int64_t kMost = 1'000'000'000;
+    constexpr int64_t kMostAnswers = 1024;
+    std::optional<int64_t> bound;
+    for (const std::string_view name :
+        {"max_completion_tokens", "max_tokens", "max_output_tokens"})
+    {
+        if (!bound) {
+            bound = body[name].integer();
+        }
+    }
+    for (const std::string_view config :
+        {"generationConfig", "generation_config"}) {
+        for (const std::string_view name :
+            {"maxOutputTokens", "max_output_tokens"}) {
+            if (!bound) {
+                bound = body[config][name].integer();
+            }
+        }
+    }
+    if (!bound) {
+        return std::nullopt;
+    }
+    const int64_t answers =
+        std::clamp<int64_t>(body["n"].integer().value_or(1), 1, kMostAnswers);
+    return std::clamp<int64_t>(*bound, 0, kMost) * answers;
+}
+
 } // namespace ai_proxy::usage

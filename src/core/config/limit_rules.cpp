@@ -1,0 +1,136 @@
+#include "core/config/fields.h"
+#include "core/config/gateway.h"
+
+#include "core/base/text.h"
+
+namespace ai_proxy::config {
+
+namespace {
+
+using limit::Rule;
+
+Rule& rule(void* at) noexcept
+{
+    return *static_cast<Rule*>(at);
+}
+
+bool set_key(void* to, std::string_view value)
+{
+    rule(to).key = value;
+    return !value.empty();
+}
+
+bool set_name(void* to, std::string_view value)
+{
+    rule(to).name = value;
+    return !value.empty();
+}
+
+// "100k/m": a number, thousands or millions; per second, minute, hour, day.
+bool set_rate(void* to, std::string_view value)
+{
+    const size_t slash = value.find('/');
+    if (slash == std::string_view::npos) {
+        return false;
+    }
+    std::string_view number = value.substr(0, slash);
+    const std::string_view unit = value.substr(slash + 1);
+    uint64_t factor = 1;
+    if (number.ends_with('k')) {
+        factor = 1000;
+        number.remove_suffix(1);
+    } else if (number.ends_with('M')) {
+        factor = 1'000'000;
+        number.remove_suffix(1);
+    }
+    const auto n = parse_uint(number);
+    const uint64_t ms = unit == "s" ? 1000
+        : unit == "m"               ? 60'000
+        : unit == "h"               ? 3'600'000
+        : unit == "d"               ? 86'400'000
+                                    : 0;
+    if (!n || *n == 0 || *n > limit::Budget::kMost / factor || ms == 0) {
+        return false;
+    }
+    rule(to).budget.amount = *n * factor;
+    rule(to).budget.window_ms = ms;
+    return true;
+}
+
+bool set_count(void* to, std::string_view value)
+{
+    rule(to).count = value == "input" ? limit::Count::input
+        : value == "output"           ? limit::Count::output
+                                      : limit::Count::total;
+    return value == "total" || value == "input" || value == "output";
+}
+
+bool set_algorithm(void* to, std::string_view value)
+{
+    rule(to).budget.algorithm =
+        value == "fixed" ? limit::Algorithm::fixed : limit::Algorithm::sliding;
+    return value == "fixed" || value == "sliding";
+}
+
+bool set_mode(void* to, std::string_view value)
+{
+    rule(to).mode = value == "log" ? limit::Mode::log : limit::Mode::enforce;
+    return value == "log" || value == "enforce";
+}
+
+bool set_status(void* to, std::string_view value)
+{
+    const auto n = parse_uint(value);
+    if (!n || *n < 400 || *n > 599) {
+        return false;
+    }
+    rule(to).status = static_cast<uint16_t>(*n);
+    return true;
+}
+
+bool set_reserve(void* to, std::string_view value)
+{
+    if (value == "off") {
+        rule(to).reserve_percent = 0;
+        return true;
+    }
+    const auto percent = parse_percent(value);
+    rule(to).reserve_percent = percent.value_or(0);
+    return percent.has_value();
+}
+
+constexpr Parameter kTokenLimit[] = {
+    {"key", set_key, "a text with variables is expected"},
+    {"rate", set_rate,
+        "a number of tokens up to 4000M per s, m, h or d, as in \"100k/m\", "
+        "is expected"},
+    {"name", set_name, "a name is expected"},
+    {"count", set_count, "total, input or output is expected"},
+    {"algorithm", set_algorithm, "sliding or fixed is expected"},
+    {"mode", set_mode, "enforce or log is expected"},
+    {"status", set_status, "a status from 400 to 599 is expected"},
+    {"reserve", set_reserve, "a share like \"10%\", or off, is expected"},
+};
+
+} // namespace
+
+Result<Rule> parse_token_limit(const Words& words)
+{
+    Rule made;
+    if (auto taken = take_parameters(kTokenLimit, &made, words, 1); !taken) {
+        return std::move(taken).error();
+    }
+    if (made.key.empty()) {
+        return config_error("\"key\" is missing");
+    }
+    if (made.budget.amount == 0) {
+        return config_error("\"rate\" is missing");
+    }
+    if (made.name.empty()) {
+        made.name = made.key;
+    }
+    made.id = limit::rule_id(made);
+    return made;
+}
+
+} // namespace ai_proxy::config

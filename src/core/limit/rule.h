@@ -1,0 +1,48 @@
+#pragma once
+
+#include "core/limit/window.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace ai_proxy::limit {
+
+// What of a request is counted.
+enum class Count : uint8_t { total, input, output };
+
+// What becomes of a request or a running stream that exceeds the budget.
+enum class Mode : uint8_t { enforce, log };
+
+// ai_proxy_token_limit: the tokens that requests with the same key may use.
+struct Rule {
+    std::string key;   // text with variables; no limit where it is empty
+    uint32_t text = 0; // its number, for who knows variables
+    std::string name;  // in logs and metrics
+    Budget budget;
+    Count count = Count::total;
+    Mode mode = Mode::enforce;
+    uint16_t status = 429;
+    // What an answer is taken to need until it is known, when the request
+    // does not bound it: so much of the budget, in percent.
+    uint32_t reserve_percent = 10;
+    uint64_t id = 0; // tells its counters from those of other rules
+};
+
+// The id of a rule whose counters are these: rules that are written the same
+// way share them, wherever they stand.
+[[nodiscard]] uint64_t rule_id(const Rule& rule) noexcept;
+
+// Counters by rule and key, that all workers share.
+class Counters {
+public:
+    [[nodiscard]] virtual Taken take(const Rule& rule, std::string_view key,
+        uint64_t amount, bool force) noexcept = 0;
+    virtual Level settle(const Rule& rule, std::string_view key,
+        int64_t difference, int64_t stamp) noexcept = 0;
+
+protected:
+    ~Counters() = default;
+};
+
+} // namespace ai_proxy::limit

@@ -1,0 +1,251 @@
+#include "core/policy/serve.h"
+#include "core/policy/token_limits.h"
+
+#include "core/config/gateway.h"
+#include "exchange_fixture.h"
+#include "fake_io.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+// A request's way through the token limits of its location.
+namespace ai_proxy::policy {
+namespace {
+
+using testing::FakeIo;
+
+limit::Rule rule(std::string_view line)
+{
+    config::Words words{"ai_proxy_token_limit"};
+    while (!line.empty()) {
+        const size_t end = std::min(line.find(' '), line.size());
+        words.push_back(line.substr(0, end));
+        line.remove_prefix(std::min(end + 1, line.size()));
+    }
+    auto made = config::parse_token_limit(words);
+    EXPECT_TRUE(made.ok()) << (made.ok() ? "" : made.error().message);
+    return made.ok() ? *made : limit::Rule();
+}
+
+// Rules whose keys are the texts "a", "b", ... in order.
+struct World {
+    explicit World(const std::vector<std::string_view>& lines)
+    {
+        for (const std::string_view line : lines) {
+            rules.push_back(rule(line));
+            rules.back().text = static_cast<uint32_t>(io.texts.size());
+            io.texts.emplace_back(1, static_cast<char>('a' + io.texts.size()));
+        }
+    }
+    uint64_t used(size_t i) { return io.budgets.used(rules[i], io.texts[i]); }
+
+    FakeIo io;
+    std::vector<limit::Rule> rules;
+};
+
+Books answered(int64_t prompt, int64_t completion)
+{
+    Books books;
+    books.status = 200;
+    books.tries.emplace_back();
+    books.usage.known = true;
+    books.usage.prompt = prompt;
+    books.usage.completion = completion;
+    books.usage_source = UsageSource::provider;
+    books.finish = chat::Finish::stop;
+    return books;
+}
+
+TEST(TokenLimits, TakeWhatIsNeededAndChargeWhatWasUsed)
+{
+    World world(std::vector<std::string_view>{"key=$x rate=1000/m",
+        "key=$y rate=500/h count=input", "key=$z rate=800/d count=output"});
+    TokenLimits limits(world.rules, 100, 300);
+    ASSERT_FALSE(limits.admit(world.io));
+    EXPECT_EQ(limits.status(), LimitStatus::passed);
+    EXPECT_EQ(world.used(0), 400u);
+    EXPECT_EQ(world.used(1), 100u);
+    EXPECT_EQ(world.used(2), 300u);
+    limits.settle(world.io.budgets, answered(90, 40));
+    EXPECT_EQ(world.used(0), 130u);
+    EXPECT_EQ(world.used(1), 90u);
+    EXPECT_EQ(world.used(2), 40u);
+    limits.settle(world.io.budgets, answered(1, 1)); // once
+    EXPECT_EQ(world.used(0), 130u);
+}
+
+TEST(TokenLimits, AnAnswerWithoutBoundIsTakenToNeedAShare)
+{
+    World world(std::vector<std::string_view>{"key=$x rate=1000/m",
+        "key=$y rate=1000/m reserve=50%", "key=$z rate=1000/m reserve=off"});
+    TokenLimits limits(world.rules, 20, std::nullopt);
+    ASSERT_FALSE(limits.admit(world.io));
+    EXPECT_EQ(world.used(0), 120u);
+    EXPECT_EQ(world.used(1), 520u);
+    EXPECT_EQ(world.used(2), 20u);
+}
+
+TEST(TokenLimits, OneThatRefusesGivesTheOthersBack)
+{
+    World world(std::vector<std::string_view>{
+        "key=$x rate=1000/m", "key=$y rate=300/m"});
+    TokenLimits first(world.rules, 100, 150);
+    ASSERT_FALSE(first.admit(world.io));
+    TokenLimits second(world.rules, 100, 150);
+    const auto refusal = second.admit(world.io);
+    ASSERT_TRUE(refusal);
+    EXPECT_EQ(second.status(), LimitStatus::rejected);
+    EXPECT_EQ(refusal->error.http_status(), 429);
+    EXPECT_EQ(refusal->error.code, ErrorCode::token_limit);
+    EXPECT_NE(refusal->error.message.find("300 tokens per minute, 250 used, "
+                                          "250 requested; try again in 1m"),
+        std::string::npos)
+        << refusal->error.message;
+    EXPECT_EQ(world.used(0), 250u);
+    EXPECT_EQ(world.used(1), 250u);
+    std::vector<std::string> fields;
+    for (const auto& field : refusal->headers) {
+        fields.push_back(field.name + ": " + field.value);
+    }
+    ASSERT_EQ(fields.size(), 4u);
+    EXPECT_EQ(fields[0].substr(0, 14), "Retry-After: 6");
+    EXPECT_EQ(fields[1], "x-ratelimit-limit-tokens: 300");
+    EXPECT_EQ(fields[2], "x-ratelimit-remaining-tokens: 50");
+    // Nothing was held for it, so nothing is charged.
+    second.settle(world.io.budgets, answered(10, 10));
+    EXPECT_EQ(world.used(0), 250u);
+}
+
+TEST(TokenLimits, WhatCanNeverPassIsToldSo)
+{
+    World world(std::vector<std::string_view>{"key=$x rate=100/s status=413"});
+    TokenLimits limits(world.rules, 50, 51);
+    const auto refusal = limits.admit(world.io);
+    ASSERT_TRUE(refusal);
+    EXPECT_EQ(refusal->error.http_status(), 413);
+    EXPECT_NE(refusal->error.message.find("the request is too large"),
+        std::string::npos);
+    EXPECT_EQ(refusal->headers.front().name, "x-ratelimit-limit-tokens");
+}
+
+TEST(TokenLimits, AnEmptyKeyIsNotLimited)
+{
+    World world(std::vector<std::string_view>{"key=$x rate=1/m"});
+    world.io.texts[0].clear();
+    TokenLimits limits(world.rules, 50, 50);
+    EXPECT_FALSE(limits.admit(world.io));
+    EXPECT_EQ(limits.status(), LimitStatus::none);
+    std::vector<Response::Field> headers;
+    limits.add_headers(headers);
+    EXPECT_TRUE(headers.empty());
+}
+
+TEST(TokenLimits, InModeLogTheyOnlyCount)
+{
+    World world(std::vector<std::string_view>{"key=$x rate=100/m mode=log"});
+    TokenLimits limits(world.rules, 150, 50);
+    EXPECT_FALSE(limits.admit(world.io));
+    EXPECT_EQ(limits.status(), LimitStatus::logged);
+    EXPECT_EQ(world.used(0), 200u);
+    limits.settle(world.io.budgets, answered(120, 30));
+    EXPECT_EQ(world.used(0), 150u);
+}
+
+TEST(TokenLimits, ARunningAnswerIsDebitedBeyondWhatWasTaken)
+{
+    World world(std::vector<std::string_view>{"key=$x rate=1000/m"});
+    TokenLimits limits(world.rules, 100, 50);
+    ASSERT_FALSE(limits.admit(world.io));
+    limits.debit(world.io.budgets, 50);
+    EXPECT_EQ(world.used(0), 150u);
+    limits.debit(world.io.budgets, 60);
+    EXPECT_GE(world.used(0), 160u);
+    EXPECT_LE(world.used(0), 160u + 64u);
+    // The client left: the provider counted nothing.
+    Books books;
+    books.status = 200;
+    books.tries.emplace_back();
+    books.error = ErrorCode::client_closed;
+    limits.settle(world.io.budgets, books);
+    EXPECT_EQ(world.used(0), 160u);
+}
+
+TEST(TokenLimits, WhatFailedCostsNothing)
+{
+    World world(std::vector<std::string_view>{"key=$x rate=1000/m"});
+    TokenLimits limits(world.rules, 100, 50);
+    ASSERT_FALSE(limits.admit(world.io));
+    Books books;
+    books.status = 502;
+    books.tries.emplace_back();
+    books.error = ErrorCode::upstream_connect;
+    limits.settle(world.io.budgets, books);
+    EXPECT_EQ(world.used(0), 0u);
+}
+
+TEST(TokenLimits, TellTheBudgetThatIsNearestToItsEnd)
+{
+    World world(std::vector<std::string_view>{
+        "key=$x rate=1000/m", "key=$y rate=10k/d", "key=$z rate=200/h"});
+    TokenLimits limits(world.rules, 100, 50);
+    ASSERT_FALSE(limits.admit(world.io));
+    std::vector<Response::Field> headers;
+    limits.add_headers(headers);
+    ASSERT_EQ(headers.size(), 3u);
+    EXPECT_EQ(headers[0].value, "200");
+    EXPECT_EQ(headers[1].value, "50");
+    EXPECT_EQ(headers[2].value.substr(0, 2), "1h");
+}
+
+TEST(TokenLimits, RulesWrittenAlikeShareTheirCounters)
+{
+    EXPECT_EQ(rule("key=$x rate=1000/m").id,
+        rule("rate=1k/m key=$x status=503 mode=log").id);
+    EXPECT_NE(rule("key=$x rate=1000/m").id,
+        rule("key=$x rate=1000/m name=other").id);
+    EXPECT_NE(rule("key=$x rate=1000/m").id, rule("key=$x rate=1000/h").id);
+    EXPECT_NE(rule("key=$x rate=1000/m").id,
+        rule("key=$x rate=1000/m count=input").id);
+}
+
+TEST(TokenLimits, WrongLinesAreRefused)
+{
+    struct Case {
+        std::vector<std::string_view> words;
+        std::string_view message;
+    };
+    for (const Case& wrong : {
+             Case{{"rate=1/m"}, "\"key\" is missing"},
+             {{"key=$x"}, "\"rate\" is missing"},
+             {{"key=", "rate=1/m"}, "invalid value \"\" in \"key\""},
+             {{"key=$x", "rate=0/m"}, "invalid value \"0/m\" in \"rate\""},
+             {{"key=$x", "rate=1/w"}, "invalid value \"1/w\" in \"rate\""},
+             {{"key=$x", "rate=1"}, "invalid value \"1\" in \"rate\""},
+             {{"key=$x", "rate=-1/m"}, "invalid value \"-1/m\""},
+             {{"key=$x", "rate=4001M/m"}, "invalid value \"4001M/m\""},
+             {{"key=$x", "rate=99999999999999999999/m"}, "invalid value"},
+             {{"key=$x", "rate=1/m", "count=all"}, "in \"count\""},
+             {{"key=$x", "rate=1/m", "algorithm=x"}, "in \"algorithm\""},
+             {{"key=$x", "rate=1/m", "mode=x"}, "in \"mode\""},
+             {{"key=$x", "rate=1/m", "status=200"}, "in \"status\""},
+             {{"key=$x", "rate=1/m", "reserve=101%"}, "in \"reserve\""},
+             {{"key=$x", "rate=1/m", "burst=2"}, "unknown parameter"},
+             {{"key=$x", "key=$y"},
+                 "\"key\" in \"ai_proxy_token_limit\" is "
+                 "duplicate"},
+         })
+    {
+        std::vector<std::string_view> words = wrong.words;
+        words.insert(words.begin(), "ai_proxy_token_limit");
+        const auto made = config::parse_token_limit(words);
+        ASSERT_FALSE(made.ok()) << wrong.message;
+        EXPECT_NE(made.error().message.find(wrong.message), std::string::npos)
+            << made.error().message;
+    }
+}
+
+} // namespace
+} // namespace ai_proxy::policy
