@@ -312,6 +312,8 @@ void drive(Ctx& ctx);
 void finalize_with(Ctx& ctx, const Error& error);
 void post_wake(Ctx& ctx) noexcept;
 void close_books(Ctx& ctx) noexcept;
+// Once what the request used is known, at the latest when its books close.
+void settle_limits(Ctx& ctx) noexcept;
 
 // output to the client (ngx_http_ai_proxy_output.cpp)
 // Sends the header of a streamed response; NGX_OK or NGX_ERROR.

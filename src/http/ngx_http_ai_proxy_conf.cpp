@@ -398,8 +398,7 @@ bool add_token_limits(ngx_conf_t* cf, Configuration& c,
     for (const Line& line : lines) {
         if (main_conf(cf)->zone.shm_zone == nullptr) {
             log_at(cf->log, line.position,
-                "\"" + std::string(kName)
-                    + "\" requires \"ai_proxy_zone\"");
+                "\"" + std::string(kName) + "\" requires \"ai_proxy_zone\"");
             return false;
         }
         config::Words words = views(line.words);

@@ -254,9 +254,7 @@ void close_books(Ctx& ctx) noexcept
         }
         books.end = ctx.io.now();
         books.closed = true;
-        if (policy::TokenLimits* limits = ctx.exchange->limits()) {
-            limits->settle(worker().limits, books);
-        }
+        settle_limits(ctx);
         account(ctx);
     }
     ctx.root.reset();
@@ -264,6 +262,13 @@ void close_books(Ctx& ctx) noexcept
     ctx.over = true;
     for (auto& run : ctx.runs) {
         stop_timers(*run);
+    }
+}
+
+void settle_limits(Ctx& ctx) noexcept
+{
+    if (policy::TokenLimits* limits = ctx.exchange->limits()) {
+        limits->settle(worker().limits, ctx.exchange->books());
     }
 }
 

@@ -267,10 +267,13 @@ void send_outcome(Ctx& ctx, policy::Outcome outcome)
     }
     if (!outcome.streamed) {
         ctx.exchange->books().status = outcome.reply.status;
+        // A client that comes again at once meets the right numbers.
+        settle_limits(ctx);
         send_reply(ctx, std::move(outcome.reply));
         return;
     }
 
+    settle_limits(ctx);
     ctx.reply = ctx.run != nullptr ? std::move(ctx.run->tail) : std::string();
     ctx.reply += outcome.tail;
     if (outcome.broken) {

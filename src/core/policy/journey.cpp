@@ -130,7 +130,24 @@ Journey::Journey(Exchange& exchange, async::Io& io)
           {exchange.gateway().keys, exchange.gateway().peers, io.in_flight()},
           asked(exchange, io), io.now())
 {
-    set_out(attempts_.first(io.now()));
+    if (admitted()) {
+        set_out(attempts_.first(io.now()));
+    }
+}
+
+// What the location's limits say comes first.
+bool Journey::admitted()
+{
+    TokenLimits* limits = exchange_.limits();
+    auto refusal = limits != nullptr ? limits->admit(io_) : std::nullopt;
+    if (!refusal) {
+        return true;
+    }
+    failure_ = std::make_unique<Failure>();
+    failure_->error = std::move(refusal->error);
+    failure_->headers = std::move(refusal->headers);
+    give_up();
+    return false;
 }
 
 void Journey::set_out(const route::Attempts::Step& step)
@@ -472,6 +489,7 @@ void Journey::give_up()
     case ErrorCode::upstream_status:
     case ErrorCode::upstream_error:
     case ErrorCode::concurrency_limit:
+    case ErrorCode::token_limit:
     case ErrorCode::breaker_open:
         outcome_.reply.headers = std::move(failure_->headers);
         break;

@@ -57,6 +57,7 @@ public:
 
 private:
     Try* make() override;
+    [[nodiscard]] bool admitted();
     void set_out(const route::Attempts::Step& step);
     [[nodiscard]] async::PlaceOp::Wanted next_wanted();
     void refuse(Error error, bool from_network = false);

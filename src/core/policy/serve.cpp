@@ -4,39 +4,12 @@
 
 #include "core/policy/journey.h"
 
-#include <optional>
 #include <utility>
 
 namespace ai_proxy::policy {
 
-namespace {
-
-// What the location's limits say before a provider is chosen.
-std::optional<Outcome> admit(Exchange& exchange, async::Io& io)
-{
-    TokenLimits* limits = exchange.limits();
-    if (limits == nullptr) {
-        return std::nullopt;
-    }
-    auto refusal = limits->admit(io);
-    if (!refusal) {
-        return std::nullopt;
-    }
-    Outcome outcome;
-    outcome.reply = exchange.error_reply(refusal->error);
-    for (Response::Field& field : refusal->headers) {
-        outcome.reply.headers.push_back(std::move(field));
-    }
-    return outcome;
-}
-
-} // namespace
-
 async::Task<Outcome> serve(async::Scope& s, Exchange& exchange)
 {
-    if (auto refused = admit(exchange, s.io)) {
-        co_return std::move(*refused);
-    }
     Journey journey(exchange, s.io);
     while (!journey.over()) {
         if (journey.delay_ms() != 0) {
