@@ -388,9 +388,8 @@ std::string Exchange::model_at(const route::Route& route,
     }
     const config::Provider& provider = *gateway_.providers[target.provider];
     if (site_.plugins.model_mapper != nullptr) {
-        const route::ModelMapper* mapper =
-            site_.plugins.model_mapper->find({route.name, site_.location,
-                head_.host, provider.options.name});
+        const route::ModelMapper* mapper = site_.plugins.model_mapper->find(
+            {route.name, site_.location, head_.host, provider.options.name});
         if (mapper != nullptr && mapper->paths.cover(head_.path)) {
             model = mapper->map(model);
         }
