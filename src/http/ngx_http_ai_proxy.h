@@ -8,6 +8,7 @@
 
 #include "http/ngx_http_ai_proxy_limits.h"
 #include "http/ngx_http_ai_proxy_peer.h"
+#include "http/ngx_http_ai_proxy_redis.h"
 #include "http/ngx_http_ai_proxy_places.h"
 #include "http/ngx_http_ai_proxy_token.h"
 #include "http/ngx_http_ai_proxy_zone.h"
@@ -87,6 +88,8 @@ struct Configuration {
     std::vector<Upstream> upstreams;       // by provider index
     std::vector<std::string> label_models; // bounded label set, sorted
     policy::ModelLists model_lists;        // of the worker
+    std::vector<Position> redis_positions;
+    std::vector<RedisSetup> redis; // by index in Gateway::redis
     // Texts with variables, by the numbers that the gateway has for them.
     std::vector<ngx_http_complex_value_t> texts;
 };
@@ -263,11 +266,13 @@ struct Ctx {
     async::SleepOp* sleeping = nullptr;
     async::TokenOp* token_op = nullptr; // that is waited for
     async::PlaceOp* place_op = nullptr; // that has ended
+    async::RedisOp* redis_op = nullptr; // that is waited for
     ngx_event_t timer{};                // of the sleep
     ngx_event_t wake{};                 // posted when an operation has ended
     bool attempt_ended = false;
     bool sleep_ended = false;
     bool token_ended = false;
+    bool redis_ended = false;
     std::string reply; // bytes of a plain answer, until they are sent
     metrics::Series* active = nullptr; // whose stream it is
     Place active_place;                // among the streams that run
@@ -284,6 +289,13 @@ struct Ctx {
 [[nodiscard]] Slot* slot_of(ngx_http_request_t* r, bool make = false);
 
 // configuration (ngx_http_ai_proxy_conf.cpp)
+// The words of a directive, its name first, and where it stands.
+[[nodiscard]] config::Words words_of(const ngx_conf_t* cf);
+[[nodiscard]] Position position_of(const ngx_conf_t* cf);
+// Of something that appears in variables, labels and logs.
+[[nodiscard]] bool valid_name(std::string_view name);
+// Read by the master while it still has its rights and its environment.
+[[nodiscard]] config::SecretSource secret_source(ngx_conf_t* cf);
 char* set_provider(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
 char* set_route(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
 char* set_pass(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
@@ -302,6 +314,19 @@ void merge_plugins(LocConf& to, const LocConf& from);
 
 // upstream configuration (ngx_http_ai_proxy_upstream_conf.cpp)
 [[nodiscard]] bool make_upstreams(ngx_conf_t* cf, MainConf& mc);
+
+// Redis (ngx_http_ai_proxy_redis_conf.cpp, ngx_http_ai_proxy_redis.cpp)
+char* set_redis(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
+[[nodiscard]] bool make_redis(ngx_conf_t* cf, MainConf& mc);
+// Begins to connect.
+void start_redis_clients(
+    const Configuration& c, ngx_http_ai_proxy_zone_t& zone);
+// As Io::start(): true when op has its result.
+bool start_redis(Ctx& ctx, async::RedisOp& op);
+// Of the operation that ctx waits for.
+void cancel_redis(Ctx& ctx) noexcept;
+void tell_redis(uint16_t index, std::vector<redis::Command> commands);
+[[nodiscard]] std::vector<metrics::RedisRow> redis_rows();
 
 // request (ngx_http_ai_proxy_handler.cpp)
 ngx_int_t content_handler(ngx_http_request_t* r) noexcept;
@@ -382,6 +407,9 @@ struct Worker {
     bool closing = false; // the last call was made
     Places places;
     Limits limits;
+    // Numbers of clients for which the zone has no room.
+    std::vector<std::unique_ptr<metrics::RedisState>> redis_states;
+    RedisClients redis;
 };
 [[nodiscard]] bool start_worker(ngx_http_ai_proxy_zone_t& zone) noexcept;
 void stop_worker(ngx_http_ai_proxy_zone_t& zone) noexcept;

@@ -14,15 +14,17 @@ namespace {
 
 constexpr size_t kMaxSecretFile = 64 * 1024;
 
-Position position_of(const ngx_conf_t* cf)
-{
-    return {std::string(view(cf->conf_file->file.name)), cf->conf_file->line};
-}
-
 char* fail(ngx_conf_t* cf, std::string_view text)
 {
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%*s", text.size(), text.data());
     return static_cast<char*>(NGX_CONF_ERROR);
+}
+
+} // namespace
+
+Position position_of(const ngx_conf_t* cf)
+{
+    return {std::string(view(cf->conf_file->file.name)), cf->conf_file->line};
 }
 
 config::Words words_of(const ngx_conf_t* cf)
@@ -57,6 +59,19 @@ config::SecretSource secret_source(ngx_conf_t* cf)
             "secret file", std::string(view(path)), kMaxSecretFile);
     };
 }
+
+// Names appear in variables, labels and logs.
+bool valid_name(std::string_view name)
+{
+    return !name.empty() && name.size() <= 64
+        && std::all_of(name.begin(), name.end(), [](char c) {
+               return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+                   || (c >= '0' && c <= '9') || c == '_' || c == '-'
+                   || c == '.';
+           });
+}
+
+namespace {
 
 // Parses a block with handler called for each of its directives.
 char* parse_block(ngx_conf_t* cf, ngx_conf_handler_pt handler, void* data)
@@ -100,17 +115,6 @@ char* route_line(ngx_conf_t* cf, ngx_command_t*, void* data) noexcept
         block->lines.push_back(std::move(line));
         return NGX_CONF_OK;
     });
-}
-
-// Names appear in variables, labels and logs.
-bool valid_name(std::string_view name)
-{
-    return !name.empty() && name.size() <= 64
-        && std::all_of(name.begin(), name.end(), [](char c) {
-               return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-                   || (c >= '0' && c <= '9') || c == '_' || c == '-'
-                   || c == '.';
-           });
 }
 
 bool route_block_exists(const Configuration& c, std::string_view name)

@@ -290,6 +290,10 @@ void drive(Ctx& ctx)
         ctx.token_ended = false;
         std::exchange(ctx.token_op, nullptr)->finish();
     }
+    if (ctx.redis_ended && ctx.redis_op != nullptr) {
+        ctx.redis_ended = false;
+        std::exchange(ctx.redis_op, nullptr)->finish();
+    }
     if (ctx.place_op != nullptr) {
         std::exchange(ctx.place_op, nullptr)->finish();
     }
@@ -344,13 +348,15 @@ bool NgxIo::start(async::PlaceOp& op)
 
 bool NgxIo::start(async::RedisOp& op)
 {
-    op.result = make_error(ErrorCode::redis_unavailable,
-        std::string(policy::phrase(ErrorCode::redis_unavailable)));
-    return true;
+    return start_redis(ctx_, op);
 }
 
-void NgxIo::tell(uint16_t, std::vector<redis::Command>) noexcept
+void NgxIo::tell(uint16_t redis, std::vector<redis::Command> commands) noexcept
 {
+    guard(ctx_.r->connection->log, 0, [&] {
+        tell_redis(redis, std::move(commands));
+        return 0;
+    });
 }
 
 InFlight& NgxIo::in_flight() noexcept
@@ -397,6 +403,10 @@ void NgxIo::cancel(async::Op& op) noexcept
         if (ctx_.timer.timer_set) {
             ngx_del_timer(&ctx_.timer);
         }
+        return;
+    }
+    if (static_cast<async::Op*>(ctx_.redis_op) == &op) {
+        cancel_redis(ctx_);
         return;
     }
     if (static_cast<async::Op*>(ctx_.place_op) == &op) {

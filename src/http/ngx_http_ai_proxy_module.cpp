@@ -141,7 +141,7 @@ ngx_int_t postconfiguration(ngx_conf_t* cf) noexcept
         MainConf* mc = main_conf(cf);
         collect_labels(*mc->configuration);
         mc->configuration->gateway.link(mc->configuration->label_models);
-        if (!make_upstreams(cf, *mc)) {
+        if (!make_upstreams(cf, *mc) || !make_redis(cf, *mc)) {
             return NGX_ERROR;
         }
         next_request_body_filter = ngx_http_top_request_body_filter;
@@ -183,6 +183,7 @@ ngx_int_t init_process(ngx_cycle_t* cycle) noexcept
     hang_bell(cycle);
     const bool checking = guard(cycle->log, false, [&] {
         start_health_checks(*mc->configuration, cycle);
+        start_redis_clients(*mc->configuration, mc->zone);
         return true;
     });
     if (!checking) {
@@ -214,6 +215,13 @@ ngx_command_t commands[] = {
     { ngx_string("ai_proxy_provider"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
       set_provider,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      nullptr },
+
+    { ngx_string("ai_proxy_redis"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_2MORE,
+      set_redis,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       nullptr },

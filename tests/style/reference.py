@@ -69,8 +69,9 @@ def types():
 def metrics():
     rows = table(source("core/metrics/exposition.cpp"), "kDescriptors") \
         + table(source("core/metrics/keys.cpp"), "kKeyMetrics") \
-        + table(source("core/metrics/peers.cpp"), "kPeerMetrics")
-    return set(re.findall(r'"(ai_proxy_\w+)"', rows))
+        + table(source("core/metrics/peers.cpp"), "kPeerMetrics") \
+        + source("core/metrics/redis.cpp")
+    return set(re.findall(r'"(ai_proxy_\w*[a-z])"', rows))
 
 
 def errors():

@@ -400,7 +400,8 @@ std::span<const Descriptor> descriptors() noexcept
 
 
 std::string prometheus(std::span<const Row> rows, const Totals& totals,
-    std::span<const KeyRow> keys, std::span<const PeerRow> peers)
+    std::span<const KeyRow> keys, std::span<const PeerRow> peers,
+    std::span<const RedisRow> redis)
 {
     std::string out;
     Text text(out, rows);
@@ -409,12 +410,14 @@ std::string prometheus(std::span<const Row> rows, const Totals& totals,
     }
     append_keys(out, keys);
     append_peers(out, peers);
+    append_redis(out, redis);
     return out;
 }
 
 
 std::string status_json(std::span<const Row> rows, const Totals& totals,
-    std::span<const KeyRow> keys, std::span<const PeerRow> peers)
+    std::span<const KeyRow> keys, std::span<const PeerRow> peers,
+    std::span<const RedisRow> redis)
 {
     std::string out;
     json::Writer w(out);
@@ -427,6 +430,7 @@ std::string status_json(std::span<const Row> rows, const Totals& totals,
     }
     write_keys(w, keys);
     write_peers(w, peers);
+    write_redis(w, redis);
     w.key("series"sv).begin_array();
     for (const Row& row : rows) {
         w.begin_object();

@@ -3,6 +3,7 @@
 #include "core/base/error.h"
 #include "core/metrics/keys.h"
 #include "core/metrics/peers.h"
+#include "core/metrics/redis.h"
 #include "core/policy/books.h"
 
 #include <array>
@@ -98,10 +99,10 @@ void append_label_value(std::string& out, std::string_view text);
 // Prometheus text format 0.0.4: HELP and TYPE once each, label values escaped.
 [[nodiscard]] std::string prometheus(std::span<const Row> rows,
     const Totals& totals, std::span<const KeyRow> keys = {},
-    std::span<const PeerRow> peers = {});
+    std::span<const PeerRow> peers = {}, std::span<const RedisRow> redis = {});
 // The same numbers as one JSON object.
 [[nodiscard]] std::string status_json(std::span<const Row> rows,
     const Totals& totals, std::span<const KeyRow> keys = {},
-    std::span<const PeerRow> peers = {});
+    std::span<const PeerRow> peers = {}, std::span<const RedisRow> redis = {});
 
 } // namespace ai_proxy::metrics
