@@ -215,6 +215,9 @@ my @cases = (
     ['a hash of a word', "$p ai_proxy_route r {\n provider p;\n"
         . " balance hash x;\n}", '',
         qr/invalid value "x" in "balance": a variable/, 'balance'],
+    ['a deadline without a time', "$p ai_proxy_route r {\n provider p;\n"
+        . " deadline soon;\n}", '',
+        qr/invalid value "soon" in "deadline": a time up to 24h/, 'deadline'],
     ['a hedge at no time', "$p ai_proxy_route r {\n provider p;\n"
         . " hedge budget=5%;\n}", '', qr/"hedge" needs "after"/, 'hedge'],
     ['an unknown parameter', "$p ai_proxy_route r {\n provider p speed=1;\n}",

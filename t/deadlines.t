@@ -49,6 +49,8 @@ my $http = zone()
     . provider(connect => openai => $deaf, 'timeout connect=300ms;')
     . provider(waits => openai => $up->url('stall'),
         'timeout first_token=300ms;')
+    . provider(waits_long => openai => $up->url('stall'),
+        'timeout first_byte=350ms;')
     . provider(comments => openai => $up->url('comments'),
         'timeout first_token=500ms;')
     . provider(frame => openai => $up->url('frame'),
@@ -69,6 +71,8 @@ my $http = zone()
         'timeout first_token=300ms;')
     . provider(big => openai => $up->url('big'), 'timeout idle=700ms;')
     . provider(good => openai => $up->url('good'))
+    . "ai_proxy_route late { provider waits_long; retry 9 on=timeout;\n"
+    . " fallback waits_long on=timeout; deadline 900ms; }\n"
     . "ai_proxy_provider mock { type mock; tokens 20; delay 10s;"
     . " timeout first_token=300ms; }\n"
     . "log_format e '\$ai_proxy_provider \$status \$ai_proxy_error"
@@ -77,6 +81,7 @@ my @names = $http =~ /ai_proxy_provider (\w+) \{/g;
 my $gw = Gateway->start(http => $http, access_log => '',
     server => "access_log %%DIR%%/logs/access.log e;\n"
         . "location = /metrics { access_log off; ai_proxy_metrics; }\n"
+        . "location /late/ { ai_proxy_pass late; }\n"
         . join('', map { "location /$_/ { ai_proxy_pass $_; }\n" } @names)
         . join '', map { "location /then_$_/ { ai_proxy_pass $_;"
             . " ai_proxy_fallback good on=timeout; }\n" } @names);
@@ -156,6 +161,14 @@ $logged->();
 check_stream(chat('big', %stream), undef,
     'an event that comes in pieces is progress');
 $logged->();
+
+my $begin = Client::now();
+check_error(chat('late'), 504, undef, 'a deadline over all tries');
+cmp_ok(Client::now() - $begin, '<', 8, 'in time');
+my $line = $logged->();
+like($line, qr/^waits_long 504 timeout_(?:total|first_byte) /, 'in the log');
+my @tries = $line =~ /waits_long:0:/g;
+ok(@tries >= 2 && @tries <= 3, 'tries within it: ' . @tries);
 
 my $metrics = $gw->client->get('/metrics')->{body};
 like($metrics, qr/^ai_proxy_errors_total\{[^}]*provider="$_->[0]"[^}]*

@@ -171,10 +171,16 @@ ngx_int_t init_module(ngx_cycle_t* cycle) noexcept
     });
 }
 
+// The manager and the loader of nginx's cache serve no requests.
+bool serves() noexcept
+{
+    return ngx_process != NGX_PROCESS_HELPER;
+}
+
 ngx_int_t init_process(ngx_cycle_t* cycle) noexcept
 {
     MainConf* mc = cycle_conf(cycle);
-    if (mc == nullptr) {
+    if (mc == nullptr || !serves()) {
         return NGX_OK;
     }
     if (!start_worker(mc->zone)) {
@@ -195,7 +201,7 @@ ngx_int_t init_process(ngx_cycle_t* cycle) noexcept
 
 void exit_process(ngx_cycle_t* cycle) noexcept
 {
-    if (MainConf* mc = cycle_conf(cycle); mc != nullptr) {
+    if (MainConf* mc = cycle_conf(cycle); mc != nullptr && serves()) {
         ngx_http_ai_proxy_peer_exit_process(cycle, &mc->peers);
         take_bell_down();
         stop_worker(mc->zone);

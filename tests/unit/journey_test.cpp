@@ -331,5 +331,40 @@ TEST_F(RaceTest, OnlyCallsThatChangeNothingAreMadeTwice)
     EXPECT_EQ(io.started.size(), 1u);
 }
 
+TEST_F(JourneyTest, ADeadlineBoundsAllTriesTogether)
+{
+    auto& route = world.route("r", {0});
+    route.retries = 9;
+    route.deadline_ms = 5000;
+    route.backoff_min_ms = route.backoff_max_ms = 100;
+    std::vector<uint64_t> bounds;
+    io.play = [&](Try& attempt) {
+        bounds.push_back(attempt.most);
+        io.clock += 2'000'000;
+        return failed(ErrorCode::timeout_total, io.clock);
+    };
+    const Outcome outcome = run();
+    EXPECT_EQ(outcome.reply.status, 504);
+    ASSERT_EQ(bounds.size(), 3u);
+    EXPECT_EQ(bounds[0], 5000u);
+    EXPECT_LE(bounds[1], 3000u);
+    EXPECT_GE(bounds[1], 2800u);
+    EXPECT_LE(bounds[2], 1000u);
+}
+
+TEST_F(JourneyTest, NobodyWaitsForATryThatWouldBeginTooLate)
+{
+    auto& route = world.route("r", {0});
+    route.retries = 3;
+    route.deadline_ms = 5000;
+    route.backoff_min_ms = route.backoff_max_ms = 60'000;
+    broken = "a";
+    const int64_t begin = io.clock;
+    const Outcome outcome = run();
+    EXPECT_EQ(outcome.reply.status, 502);
+    EXPECT_EQ(exchange->books().error, ErrorCode::upstream_connect);
+    EXPECT_LT(io.clock - begin, 5'000'000);
+}
+
 } // namespace
 } // namespace ai_proxy::policy

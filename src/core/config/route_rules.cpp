@@ -13,6 +13,7 @@ namespace {
 constexpr uint64_t kMaxRetries = 10;
 constexpr uint64_t kMaxBackoff = 60'000;
 constexpr uint64_t kLongestHedge = 600'000;
+constexpr uint64_t kLongestDeadline = 24 * 3600 * 1000;
 constexpr uint32_t kMaxPrefix = 1024 * 1024;
 
 Error wrong_count(std::string_view field)
@@ -169,9 +170,24 @@ Result<void> set_hedge(route::Route& route, const Words& words)
     return {};
 }
 
+Result<void> set_deadline(route::Route& route, const Words& words)
+{
+    if (words.size() != 2) {
+        return wrong_count(words[0]);
+    }
+    const auto ms = parse_duration_ms(words[1]);
+    if (!ms || *ms == 0 || *ms > kLongestDeadline) {
+        return invalid_value(
+            words[1], words[0], "a time up to 24h is expected");
+    }
+    route.deadline_ms = *ms;
+    return {};
+}
+
 constexpr RouteRule kRules[] = {
     {"balance", set_balance},
     {"retry", set_retry},
+    {"deadline", set_deadline},
     {"hedge", set_hedge},
 };
 

@@ -130,6 +130,9 @@ Journey::Journey(Exchange& exchange, async::Io& io)
           {exchange.gateway().keys, exchange.gateway().peers, io.in_flight()},
           asked(exchange, io), io.now())
 {
+    if (const uint64_t ms = exchange.route().deadline_ms; ms != 0) {
+        deadline_ = io.now() + static_cast<int64_t>(ms) * 1000;
+    }
     if (admitted()) {
         set_out(attempts_.first(io.now()));
     }
@@ -150,16 +153,40 @@ bool Journey::admitted()
     return false;
 }
 
+std::optional<uint64_t> Journey::time_left() noexcept
+{
+    if (deadline_ == 0) {
+        return std::nullopt;
+    }
+    return static_cast<uint64_t>(
+        std::max<int64_t>(deadline_ - io_.now(), 0) / 1000);
+}
+
+// A try ends with the time that the request has in all.
+void Journey::bound(Try& attempt) noexcept
+{
+    if (const auto left = time_left()) {
+        const uint64_t most = std::max<uint64_t>(*left, 1);
+        attempt.most = attempt.most == 0 ? most : std::min(attempt.most, most);
+    }
+}
+
 void Journey::set_out(const route::Attempts::Step& step)
 {
+    leg_ = Leg();
     if (!step.give_up) {
         const uint16_t provider = step.target->provider;
         leg_ = Leg(exchange_.gateway().peers[provider],
             exchange_.gateway().keys[provider], step);
-        return;
+        // What could only begin after the deadline is not waited for.
+        const auto left = time_left();
+        if (failure_ == nullptr || !left || *left > step.delay_ms) {
+            return;
+        }
+        leg_.drop();
     }
-    leg_ = Leg();
-    if (step.blocked != ErrorCode::none && failure_ == nullptr) {
+    if (step.give_up && step.blocked != ErrorCode::none && failure_ == nullptr)
+    {
         failure_ = std::make_unique<Failure>();
         failure_->error =
             make_error(step.blocked, std::string(phrase(step.blocked)));
@@ -192,6 +219,9 @@ bool Journey::wants_place()
         wanted_ = next_wanted();
         if (wanted_.limit == 0) {
             return false;
+        }
+        if (const auto left = time_left()) {
+            wanted_.most_ms = std::min(wanted_.most_ms, *left);
         }
         Place place =
             ai_proxy::take_place(io_.in_flight(), wanted_.id, wanted_.limit);
@@ -257,6 +287,7 @@ bool Journey::prepare()
         return false;
     }
     attempt_ = std::move(*attempt);
+    bound(*attempt_);
     if (attempt_->reply) {
         outcome_.reply = std::move(*attempt_->reply);
         exchange_.books().status = outcome_.reply.status;
@@ -326,6 +357,7 @@ Try* Journey::make()
     rival_ = std::make_unique<Rival>();
     rival_->leg = std::move(leg);
     rival_->attempt = std::move(*attempt);
+    bound(*rival_->attempt);
     return rival_->attempt.get();
 }
 

@@ -7,6 +7,7 @@
 #include "core/route/route.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -59,6 +60,9 @@ private:
     Try* make() override;
     [[nodiscard]] bool admitted();
     void set_out(const route::Attempts::Step& step);
+    // Milliseconds until the route's deadline; nullopt: it has none.
+    [[nodiscard]] std::optional<uint64_t> time_left() noexcept;
+    void bound(Try& attempt) noexcept;
     [[nodiscard]] async::PlaceOp::Wanted next_wanted();
     void refuse(Error error, bool from_network = false);
     void settle_one(const async::TryEnd& end);
@@ -71,6 +75,7 @@ private:
     Exchange& exchange_;
     async::Io& io_;
     route::Attempts attempts_;
+    int64_t deadline_ = 0;           // 0: none
     size_t site_rule_ = 0;           // whose place is taken next
     std::vector<Place> site_places_; // as long as the request lives
     Leg leg_;

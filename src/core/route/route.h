@@ -86,6 +86,7 @@ struct Route {
     std::optional<On> retry_on; // for these failures; unset: retryable()
     uint64_t backoff_min_ms = 200, backoff_max_ms = 5000;
     uint32_t budget_percent = 0; // of requests that may be retries; 0: any
+    uint64_t deadline_ms = 0;    // for all tries together; 0: none
     HedgeRules hedge;
     std::string hash_text;        // with variables, of balance hash
     uint32_t hash_value = 0;      // its number, for who knows variables
