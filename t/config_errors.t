@@ -262,6 +262,8 @@ my @cases = (
             . " ai_proxy_pass p;\n ai_proxy_token_limit $words; }", $fault,
             'ai_proxy_token_limit']
     } ['key=a rate=1', qr/ai_proxy_token_limit: invalid value "1" in "rate"/],
+        ['key=a rate=1/m store=nobody',
+            qr/invalid value "nobody" in "store": zone or an ai_proxy_redis/],
         ['key=a count=all', qr/invalid value "all" in "count": total, input/],
         ['rate=1/m mode=log', qr/ai_proxy_token_limit: "key" is missing/],
         ['key=a rate=1/m x=y', qr/unknown parameter "x=y" in "ai_proxy_to/]),

@@ -407,7 +407,7 @@ bool add_token_limits(ngx_conf_t* cf, Configuration& c,
         }
         config::Words words = views(line.words);
         words.insert(words.begin(), kName);
-        auto rule = config::parse_token_limit(words);
+        auto rule = config::parse_token_limit(words, c.gateway);
         if (!rule.ok()) {
             log_at(cf->log, line.position,
                 kName + std::string(": ") + rule.error().message);

@@ -268,7 +268,10 @@ void close_books(Ctx& ctx) noexcept
 void settle_limits(Ctx& ctx) noexcept
 {
     if (policy::TokenLimits* limits = ctx.exchange->limits()) {
-        limits->settle(worker().limits, ctx.exchange->books());
+        guard(ctx.r->connection->log, 0, [&] {
+            limits->settle(ctx.io, ctx.exchange->books());
+            return 0;
+        });
     }
 }
 

@@ -19,7 +19,7 @@ void feed_run(Run& run, std::string_view payload, std::string& out)
     if (!payload.empty() && response.state() == policy::Response::State::more) {
         (void)response.feed(payload, out, run.ctx->io.now());
         if (policy::TokenLimits* limits = run.ctx->exchange->limits()) {
-            limits->debit(worker().limits, response.said());
+            limits->debit(run.ctx->io, response.said());
         }
         if (response.take_progress()) {
             run.progress = ngx_current_msec;

@@ -8,7 +8,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <initializer_list>
 #include <string>
+#include <utility>
 #include <vector>
 
 // A request's way through the token limits of its location.
@@ -25,7 +27,7 @@ limit::Rule rule(std::string_view line)
         words.push_back(line.substr(0, end));
         line.remove_prefix(std::min(end + 1, line.size()));
     }
-    auto made = config::parse_token_limit(words);
+    auto made = config::parse_token_limit(words, config::Gateway());
     EXPECT_TRUE(made.ok()) << (made.ok() ? "" : made.error().message);
     return made.ok() ? *made : limit::Rule();
 }
@@ -43,6 +45,7 @@ struct World {
     uint64_t used(size_t i) { return io.budgets.used(rules[i], io.texts[i]); }
 
     FakeIo io;
+    config::Gateway gateway;
     std::vector<limit::Rule> rules;
 };
 
@@ -63,17 +66,17 @@ TEST(TokenLimits, TakeWhatIsNeededAndChargeWhatWasUsed)
 {
     World world(std::vector<std::string_view>{"key=$x rate=1000/m",
         "key=$y rate=500/h count=input", "key=$z rate=800/d count=output"});
-    TokenLimits limits(world.rules, 100, 300);
+    TokenLimits limits(world.gateway, world.rules, 100, 300);
     ASSERT_FALSE(limits.admit(world.io));
     EXPECT_EQ(limits.status(), LimitStatus::passed);
     EXPECT_EQ(world.used(0), 400u);
     EXPECT_EQ(world.used(1), 100u);
     EXPECT_EQ(world.used(2), 300u);
-    limits.settle(world.io.budgets, answered(90, 40));
+    limits.settle(world.io, answered(90, 40));
     EXPECT_EQ(world.used(0), 130u);
     EXPECT_EQ(world.used(1), 90u);
     EXPECT_EQ(world.used(2), 40u);
-    limits.settle(world.io.budgets, answered(1, 1)); // once
+    limits.settle(world.io, answered(1, 1)); // once
     EXPECT_EQ(world.used(0), 130u);
 }
 
@@ -81,7 +84,7 @@ TEST(TokenLimits, AnAnswerWithoutBoundIsTakenToNeedAShare)
 {
     World world(std::vector<std::string_view>{"key=$x rate=1000/m",
         "key=$y rate=1000/m reserve=50%", "key=$z rate=1000/m reserve=off"});
-    TokenLimits limits(world.rules, 20, std::nullopt);
+    TokenLimits limits(world.gateway, world.rules, 20, std::nullopt);
     ASSERT_FALSE(limits.admit(world.io));
     EXPECT_EQ(world.used(0), 120u);
     EXPECT_EQ(world.used(1), 520u);
@@ -92,9 +95,9 @@ TEST(TokenLimits, OneThatRefusesGivesTheOthersBack)
 {
     World world(std::vector<std::string_view>{
         "key=$x rate=1000/m", "key=$y rate=300/m"});
-    TokenLimits first(world.rules, 100, 150);
+    TokenLimits first(world.gateway, world.rules, 100, 150);
     ASSERT_FALSE(first.admit(world.io));
-    TokenLimits second(world.rules, 100, 150);
+    TokenLimits second(world.gateway, world.rules, 100, 150);
     const auto refusal = second.admit(world.io);
     ASSERT_TRUE(refusal);
     EXPECT_EQ(second.status(), LimitStatus::rejected);
@@ -115,14 +118,14 @@ TEST(TokenLimits, OneThatRefusesGivesTheOthersBack)
     EXPECT_EQ(fields[1], "x-ratelimit-limit-tokens: 300");
     EXPECT_EQ(fields[2], "x-ratelimit-remaining-tokens: 50");
     // Nothing was held for it, so nothing is charged.
-    second.settle(world.io.budgets, answered(10, 10));
+    second.settle(world.io, answered(10, 10));
     EXPECT_EQ(world.used(0), 250u);
 }
 
 TEST(TokenLimits, WhatCanNeverPassIsToldSo)
 {
     World world(std::vector<std::string_view>{"key=$x rate=100/s status=413"});
-    TokenLimits limits(world.rules, 50, 51);
+    TokenLimits limits(world.gateway, world.rules, 50, 51);
     const auto refusal = limits.admit(world.io);
     ASSERT_TRUE(refusal);
     EXPECT_EQ(refusal->error.http_status(), 413);
@@ -135,7 +138,7 @@ TEST(TokenLimits, AnEmptyKeyIsNotLimited)
 {
     World world(std::vector<std::string_view>{"key=$x rate=1/m"});
     world.io.texts[0].clear();
-    TokenLimits limits(world.rules, 50, 50);
+    TokenLimits limits(world.gateway, world.rules, 50, 50);
     EXPECT_FALSE(limits.admit(world.io));
     EXPECT_EQ(limits.status(), LimitStatus::none);
     std::vector<Response::Field> headers;
@@ -146,22 +149,22 @@ TEST(TokenLimits, AnEmptyKeyIsNotLimited)
 TEST(TokenLimits, InModeLogTheyOnlyCount)
 {
     World world(std::vector<std::string_view>{"key=$x rate=100/m mode=log"});
-    TokenLimits limits(world.rules, 150, 50);
+    TokenLimits limits(world.gateway, world.rules, 150, 50);
     EXPECT_FALSE(limits.admit(world.io));
     EXPECT_EQ(limits.status(), LimitStatus::logged);
     EXPECT_EQ(world.used(0), 200u);
-    limits.settle(world.io.budgets, answered(120, 30));
+    limits.settle(world.io, answered(120, 30));
     EXPECT_EQ(world.used(0), 150u);
 }
 
 TEST(TokenLimits, ARunningAnswerIsDebitedBeyondWhatWasTaken)
 {
     World world(std::vector<std::string_view>{"key=$x rate=1000/m"});
-    TokenLimits limits(world.rules, 100, 50);
+    TokenLimits limits(world.gateway, world.rules, 100, 50);
     ASSERT_FALSE(limits.admit(world.io));
-    limits.debit(world.io.budgets, 50);
+    limits.debit(world.io, 50);
     EXPECT_EQ(world.used(0), 150u);
-    limits.debit(world.io.budgets, 60);
+    limits.debit(world.io, 60);
     EXPECT_GE(world.used(0), 160u);
     EXPECT_LE(world.used(0), 160u + 64u);
     // The client left: the provider counted nothing.
@@ -169,20 +172,20 @@ TEST(TokenLimits, ARunningAnswerIsDebitedBeyondWhatWasTaken)
     books.status = 200;
     books.tries.emplace_back();
     books.error = ErrorCode::client_closed;
-    limits.settle(world.io.budgets, books);
+    limits.settle(world.io, books);
     EXPECT_EQ(world.used(0), 160u);
 }
 
 TEST(TokenLimits, WhatFailedCostsNothing)
 {
     World world(std::vector<std::string_view>{"key=$x rate=1000/m"});
-    TokenLimits limits(world.rules, 100, 50);
+    TokenLimits limits(world.gateway, world.rules, 100, 50);
     ASSERT_FALSE(limits.admit(world.io));
     Books books;
     books.status = 502;
     books.tries.emplace_back();
     books.error = ErrorCode::upstream_connect;
-    limits.settle(world.io.budgets, books);
+    limits.settle(world.io, books);
     EXPECT_EQ(world.used(0), 0u);
 }
 
@@ -190,7 +193,7 @@ TEST(TokenLimits, TellTheBudgetThatIsNearestToItsEnd)
 {
     World world(std::vector<std::string_view>{
         "key=$x rate=1000/m", "key=$y rate=10k/d", "key=$z rate=200/h"});
-    TokenLimits limits(world.rules, 100, 50);
+    TokenLimits limits(world.gateway, world.rules, 100, 50);
     ASSERT_FALSE(limits.admit(world.io));
     std::vector<Response::Field> headers;
     limits.add_headers(headers);
@@ -198,6 +201,102 @@ TEST(TokenLimits, TellTheBudgetThatIsNearestToItsEnd)
     EXPECT_EQ(headers[0].value, "200");
     EXPECT_EQ(headers[1].value, "50");
     EXPECT_EQ(headers[2].value.substr(0, 2), "1h");
+}
+
+redis::Reply numbers(std::initializer_list<int64_t> values)
+{
+    std::vector<redis::Reply> elements;
+    for (const int64_t value : values) {
+        elements.push_back(redis::Reply::of(value));
+    }
+    return redis::Reply::of(std::move(elements));
+}
+
+// Two rules: the first in the zone, the second in Redis.
+struct SharedWorld : World {
+    explicit SharedWorld(config::Redis::OnError on_error)
+        : World(std::vector<std::string_view>{
+            "key=$x rate=1000/m", "key=$y rate=300/m"})
+    {
+        gateway.redis.emplace_back();
+        gateway.redis[0].on_error = on_error;
+        rules[1].redis = 0;
+    }
+    // What an operation would bring.
+    async::RedisReplies ask(const TokenLimits& limits)
+    {
+        async::RedisOp op = io.redis(limits.redis(), limits.commands());
+        return io.ask(op);
+    }
+};
+
+TEST(TokenLimits, RedisIsAskedAfterTheZone)
+{
+    SharedWorld world(config::Redis::OnError::allow);
+    std::string asked;
+    world.io.redis_says = [&asked](const redis::Command& command) {
+        asked = command.text();
+        return numbers({1, 777, 250, 60'000, 0});
+    };
+    TokenLimits limits(world.gateway, world.rules, 100, 150);
+    ASSERT_FALSE(limits.admit(world.io));
+    ASSERT_TRUE(limits.asks_redis());
+    ASSERT_FALSE(limits.take(world.io, world.ask(limits)));
+    EXPECT_FALSE(limits.asks_redis());
+    EXPECT_EQ(limits.status(), LimitStatus::passed);
+    EXPECT_EQ(world.used(0), 250u);
+    EXPECT_NE(asked.find(":b 300 60000 250 0 0"), std::string::npos) << asked;
+    limits.settle(world.io, answered(90, 40));
+    EXPECT_EQ(world.used(0), 130u);
+    ASSERT_EQ(world.io.told.size(), 1u);
+    EXPECT_NE(world.io.told[0].find(":b 60000 -120 777 0"), std::string::npos)
+        << world.io.told[0];
+}
+
+TEST(TokenLimits, WhatRedisRefusesIsGivenBackInTheZone)
+{
+    SharedWorld world(config::Redis::OnError::allow);
+    world.io.redis_says = [](const redis::Command&) {
+        return numbers({0, 777, 280, 60'000, 41'000});
+    };
+    TokenLimits limits(world.gateway, world.rules, 100, 150);
+    ASSERT_FALSE(limits.admit(world.io));
+    const auto refusal = limits.take(world.io, world.ask(limits));
+    ASSERT_TRUE(refusal);
+    EXPECT_EQ(refusal->error.http_status(), 429);
+    EXPECT_EQ(refusal->headers.front().value, "41");
+    EXPECT_EQ(world.used(0), 0u);
+    EXPECT_TRUE(world.io.told.empty());
+}
+
+TEST(TokenLimits, WithoutRedisThePolicyHolds)
+{
+    using OnError = config::Redis::OnError;
+    for (const OnError policy : {OnError::allow, OnError::deny, OnError::zone})
+    {
+        SharedWorld world(policy);
+        world.io.redis_down = ErrorCode::redis_timeout;
+        TokenLimits limits(world.gateway, world.rules, 100, 150);
+        ASSERT_FALSE(limits.admit(world.io));
+        const auto refusal = limits.take(world.io, world.ask(limits));
+        EXPECT_EQ(refusal.has_value(), policy == OnError::deny);
+        EXPECT_EQ(world.used(0), policy == OnError::deny ? 0u : 250u);
+        EXPECT_EQ(world.used(1), policy == OnError::zone ? 250u : 0u);
+        if (refusal) {
+            EXPECT_EQ(refusal->error.http_status(), 503);
+        }
+        limits.settle(world.io, answered(1, 1));
+        EXPECT_TRUE(world.io.told.empty());
+    }
+}
+
+TEST(TokenLimits, AnAnswerThatIsNoneGrants)
+{
+    SharedWorld world(config::Redis::OnError::deny);
+    world.io.redis_says = [](const redis::Command&) { return numbers({1, 2}); };
+    TokenLimits limits(world.gateway, world.rules, 100, 150);
+    ASSERT_FALSE(limits.admit(world.io));
+    EXPECT_FALSE(limits.take(world.io, world.ask(limits)));
 }
 
 TEST(TokenLimits, RulesWrittenAlikeShareTheirCounters)
@@ -240,7 +339,7 @@ TEST(TokenLimits, WrongLinesAreRefused)
     {
         std::vector<std::string_view> words = wrong.words;
         words.insert(words.begin(), "ai_proxy_token_limit");
-        const auto made = config::parse_token_limit(words);
+        const auto made = config::parse_token_limit(words, config::Gateway());
         ASSERT_FALSE(made.ok()) << wrong.message;
         EXPECT_NE(made.error().message.find(wrong.message), std::string::npos)
             << made.error().message;

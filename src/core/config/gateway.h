@@ -4,6 +4,7 @@
 #include "core/config/plugins.h"
 #include "core/dialect/model_list.h"
 #include "core/limit/rule.h"
+#include "core/limit/token_scripts.h"
 #include "core/provider/options.h"
 #include "core/provider/registry.h"
 #include "core/redis/topology.h"
@@ -108,6 +109,7 @@ struct Gateway {
     std::vector<std::unique_ptr<route::Route>> routes; // implicit ones too
     std::vector<std::unique_ptr<Site>> sites;
     std::vector<Redis> redis;
+    limit::TokenScripts token_scripts;
     std::vector<route::KeyPool> keys; // per provider
     std::vector<route::Peer> peers;   // per provider
     // Per route, in own memory; Route::state says what holds.
@@ -170,7 +172,8 @@ private:
     const Words& words);
 
 // Parses "key=TEXT rate=NUMBER/UNIT [...]" of ai_proxy_token_limit.
-[[nodiscard]] Result<limit::Rule> parse_token_limit(const Words& words);
+[[nodiscard]] Result<limit::Rule> parse_token_limit(
+    const Words& words, const Gateway& gateway);
 
 // Adds the pair of a "model_map" line whose arguments begin at words[first]:
 // two words, or one that holds both ("~^gpt-(.*)$ qwen-$1").

@@ -114,10 +114,24 @@ constexpr Parameter kTokenLimit[] = {
 
 } // namespace
 
-Result<Rule> parse_token_limit(const Words& words)
+Result<Rule> parse_token_limit(const Words& words, const Gateway& gateway)
 {
     Rule made;
-    if (auto taken = take_parameters(kTokenLimit, &made, words, 1); !taken) {
+    // Who counts is a matter of other names.
+    Words others;
+    for (const std::string_view word : words) {
+        const auto pair = split_pair(word);
+        if (!pair || pair->name != "store") {
+            others.push_back(word);
+            continue;
+        }
+        made.redis = gateway.find_redis(pair->value);
+        if (pair->value != "zone" && made.redis < 0) {
+            return invalid_value(
+                pair->value, "store", "zone or an ai_proxy_redis is expected");
+        }
+    }
+    if (auto taken = take_parameters(kTokenLimit, &made, others, 1); !taken) {
         return std::move(taken).error();
     }
     if (made.key.empty()) {

@@ -26,6 +26,7 @@ struct Rule {
     // What an answer is taken to need until it is known, when the request
     // does not bound it: so much of the budget, in percent.
     uint32_t reserve_percent = 10;
+    int redis = -1;  // index of the ai_proxy_redis that counts; -1: the zone
     uint64_t id = 0; // tells its counters from those of other rules
 };
 

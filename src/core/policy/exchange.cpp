@@ -232,7 +232,8 @@ void Exchange::set_limits()
     } else if (kind_ == BodyKind::json) {
         bound = usage::answer_bound(document_);
     }
-    limits_ = std::make_unique<TokenLimits>(site_.token_limits, prompt_, bound);
+    limits_ = std::make_unique<TokenLimits>(
+        gateway_, site_.token_limits, prompt_, bound);
 }
 
 void Exchange::read_realtime()

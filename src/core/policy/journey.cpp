@@ -133,24 +133,42 @@ Journey::Journey(Exchange& exchange, async::Io& io)
     if (const uint64_t ms = exchange.route().deadline_ms; ms != 0) {
         deadline_ = io.now() + static_cast<int64_t>(ms) * 1000;
     }
-    if (admitted()) {
-        set_out(attempts_.first(io.now()));
-    }
+    TokenLimits* limits = exchange.limits();
+    begin(limits != nullptr ? limits->admit(io) : std::nullopt);
 }
 
 // What the location's limits say comes first.
-bool Journey::admitted()
+void Journey::begin(TokenLimits::Admission admission)
 {
-    TokenLimits* limits = exchange_.limits();
-    auto refusal = limits != nullptr ? limits->admit(io_) : std::nullopt;
-    if (!refusal) {
-        return true;
+    if (admission) {
+        failure_ = std::make_unique<Failure>();
+        failure_->error = std::move(admission->error);
+        failure_->headers = std::move(admission->headers);
+        give_up();
+    } else if (!asks_redis()) {
+        set_out(attempts_.first(io_.now()));
     }
-    failure_ = std::make_unique<Failure>();
-    failure_->error = std::move(refusal->error);
-    failure_->headers = std::move(refusal->headers);
-    give_up();
-    return false;
+}
+
+bool Journey::asks_redis() const noexcept
+{
+    const TokenLimits* limits = exchange_.limits();
+    return limits != nullptr && !over_ && limits->asks_redis();
+}
+
+uint16_t Journey::redis() const noexcept
+{
+    return exchange_.limits()->redis();
+}
+
+std::vector<redis::Command> Journey::commands() const
+{
+    return exchange_.limits()->commands();
+}
+
+void Journey::take_replies(async::RedisReplies replies)
+{
+    begin(exchange_.limits()->take(io_, std::move(replies)));
 }
 
 std::optional<uint64_t> Journey::time_left() noexcept
@@ -311,7 +329,8 @@ bool Journey::upgrades()
 async::Second* Journey::second() noexcept
 {
     const route::HedgeRules& rules = exchange_.route().hedge;
-    second_ms_ = rules.after_ms;
+    // At most ten minutes.
+    second_ms_ = static_cast<uint32_t>(rules.after_ms);
     if (rules.percent == 0 || !exchange_.may_race() || wants_token()) {
         return nullptr;
     }
@@ -324,7 +343,8 @@ async::Second* Journey::second() noexcept
         if (micros == 0) {
             return nullptr;
         }
-        second_ms_ = static_cast<uint64_t>(micros / 1000);
+        second_ms_ = static_cast<uint32_t>(
+            std::clamp<int64_t>(micros / 1000, 0, UINT32_MAX));
     }
     return this;
 }

@@ -18,6 +18,12 @@ class Journey final : private async::Second {
 public:
     Journey(Exchange& exchange, async::Io& io);
 
+    // Is there a redis to ask before the first try?
+    [[nodiscard]] bool asks_redis() const noexcept;
+    [[nodiscard]] uint16_t redis() const noexcept;
+    [[nodiscard]] std::vector<redis::Command> commands() const;
+    void take_replies(async::RedisReplies replies);
+
     [[nodiscard]] uint64_t delay_ms() const noexcept
     {
         return leg_.step().delay_ms;
@@ -58,7 +64,7 @@ public:
 
 private:
     Try* make() override;
-    [[nodiscard]] bool admitted();
+    void begin(TokenLimits::Admission admission);
     void set_out(const route::Attempts::Step& step);
     // Milliseconds until the route's deadline; nullopt: it has none.
     [[nodiscard]] std::optional<uint64_t> time_left() noexcept;
@@ -76,7 +82,6 @@ private:
     async::Io& io_;
     route::Attempts attempts_;
     int64_t deadline_ = 0;           // 0: none
-    size_t site_rule_ = 0;           // whose place is taken next
     std::vector<Place> site_places_; // as long as the request lives
     Leg leg_;
     std::unique_ptr<Try> attempt_;
@@ -85,10 +90,11 @@ private:
         std::unique_ptr<Try> attempt;
     };
     std::unique_ptr<Rival> rival_; // the second try
-    uint64_t second_ms_ = 0;
     async::PlaceOp::Wanted wanted_;
     std::string access_token_; // of the next try
     Outcome outcome_;
+    uint32_t site_rule_ = 0; // whose place is taken next
+    uint32_t second_ms_ = 0;
     bool refused_ = false; // the step that was asked for a place
     bool over_ = false;
     // outcome_ is a filtered answer: better than an error.

@@ -8,9 +8,26 @@
 
 namespace ai_proxy::policy {
 
+namespace {
+
+// In a frame of its own: few requests have one.
+async::Task<void> ask_redis(async::Scope& s, Journey& journey)
+{
+    while (journey.asks_redis()) {
+        async::RedisReplies replies =
+            co_await s.io.redis(journey.redis(), journey.commands());
+        journey.take_replies(std::move(replies));
+    }
+}
+
+} // namespace
+
 async::Task<Outcome> serve(async::Scope& s, Exchange& exchange)
 {
     Journey journey(exchange, s.io);
+    if (journey.asks_redis()) {
+        co_await ask_redis(s, journey);
+    }
     while (!journey.over()) {
         if (journey.delay_ms() != 0) {
             co_await s.io.sleep(journey.delay_ms());

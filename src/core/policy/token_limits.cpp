@@ -9,6 +9,7 @@ namespace {
 
 // A running answer is debited in steps of so many tokens.
 constexpr int64_t kStep = 32;
+constexpr int64_t kRedisStep = 256; // each is a command
 
 uint64_t seconds(uint64_t ms) noexcept
 {
@@ -55,9 +56,10 @@ void add_fields(std::vector<Response::Field>& headers, const limit::Rule& rule,
 
 } // namespace
 
-TokenLimits::TokenLimits(const std::vector<limit::Rule>& rules, int64_t prompt,
+TokenLimits::TokenLimits(const config::Gateway& gateway,
+    const std::vector<limit::Rule>& rules, int64_t prompt,
     std::optional<int64_t> bound)
-    : rules_(rules), prompt_(prompt), bound_(bound)
+    : gateway_(gateway), rules_(rules), prompt_(prompt), bound_(bound)
 {
 }
 
@@ -81,39 +83,141 @@ int64_t TokenLimits::needed(const limit::Rule& rule) const noexcept
     return counted(rule, prompt_, bound_.value_or(share));
 }
 
-std::optional<TokenLimits::Refusal> TokenLimits::admit(async::Io& io)
+TokenLimits::Admission TokenLimits::admit(async::Io& io)
 {
-    limit::Counters& counters = io.counters();
     held_.reserve(rules_.size());
     for (const limit::Rule& rule : rules_) {
-        Held held{&rule, io.text(rule.text), 0, needed(rule), {}};
+        Held held{
+            &rule, io.text(rule.text), 0, needed(rule), {}, rule.redis >= 0};
         if (held.key.empty()) {
             continue;
         }
-        const auto amount = static_cast<uint64_t>(held.taken);
-        limit::Taken taken = counters.take(rule, held.key, amount, false);
-        if (!taken.granted) {
-            if (rule.mode == limit::Mode::enforce) {
-                give_back(counters);
-                status_ = LimitStatus::rejected;
-                return refuse(held, taken);
-            }
-            status_ = LimitStatus::logged;
-            taken = counters.take(rule, held.key, amount, true);
+        if (held.in_redis) {
+            waiting_.push_back(std::move(held));
+        } else if (auto refused = take_from_zone(io, std::move(held))) {
+            return refused;
         }
-        held.stamp = taken.stamp;
-        held.level = taken.level;
-        held_.push_back(std::move(held));
-    }
-    if (status_ == LimitStatus::none && !held_.empty()) {
-        status_ = LimitStatus::passed;
     }
     return std::nullopt;
 }
 
-TokenLimits::Refusal TokenLimits::refuse(
-    const Held& held, const limit::Taken& taken) const
+TokenLimits::Admission TokenLimits::take_from_zone(async::Io& io, Held held)
 {
+    limit::Counters& counters = io.counters();
+    const auto amount = static_cast<uint64_t>(held.taken);
+    limit::Taken taken = counters.take(*held.rule, held.key, amount, false);
+    if (!taken.granted && held.rule->mode == limit::Mode::log) {
+        status_ = LimitStatus::logged;
+        taken = counters.take(*held.rule, held.key, amount, true);
+    }
+    held.in_redis = false;
+    return note(io, std::move(held), taken);
+}
+
+TokenLimits::Admission TokenLimits::note(
+    async::Io& io, Held held, const limit::Taken& taken)
+{
+    if (!taken.granted) {
+        return refuse(io, held, taken);
+    }
+    if (status_ == LimitStatus::none) {
+        status_ = LimitStatus::passed;
+    }
+    held.stamp = taken.stamp;
+    held.level = taken.level;
+    held_.push_back(std::move(held));
+    return std::nullopt;
+}
+
+uint16_t TokenLimits::redis() const noexcept
+{
+    return static_cast<uint16_t>(waiting_.front().rule->redis);
+}
+
+// Those of one redis at a time.
+std::vector<redis::Command> TokenLimits::commands() const
+{
+    std::vector<redis::Command> commands;
+    for (const Held& held : waiting_) {
+        if (held.rule->redis == waiting_.front().rule->redis) {
+            commands.push_back(gateway_.token_scripts.take(*held.rule, held.key,
+                static_cast<uint64_t>(held.taken),
+                held.rule->mode == limit::Mode::log));
+        }
+    }
+    return commands;
+}
+
+TokenLimits::Admission TokenLimits::take(
+    async::Io& io, async::RedisReplies replies)
+{
+    const int asked_redis = waiting_.front().rule->redis;
+    std::vector<Held> asked;
+    std::vector<Held> others;
+    for (Held& held : waiting_) {
+        (held.rule->redis == asked_redis ? asked : others)
+            .push_back(std::move(held));
+    }
+    waiting_ = std::move(others);
+    if (!replies) {
+        return without_redis(io, std::move(asked), replies.error());
+    }
+    // All are noted before one refuses: what others granted is given back.
+    Admission refused;
+    for (size_t i = 0; i < asked.size(); ++i) {
+        Held& held = asked[i];
+        const auto taken = i < replies->size()
+            ? limit::TokenScripts::taken(*held.rule, (*replies)[i])
+            : std::nullopt;
+        if (taken && !taken->granted) {
+            refused = refused ? std::move(refused) : refuse(io, held, *taken);
+            continue;
+        }
+        if (!taken) {
+            continue; // not ours: it says nothing
+        }
+        if (held.rule->mode == limit::Mode::log
+            && taken->level.used > held.rule->budget.amount)
+        {
+            status_ = LimitStatus::logged;
+        }
+        (void)note(io, std::move(held), *taken);
+        if (refused) {
+            give_back(io);
+        }
+    }
+    return refused;
+}
+
+TokenLimits::Admission TokenLimits::without_redis(
+    async::Io& io, std::vector<Held> asked, const Error& error)
+{
+    using OnError = config::Redis::OnError;
+    const auto which = static_cast<size_t>(asked.front().rule->redis);
+    switch (gateway_.redis[which].on_error) {
+    case OnError::allow:
+        break;
+    case OnError::deny:
+        give_back(io);
+        waiting_.clear();
+        return Refusal{error, {}};
+    case OnError::zone:
+        for (Held& held : asked) {
+            if (auto refused = take_from_zone(io, std::move(held))) {
+                return refused;
+            }
+        }
+        break;
+    }
+    return std::nullopt;
+}
+
+TokenLimits::Admission TokenLimits::refuse(
+    async::Io& io, const Held& held, const limit::Taken& taken)
+{
+    give_back(io);
+    waiting_.clear();
+    status_ = LimitStatus::rejected;
     const limit::Budget& budget = held.rule->budget;
     std::string text = "rate limit reached: ";
     text += std::to_string(budget.amount) + " tokens per "
@@ -136,36 +240,52 @@ TokenLimits::Refusal TokenLimits::refuse(
     return refusal;
 }
 
-void TokenLimits::charge(
-    limit::Counters& counters, Held& held, int64_t amount) noexcept
+void TokenLimits::charge(async::Io& io, Held& held, int64_t amount)
 {
-    if (amount != held.taken) {
-        held.level = counters.settle(
-            *held.rule, held.key, amount - held.taken, held.stamp);
-        held.taken = amount;
+    const int64_t difference = amount - held.taken;
+    if (difference == 0) {
+        return;
     }
+    held.taken = amount;
+    const limit::Rule& rule = *held.rule;
+    if (!held.in_redis) {
+        held.level =
+            io.counters().settle(rule, held.key, difference, held.stamp);
+        return;
+    }
+    std::vector<redis::Command> commands;
+    commands.push_back(
+        gateway_.token_scripts.settle(rule, held.key, difference, held.stamp));
+    io.tell(static_cast<uint16_t>(rule.redis), std::move(commands));
+    // As far as this request knows.
+    const auto budget = static_cast<int64_t>(rule.budget.amount);
+    const int64_t used = std::max<int64_t>(
+        static_cast<int64_t>(held.level.used) + difference, 0);
+    held.level.used = static_cast<uint64_t>(used);
+    held.level.remaining =
+        static_cast<uint64_t>(std::max<int64_t>(budget - used, 0));
 }
 
-void TokenLimits::give_back(limit::Counters& counters) noexcept
+void TokenLimits::give_back(async::Io& io)
 {
     for (Held& held : held_) {
-        charge(counters, held, 0);
+        charge(io, held, 0);
     }
     held_.clear();
 }
 
-void TokenLimits::debit(limit::Counters& counters, int64_t said) noexcept
+void TokenLimits::debit(async::Io& io, int64_t said)
 {
     said_ = said;
     for (Held& held : held_) {
         const int64_t amount = counted(*held.rule, prompt_, said);
         if (amount > held.taken) {
-            charge(counters, held, amount + kStep);
+            charge(io, held, amount + (held.in_redis ? kRedisStep : kStep));
         }
     }
 }
 
-void TokenLimits::settle(limit::Counters& counters, const Books& books) noexcept
+void TokenLimits::settle(async::Io& io, const Books& books)
 {
     if (std::exchange(settled_, true)) {
         return;
@@ -183,7 +303,7 @@ void TokenLimits::settle(limit::Counters& counters, const Books& books) noexcept
         ? usage.completion
         : std::max(said_, usage.known ? usage.completion : 0);
     for (Held& held : held_) {
-        charge(counters, held, counted(*held.rule, prompt, answer));
+        charge(io, held, counted(*held.rule, prompt, answer));
     }
 }
 

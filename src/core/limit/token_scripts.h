@@ -1,0 +1,36 @@
+#pragma once
+
+#include "core/limit/rule.h"
+#include "core/redis/command.h"
+#include "core/redis/reply.h"
+
+#include <optional>
+#include <string>
+
+// Token budgets that several machines share: the windows of window.h, kept in
+// Redis and moved by its clock.
+namespace ai_proxy::limit {
+
+class TokenScripts {
+public:
+    TokenScripts();
+
+    // What take() of window.h does.
+    [[nodiscard]] redis::Command take(const Rule& rule, std::string_view key,
+        uint64_t amount, bool force) const;
+    // nullopt: the reply is no such answer.
+    [[nodiscard]] static std::optional<Taken> taken(
+        const Rule& rule, const redis::Reply& reply);
+    // What settle() does.
+    [[nodiscard]] redis::Command settle(const Rule& rule, std::string_view key,
+        int64_t difference, int64_t stamp) const;
+
+private:
+    redis::Script take_;
+    redis::Script settle_;
+};
+
+// Where Redis counts: "ai_proxy_token_limit:NAME:ID:KEY".
+[[nodiscard]] std::string redis_key(const Rule& rule, std::string_view key);
+
+} // namespace ai_proxy::limit
