@@ -153,8 +153,14 @@ def gateway_config(ports, workers, module):
     http = f"upstream provider {{ server 127.0.0.1:{ports['provider']};" \
         " keepalive 256; }\n" \
         f"upstream paced {{ server {paced}; keepalive 256; }}\n" \
-        "ai_proxy_zone ai 4m;\n"
-    server = ""
+        "ai_proxy_zone ai 4m;\n" \
+        f"ai_proxy_redis shared 127.0.0.1:{ports['redis']};\n"
+    # More than can be used, so that nobody is turned away.
+    limit = "ai_proxy_token_limit key=$remote_addr rate=4000M/m reserve=off"
+    server = f"""
+location = /ai/limited{CHAT} {{ ai_proxy_pass answer; {limit}; }}
+location = /ai/shared{CHAT} {{ ai_proxy_pass answer; {limit} store=shared; }}
+"""
     for name, kind in (("answer", "openai"), ("claude", "claude"),
                        ("stream", "openai"), ("claude-stream", "claude"),
                        ("idle", "openai"), ("claude-idle", "claude"),
@@ -205,7 +211,7 @@ class Bench:
     def __init__(self, folder, quick):
         self.folder, self.quick = folder, quick
         self.ports = {"provider": free_port(), "gateway": free_port(),
-                      "paced": free_port()}
+                      "paced": free_port(), "redis": free_port()}
         self.paced = None
         self.seconds = 1 if quick else 3
         self.rounds = 3 if quick else 9
@@ -221,6 +227,10 @@ class Bench:
         self.provider = Nginx(folder, "provider",
                               provider_config(folder, self.ports))
         self.provider.wait(self.ports["provider"])
+        self.redis = subprocess.Popen(
+            ["redis-server", "--port", str(self.ports["redis"]),
+             "--bind", "127.0.0.1", "--save", "", "--dir", folder],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         self.gateway = Nginx(folder, "gateway", gateway_config(
             self.ports, workers, os.environ["AI_PROXY_MODULE"]))
         self.gateway.wait(self.ports["gateway"])
@@ -228,6 +238,8 @@ class Bench:
     def stop(self):
         self.gateway.stop()
         self.provider.stop()
+        self.redis.terminate()
+        self.redis.wait()
         if self.paced:
             self.paced.terminate()
             self.paced.wait()
@@ -299,9 +311,16 @@ class Bench:
             "/ai/claude" + CHAT
         self.check(ours, REQUEST, "word")
         self.check(claude, REQUEST, "chat.completion")
-        rounds = self.compare([base, ours, claude], "plain")
+        limited, shared = "/ai/limited" + CHAT, "/ai/shared" + CHAT
+        self.check(limited, REQUEST, "word")
+        self.check(shared, REQUEST, "word")
+        rounds = self.compare([base, ours, claude, limited, shared], "plain")
         self.ratio("req/s, plain 1 KB, relay", rounds, ours, base, 0.92)
         self.ratio("req/s, plain 1 KB, converting", rounds, claude, base, 0.80)
+        self.ratio("the same, a token limit in the zone", rounds, limited,
+                   base, 0.90)
+        self.ratio("a token limit in Redis, against none", rounds, shared,
+                   ours, 0.70)
         self.ratio("CPU, plain relay (more is better)", rounds, ours, base,
                    None, "cpu")
         self.ratio("CPU, plain converting", rounds, claude, base, None, "cpu")

@@ -37,6 +37,7 @@ MICRO = (
         ("breaker", "a breaker asked and told"),
         ("measure_times", "a time noted, p95 read"),
         ("place", "a place taken and given back, 8 workers"),
+        ("token_limit", "a budget of tokens taken from and settled"),
         ("retry_budget", "a choice with a budget of retries"),
     )
 )
