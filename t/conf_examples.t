@@ -34,14 +34,15 @@ sub load {
     my $text = Gateway::slurp($file);
     my $whole = $text =~ /^\s*http\s*\{/m;
     my (%env, %port);
-    $env{$1} = 'sk-secret-example' while $text =~ /\benv:(\w+)/g;
+    $env{$1} = "sk-secret-$1" while $text =~ /\benv:(\w+)/g;
     $text =~ s/^\s*load_module\s[^;]*;//mg;
     $text =~ s/^\s*(?:user|pid|include\s+\/etc\/nginx\/modules-enabled)\b
         [^;]*;//mgx;
     $text =~ s{(\bvertex_auth_key\s+)file:/[^;\s]+}{
         $1 . 'file:' . $gw->write_file('account', service_account())}ge;
-    $text =~ s{\bfile:(?!\Q$gw->{dir}\E)(/[^;\s]+)}{
-        'file:' . $gw->write_file('secret', "sk-secret-example\n")}ge;
+    my $files = 0;
+    $text =~ s{\bfile:(?!\Q$gw->{dir}\E)(/[^;\s]+)}{ $files++;
+        'file:' . $gw->write_file("secret$files", "sk-secret-$files\n")}ge;
     $text =~ s{(ssl_certificate)\s+[^;]+;}
         {$1 $certificates/server.crt;}g;
     $text =~ s{(ssl_certificate_key)\s+[^;]+;}

@@ -280,6 +280,67 @@ my @cases = (
     ['a route that is never reached', $p . "ai_proxy_provider q {type mock;}",
         'location / { ai_proxy_pass p q; }', qr/"q" is never reached/],
 
+    # consumers
+    (map {
+        my ($words, $fault, $word) = @$_;
+        ["consumer: $words", "ai_proxy_consumer c {\n $words\n}", '',
+            qr/ai_proxy_consumer "c": .*$fault/, $word]
+    } ['frob 1;', qr/unknown field "frob"/, 'frob'],
+        ['key;', qr/invalid number of arguments in "key"/, 'key'],
+        ['key "a b";', qr/invalid "key": it has characters/, 'key'],
+        ['key "";', qr/"key" is empty|invalid "key": it is empty/, 'key'],
+        ['key env:AI_PROXY_TEST_NOT_SET;', qr/"AI_PROXY_TEST_NOT_SET" is not/],
+        ["key a;\n key a;", qr/"key" is duplicate/, 'key'],
+        ['models;', qr/invalid number of arguments in "models"/],
+        ["jwt_issuer a;\n jwt_issuer b;", qr/"jwt_issuer" is duplicate/],
+        ['jwt_issuer a;', qr/"jwt_issuer" needs "jwt_jwks"/,
+            'ai_proxy_consumer'],
+        ['jwt_jwks file:/no/such/keys;', qr/no.such.keys.*No such file/,
+            'jwt_jwks'],
+        ['jwt_jwks \'{"keys":[]}\';', qr/invalid "jwt_jwks": the key set has no/],
+        ['jwt_jwks \'{"kty":"oct","k":"a="}\';',
+            qr/key 0 of the key set: member "k"/, 'jwt_jwks'],
+        ['jwt_clock_skew 1500ms;', qr/invalid value "1500ms" in "jwt_clock/],
+        ['jwt_header sub Host;', qr/invalid value "Host" in "jwt_header"/],
+        ['jwt_header sub X-U override=no;', qr/unknown parameter "override=no/]
+    ),
+    ['a consumer twice', "ai_proxy_consumer c { key a; }\n"
+        . "ai_proxy_consumer c { key b; }", '', qr/duplicate consumer "c"/],
+    ['a key of two', "ai_proxy_consumer c { key a; }\n"
+        . "ai_proxy_consumer d {\n key a;\n}", '',
+        qr/"key" is that of consumer "c" too/, 'key a'],
+    ['a consumer without name', 'ai_proxy_consumer { key a; }', '',
+        qr/invalid number of arguments in "ai_proxy_consumer"/],
+    ['a consumer with a bad name', 'ai_proxy_consumer "a b" { key a; }', '',
+        qr/invalid name "a b"/],
+    (map {
+        my ($words, $fault) = @$_;
+        ["ai_proxy_auth $words", $p . "ai_proxy_consumer c { key a; }\n",
+            "location / { ai_proxy_pass p;\n ai_proxy_auth $words; }",
+            $fault, 'ai_proxy_auth']
+    } ['on', qr/ai_proxy_auth: unknown parameter "on"/],
+        ['header=a', qr/ai_proxy_auth: one of "key", "jwt" or "off"/],
+        ['off key', qr/"off" excludes other parameters/],
+        ['key key', qr/"key" is duplicate/],
+        ['key header=a:b', qr/invalid value "a:b" in "header"/],
+        ['key header=a header=A', qr/"header=A" is duplicate/],
+        ['key realm=', qr/invalid value "" in "realm"/],
+        ['jwt', qr/no ai_proxy_consumer has a "jwt_jwks"/]),
+    ['auth without consumers', $p,
+        "location / { ai_proxy_pass p;\n ai_proxy_auth key; }",
+        qr/no ai_proxy_consumer has a "key"/, 'ai_proxy_auth'],
+    ['auth twice', 'ai_proxy_consumer c { key a; }',
+        "ai_proxy_auth key;\nai_proxy_auth off;",
+        qr/"ai_proxy_auth" directive is duplicate/],
+    ['an unknown consumer', $p . 'ai_proxy_consumer c { key a; }',
+        "ai_proxy_auth key;\nlocation / { ai_proxy_pass p;\n"
+        . " ai_proxy_consumers c d; }",
+        qr/ai_proxy_consumers: unknown consumer "d"/, 'ai_proxy_consumers'],
+    ['consumers without auth', $p . 'ai_proxy_consumer c { key a; }',
+        "location / { ai_proxy_pass p;\n ai_proxy_consumers c; }",
+        qr/ai_proxy_consumers: there is no "ai_proxy_auth"/,
+        'ai_proxy_consumers'],
+
     # zone and pages
     ['a zone without size', 'ai_proxy_zone ai;', '',
         qr/invalid number of arguments in "ai_proxy_zone"/],

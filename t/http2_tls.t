@@ -33,16 +33,19 @@ my $up = Upstream->start(
 my $certificates = $up->{certificates};
 my @names = qw(plain stream gate claude broken cut flood);
 my $gw = Gateway->start(
-    http => zone() . join('', map { provider($_ => ($_ eq 'claude'
+    http => zone() . "ai_proxy_consumer who { key sk-virtual-1; }\n"
+        . join('', map { provider($_ => ($_ eq 'claude'
         ? 'claude' : 'openai') => $up->url($_)) } @names),
     listen => 0, server => <<"EOF" . join '', map {
 listen 127.0.0.1:%%PORT%% ssl http2;
 ssl_certificate $certificates/server.crt;
 ssl_certificate_key $certificates/server.key;
 client_max_body_size 16m;
+location /who/ { ai_proxy_auth key; ai_proxy_pass plain; }
 EOF
         "location /$_/ { ai_proxy_pass $_; }\n" } @names);
 
+push @{ $gw->{secrets} }, 'sk-virtual';
 my $base = "https://localhost:$gw->{port}";
 my $file = $gw->write_file('body.json', chat_body());
 my $stream = $gw->write_file('stream.json',
@@ -74,6 +77,21 @@ for my $version ('--http2', '--http1.1') {
         is($text, 'one two three', 'text');
         like($out, qr/data: \[DONE\]\n\n\z/, 'end');
     }
+
+    ($status, $out) = $call->('who', $file);
+    like($out, qr{^\Q$protocol\E 401.*^www-authenticate: Bearer }msi,
+        "$protocol: no key");
+    ($status, $out) = $call->('who', $file, '-H',
+        'Authorization: Bearer sk-virtual-1');
+    like($out, qr{^\Q$protocol\E 200}, 'a key');
+    for my $key (qw(sk-virtual-1 sk-virtual-2)) {
+        ($status, $out) = curl($version, '--cacert', $up->ca, '-i',
+            '--data-binary', '{"contents":[{"parts":[{"text":"x"}]}]}',
+            "$base/who/v1beta/models/g:generateContent?key=$key&x=1");
+        like($out, $key =~ /1/ ? qr{^\Q$protocol\E 200.*"candidates"}s
+            : qr{^\Q$protocol\E 401.*UNAUTHENTICATED}s, 'a key in the query');
+    }
+    unlike(encode([$up->requests]), qr/sk-virtual/, 'no provider sees it');
 
     ($status, $out) = $call->('plain', $large);
     like($out, qr{^\Q$protocol\E 200}m, "$protocol: a large body");

@@ -52,6 +52,7 @@ my $gw = Gateway->start(http => zone()
     . "ai_proxy_provider mock { type mock; }\n"
     . provider(open => openai => $base, 'api_token none;')
         =~ s/\s*api_token none;//r
+    . "ai_proxy_consumer ann { key sk-virtual; models gpt-*; }\n"
     . "log_format e '\$status \$upstream_status \$ai_proxy_api \$ai_proxy_model"
     . " \$ai_proxy_error \$ai_proxy_tries';\n"
     . "log_format used '\$status \$ai_proxy_input_tokens"
@@ -60,6 +61,7 @@ my $gw = Gateway->start(http => zone()
     access_log => '',
     server => "access_log %%DIR%%/logs/access.log e;\n"
         . "access_log %%DIR%%/logs/used.log used;\n"
+        . "location /who/ { ai_proxy_auth key; ai_proxy_pass open; }\n"
         . join '', map { "location /$_/ { ai_proxy_pass $_; }\n" }
         qw(openai azure azure1 short refuse chunked plain close nobody claude
            mock open));
@@ -192,6 +194,31 @@ $client->close;
 told();
 
 # What a session used is read in passing.
+
+# A consumer: the key is found where browsers can put it, and ends there.
+for my $case (
+    ['a header', '', Authorization => 'Bearer sk-virtual'],
+    ['a query', '&api-key=sk-virtual'],
+    ['a subprotocol', '', 'Sec-WebSocket-Protocol' =>
+        'realtime, openai-insecure-api-key.sk-virtual'],
+) {
+    my ($name, $query, %headers) = @$case;
+    my $client = handshake("/who/v1/realtime?model=gpt-rt$query", %headers);
+    $seen = await($client, qr/hello/);
+    like($seen, qr{^HTTP/1\.1 101 }, "$name tells who it is");
+    my $asked = told();
+    unlike(encode($asked), qr/sk-virtual/, 'and does not go on');
+    $client->close;
+    told();
+}
+push @{ $gw->{secrets} }, 'sk-virtual';
+$client = handshake('/who/v1/realtime?model=gpt-rt');
+like(await($client, qr/\}\}/), qr{^HTTP/1\.1 401 .*no_credential}s,
+    'nobody gets no WebSocket');
+$client = handshake('/who/v1/realtime?model=other',
+    Authorization => 'Bearer sk-virtual');
+like(await($client, qr/\}\}/), qr{^HTTP/1\.1 404 .*model_not_found}s,
+    'nor who may not use the model');
 
 $client = handshake('/open/v1/realtime?model=m');
 await($client, qr/hello/);

@@ -18,6 +18,8 @@
 #include "core/async/task.h"
 #include "core/config/gateway.h"
 #include "core/config/plugin.h"
+#include "core/config/plugin_auth.h"
+#include "core/metrics/consumers.h"
 #include "core/metrics/keys.h"
 #include "core/policy/exchange.h"
 #include "core/policy/realtime.h"
@@ -90,6 +92,9 @@ struct Configuration {
     policy::ModelLists model_lists;        // of the worker
     std::vector<Position> redis_positions;
     std::vector<RedisSetup> redis; // by index in Gateway::redis
+    std::vector<std::unique_ptr<config::AuthRules>> auth_rules;
+    // By consumer; nullptr: there is no room in the zone, or no zone.
+    std::vector<metrics::ConsumerCounts*> consumer_counts;
     // Texts with variables, by the numbers that the gateway has for them.
     std::vector<ngx_http_complex_value_t> texts;
 };
@@ -98,6 +103,25 @@ struct MainConf {
     Configuration* configuration;
     ngx_http_ai_proxy_zone_t zone;
     ngx_http_ai_proxy_peers_t peers;
+};
+
+// ai_proxy_auth.
+struct AuthLine {
+    config::AuthRule rule;
+    Position position;
+};
+
+// Who may come, by a directive or by a plugin's file.
+struct Guard {
+    const consumer::Policy* policy = nullptr; // holds for all requests
+    const config::AuthRules* rules = nullptr; // else these say what does
+
+    // Of a request; nullptr: nothing.
+    [[nodiscard]] const consumer::Policy* find(
+        const config::Subject& subject) const
+    {
+        return rules != nullptr ? rules->find(subject) : policy;
+    }
 };
 
 // Lines of a location, inherited as lists: a level's own lines replace those
@@ -114,15 +138,27 @@ struct LocConf {
     config::Keepalive* keepalive;
     config::ClientAbort* client_abort; // nullptr: that of the level above
     config::Plugins* plugins;          // nullptr: none
+    AuthLine* auth;
+    std::vector<Line>* consumers;
+    std::vector<Guard>* guards; // nullptr: anybody may come
     config::Site* site;
 };
 
 struct Ctx;
 
+// What the access phase found out of a request; outlives internal redirects.
+struct Identity {
+    ngx_http_request_t* r = nullptr;
+    const consumer::Consumer* consumer = nullptr;
+    ErrorCode refused = ErrorCode::none;
+    ngx_str_t message{}; // of the refusal
+};
+
 // The module's context of a request: what a request of ours has before and
 // besides its Ctx.
 struct Slot {
     Ctx* ctx;
+    Identity* identity;
     ngx_str_t error_body; // replaces the page nginx made
     bool replace;
 };
@@ -247,6 +283,7 @@ struct Ctx {
     uint64_t drained = 0;    // bytes that came since
     BodyBuffer body;
     std::vector<Header> headers;
+    std::string query; // without credentials
     std::optional<policy::Exchange> exchange;
     NgxIo io;
     async::FrameArena frames;
@@ -311,6 +348,27 @@ void log_at(ngx_log_t* log, const Position& position, std::string_view text);
 // plugins (ngx_http_ai_proxy_plugin.cpp)
 char* set_plugin(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
 void merge_plugins(LocConf& to, const LocConf& from);
+
+// consumers (ngx_http_ai_proxy_auth_conf.cpp)
+char* set_consumer(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
+char* set_auth(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
+// Who may come to the location; prev: the level above, already compiled.
+[[nodiscard]] bool compile_guards(
+    ngx_conf_t* cf, Configuration& c, const LocConf& prev, LocConf& lc);
+// Once it is known what the location serves: are they for this phase?
+[[nodiscard]] bool check_guards(
+    ngx_conf_t* cf, const Configuration& c, const LocConf& lc);
+
+// access phase (ngx_http_ai_proxy_auth.cpp)
+ngx_int_t access_handler(ngx_http_request_t* r) noexcept;
+// Of the main request; nullptr: nobody asked.
+[[nodiscard]] Identity* identity_of(ngx_http_request_t* r) noexcept;
+// What the client sent, as far as it was not taken away.
+[[nodiscard]] std::vector<Header> header_fields(ngx_http_request_t* r);
+// Has the API clients that put their key where others do not?
+[[nodiscard]] bool takes_seldom_places(dialect::Api api) noexcept;
+// Says who it is, and takes what proved it out of what may go to a provider.
+void drop_credentials(Ctx& ctx, policy::ClientHead& head);
 
 // upstream configuration (ngx_http_ai_proxy_upstream_conf.cpp)
 [[nodiscard]] bool make_upstreams(ngx_conf_t* cf, MainConf& mc);
@@ -456,7 +514,9 @@ ngx_int_t replace_error_body(ngx_http_request_t* r, ngx_chain_t* in) noexcept;
 // shared states (ngx_http_ai_proxy_shared.cpp)
 // Gives keys, models and routes their states in the zone; own ones where it
 // has no room.
-void share_states(config::Gateway& gateway, ngx_http_ai_proxy_zone_t& zone);
+void share_states(Configuration& c, ngx_http_ai_proxy_zone_t& zone);
+[[nodiscard]] std::vector<metrics::ConsumerRow> consumer_rows(
+    const Configuration& c);
 [[nodiscard]] std::vector<metrics::KeyRow> key_rows(
     const config::Gateway& gateway);
 [[nodiscard]] std::vector<metrics::PeerRow> peer_rows(

@@ -63,6 +63,12 @@ void account(Ctx& ctx) noexcept
         ctx.active = nullptr;
     }
     const policy::Books& books = ctx.exchange->books();
+    if (const consumer::Consumer* who = ctx.exchange->consumer()) {
+        const auto& all = main_conf(ctx.r)->configuration->consumer_counts;
+        if (who->index < all.size() && all[who->index] != nullptr) {
+            metrics::account(*all[who->index], books);
+        }
+    }
     for (const policy::TryRecord& record : books.tries) {
         if (metrics::Series* series =
                 series_of(ctx, record.provider, record.model)) {

@@ -1,4 +1,4 @@
-#include "http/ngx_http_ai_proxy.h"
+#include "http/ngx_http_ai_proxy_conf.h"
 
 #include "core/config/site_models.h"
 
@@ -14,13 +14,13 @@ namespace {
 
 constexpr size_t kMaxSecretFile = 64 * 1024;
 
+} // namespace
+
 char* fail(ngx_conf_t* cf, std::string_view text)
 {
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%*s", text.size(), text.data());
     return static_cast<char*>(NGX_CONF_ERROR);
 }
-
-} // namespace
 
 Position position_of(const ngx_conf_t* cf)
 {
@@ -71,9 +71,6 @@ bool valid_name(std::string_view name)
            });
 }
 
-namespace {
-
-// Parses a block with handler called for each of its directives.
 char* parse_block(ngx_conf_t* cf, ngx_conf_handler_pt handler, void* data)
 {
     ngx_conf_t saved = *cf;
@@ -83,6 +80,13 @@ char* parse_block(ngx_conf_t* cf, ngx_conf_handler_pt handler, void* data)
     *cf = saved;
     return rv;
 }
+
+config::Words views(const std::vector<std::string>& words)
+{
+    return {words.begin(), words.end()};
+}
+
+namespace {
 
 struct ProviderParser {
     config::ProviderBuilder builder;
@@ -132,11 +136,6 @@ char* check_name(ngx_conf_t* cf, const Configuration& c, std::string_view name)
         return fail(cf, "duplicate name \"" + std::string(name) + "\"");
     }
     return NGX_CONF_OK;
-}
-
-config::Words views(const std::vector<std::string>& words)
-{
-    return {words.begin(), words.end()};
 }
 
 } // namespace

@@ -48,10 +48,36 @@ Error describe_status(ngx_http_request_t* r)
     return error;
 }
 
+// The refusal of the access phase, if this is its page.
+const Identity* refusal_of(ngx_http_request_t* r) noexcept
+{
+    const Slot* slot = slot_of(r);
+    const Identity* identity = slot != nullptr ? slot->identity : nullptr;
+    return identity != nullptr && identity->refused != ErrorCode::none
+            && r->headers_out.status == describe(identity->refused).status
+            && identity->message.data != nullptr
+        ? identity
+        : nullptr;
+}
+
+Error describe_refusal(const Identity& identity)
+{
+    Error error =
+        make_error(identity.refused, std::string(view(identity.message)));
+    // OpenAI's word.
+    if (identity.refused == ErrorCode::invalid_credential) {
+        error.provider_code = "invalid_api_key";
+    }
+    return error;
+}
+
 bool is_ours(ngx_http_request_t* r)
 {
     if (r != r->main || r->headers_out.status < NGX_HTTP_BAD_REQUEST) {
         return false;
+    }
+    if (refusal_of(r) != nullptr && context(r) == nullptr) {
+        return true;
     }
     LocConf* lc = loc_conf(r);
     if (lc == nullptr || lc->site == nullptr) {
@@ -73,9 +99,12 @@ ngx_int_t replace_error_page(ngx_http_request_t* r) noexcept
     return guard(r->connection->log, ngx_int_t(NGX_ERROR), [r]() -> ngx_int_t {
         Slot* slot = slot_of(r, true);
         std::string text;
-        dialect::Dialect dialect =
-            dialect::dialect_of(dialect::recognise(view(r->uri)));
-        Error error = describe_status(r);
+        const dialect::Dialect dialect = policy::dialect_for(
+            dialect::recognise(view(r->uri)), header_fields(r));
+        const Identity* refused = refusal_of(r);
+        const Error error = refused != nullptr && context(r) == nullptr
+            ? describe_refusal(*refused)
+            : describe_status(r);
         dialect::write_error_body(text, dialect, error);
         slot->error_body = copy(r->pool, text);
         if (slot->error_body.data == nullptr) {

@@ -72,6 +72,9 @@ policy::ClientHead client_head(ngx_http_request_t* r, Ctx& ctx)
     {
         auto* h = static_cast<ngx_table_elt_t*>(part->elts);
         for (ngx_uint_t i = 0; i < part->nelts; i++) {
+            if (h[i].hash == 0) { // taken away
+                continue;
+            }
             ctx.headers.push_back({view(h[i].key), view(h[i].value)});
             if (iequals(view(h[i].key), "accept")) {
                 head.accept = view(h[i].value);
@@ -79,6 +82,7 @@ policy::ClientHead client_head(ngx_http_request_t* r, Ctx& ctx)
         }
     }
     head.headers = ctx.headers;
+    drop_credentials(ctx, head);
     return head;
 }
 

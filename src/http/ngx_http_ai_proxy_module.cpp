@@ -1,5 +1,7 @@
 #include "http/ngx_http_ai_proxy.h"
 
+#include <openssl/rand.h>
+
 #include <algorithm>
 
 // The module itself: directives, configuration objects, phases and filters.
@@ -15,6 +17,14 @@ void* create_main_conf(ngx_conf_t* cf) noexcept
             static_cast<MainConf*>(ngx_pcalloc(cf->pool, sizeof(MainConf)));
         if (mc != nullptr) {
             mc->configuration = pool_new<Configuration>(cf->pool);
+            consumer::SipKey seed{};
+            if (RAND_bytes(reinterpret_cast<unsigned char*>(seed.data()),
+                    static_cast<int>(sizeof(seed)))
+                != 1)
+            {
+                return nullptr;
+            }
+            mc->configuration->gateway.consumers = config::Consumers(seed);
         }
         return mc;
     });
@@ -78,7 +88,10 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept
         merge_plugins(*conf, *prev);
         auto* mc = static_cast<MainConf*>(
             ngx_http_conf_get_module_main_conf(cf, ngx_http_ai_proxy_module));
-        if (!compile_site(cf, *mc->configuration, *conf)) {
+        if (!compile_guards(cf, *mc->configuration, *prev, *conf)
+            || !compile_site(cf, *mc->configuration, *conf)
+            || !check_guards(cf, *mc->configuration, *conf))
+        {
             return static_cast<char*>(NGX_CONF_ERROR);
         }
         return NGX_CONF_OK;
@@ -144,6 +157,14 @@ ngx_int_t postconfiguration(ngx_conf_t* cf) noexcept
         if (!make_upstreams(cf, *mc) || !make_redis(cf, *mc)) {
             return NGX_ERROR;
         }
+        auto* cmcf = static_cast<ngx_http_core_main_conf_t*>(
+            ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
+        auto* handler = static_cast<ngx_http_handler_pt*>(
+            ngx_array_push(&cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers));
+        if (handler == nullptr) {
+            return NGX_ERROR;
+        }
+        *handler = access_handler;
         next_request_body_filter = ngx_http_top_request_body_filter;
         ngx_http_top_request_body_filter = request_body_filter;
         next_header_filter = ngx_http_top_header_filter;
@@ -165,7 +186,7 @@ ngx_int_t init_module(ngx_cycle_t* cycle) noexcept
 {
     return guard(cycle->log, ngx_int_t(NGX_ERROR), [cycle]() -> ngx_int_t {
         if (MainConf* mc = cycle_conf(cycle); mc != nullptr) {
-            share_states(mc->configuration->gateway, mc->zone);
+            share_states(*mc->configuration, mc->zone);
         }
         return NGX_OK;
     });
@@ -237,6 +258,27 @@ ngx_command_t commands[] = {
       set_route,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
+      nullptr },
+
+    { ngx_string("ai_proxy_consumer"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      set_consumer,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      nullptr },
+
+    { ngx_string("ai_proxy_auth"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      set_auth,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
+    { ngx_string("ai_proxy_consumers"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      set_line,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(LocConf, consumers),
       nullptr },
 
     { ngx_string("ai_proxy_pass"),

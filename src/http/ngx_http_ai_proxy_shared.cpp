@@ -72,19 +72,46 @@ bool share_routes(config::Gateway& gateway, ngx_http_ai_proxy_zone_t& zone)
     return room;
 }
 
+bool share_consumers(Configuration& c, ngx_http_ai_proxy_zone_t& zone)
+{
+    bool room = true;
+    for (const auto& consumer : c.gateway.consumers.all) {
+        auto* counts = ngx_http_ai_proxy_zone_state<metrics::ConsumerCounts>(
+            &zone, in_flight_id("consumer", consumer->name));
+        c.consumer_counts.push_back(counts);
+        room = room && counts != nullptr;
+    }
+    return room;
+}
+
 } // namespace
 
-void share_states(config::Gateway& gateway, ngx_http_ai_proxy_zone_t& zone)
+void share_states(Configuration& c, ngx_http_ai_proxy_zone_t& zone)
 {
+    config::Gateway& gateway = c.gateway;
+    const bool consumers = share_consumers(c, zone);
     const bool keys = share_keys(gateway, zone);
     const bool peers = share_peers(gateway, zone);
     const bool routes = share_routes(gateway, zone);
-    if ((!keys || !peers || !routes) && zone.shm_zone != nullptr) {
+    if ((!keys || !peers || !routes || !consumers) && zone.shm_zone != nullptr)
+    {
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-            "ai_proxy: zone \"%V\" has no room for all keys and models, "
-            "workers do not share what they know of them",
+            "ai_proxy: zone \"%V\" has no room for all keys, models and "
+            "consumers, workers do not share what they know of them",
             &zone.shm_zone->shm.name);
     }
+}
+
+std::vector<metrics::ConsumerRow> consumer_rows(const Configuration& c)
+{
+    std::vector<metrics::ConsumerRow> rows;
+    for (size_t i = 0; i < c.consumer_counts.size(); i++) {
+        if (c.consumer_counts[i] != nullptr) {
+            rows.push_back(
+                {c.gateway.consumers.all[i]->name, c.consumer_counts[i]});
+        }
+    }
+    return rows;
 }
 
 std::vector<metrics::KeyRow> key_rows(const config::Gateway& gateway)

@@ -30,7 +30,8 @@ char* set_content_handler(ngx_conf_t* cf, ngx_command_t* cmd, void* conf,
 
 using Expose = std::string(std::span<const metrics::Row>,
     const metrics::Totals&, std::span<const metrics::KeyRow>,
-    std::span<const metrics::PeerRow>, std::span<const metrics::RedisRow>);
+    std::span<const metrics::PeerRow>, std::span<const metrics::RedisRow>,
+    std::span<const metrics::ConsumerRow>);
 
 ngx_int_t send(ngx_http_request_t* r, std::string_view type, Expose* expose)
 {
@@ -47,9 +48,9 @@ ngx_int_t send(ngx_http_request_t* r, std::string_view type, Expose* expose)
     }
 
     auto s = ngx_http_ai_proxy_zone_snapshot(zone);
-    const config::Gateway& gateway = http::main_conf(r)->configuration->gateway;
-    std::string body = expose(s.rows, s.totals, http::key_rows(gateway),
-        http::peer_rows(gateway), http::redis_rows());
+    const http::Configuration& c = *http::main_conf(r)->configuration;
+    std::string body = expose(s.rows, s.totals, http::key_rows(c.gateway),
+        http::peer_rows(c.gateway), http::redis_rows(), http::consumer_rows(c));
 
     r->headers_out.status = NGX_HTTP_OK;
     r->headers_out.content_length_n = static_cast<off_t>(body.size());

@@ -149,6 +149,49 @@ std::string text_limit_status(const Ctx& ctx)
     return std::string(policy::to_text(limit_status(ctx)));
 }
 
+std::string early_consumer(ngx_http_request_t* r)
+{
+    const Identity* identity = identity_of(r);
+    return identity != nullptr && identity->consumer != nullptr
+        ? identity->consumer->name
+        : std::string();
+}
+
+std::string text_consumer(const Ctx& ctx)
+{
+    return early_consumer(ctx.r);
+}
+
+ErrorCode early_code(ngx_http_request_t* r)
+{
+    const Identity* identity = identity_of(r);
+    return identity != nullptr ? identity->refused : ErrorCode::none;
+}
+
+std::string early_error(ngx_http_request_t* r)
+{
+    const ErrorCode code = early_code(r);
+    return code == ErrorCode::none ? std::string()
+                                   : std::string(describe(code).name);
+}
+
+// Of a request that did not come as far as to have books.
+std::string early_log(ngx_http_request_t* r)
+{
+    std::string text;
+    const ErrorCode code = early_code(r);
+    if (code == ErrorCode::none) {
+        return text;
+    }
+    json::Writer out(text);
+    out.begin_object();
+    out.field("api", dialect::name(dialect::recognise(view(r->uri))));
+    out.field("status", int64_t(r->headers_out.status));
+    out.field("error", describe(code).name);
+    out.end_object();
+    return text;
+}
+
 void write_tries(json::Writer& out, const Ctx& ctx)
 {
     out.key("tries").begin_array();
@@ -174,6 +217,9 @@ std::string text_log(const Ctx& ctx)
     json::Writer out(text);
     out.begin_object();
     out.field("api", dialect::name(books.api));
+    if (const consumer::Consumer* who = ctx.exchange->consumer()) {
+        out.field("consumer", std::string_view(who->name));
+    }
     out.field("route", std::string_view(text_route(ctx)));
     out.field("provider", provider_name(ctx, books.provider));
     out.field("request_model", std::string_view(books.request_model));
@@ -213,6 +259,8 @@ std::string text_log(const Ctx& ctx)
 struct Row {
     std::string_view name;
     std::string (*text)(const Ctx& ctx); // empty: the variable is "-"
+    // The same before the content handler, or without it.
+    std::string (*early)(ngx_http_request_t* r) = nullptr;
 };
 
 constexpr Row kVariables[] = {
@@ -233,21 +281,24 @@ constexpr Row kVariables[] = {
     {"ai_proxy_ttft", text_ttft},
     {"ai_proxy_duration", text_duration},
     {"ai_proxy_overhead", text_overhead},
-    {"ai_proxy_error", text_error},
+    {"ai_proxy_consumer", text_consumer, early_consumer},
+    {"ai_proxy_error", text_error, early_error},
     {"ai_proxy_limit_status", text_limit_status},
-    {"ai_proxy_log", text_log},
+    {"ai_proxy_log", text_log, early_log},
 };
 
 ngx_int_t get_variable(ngx_http_request_t* r, ngx_http_variable_value_t* v,
     uintptr_t data) noexcept
 {
     v->not_found = 1;
+    const Row& row = kVariables[data];
     Ctx* ctx = context(r);
-    if (ctx == nullptr || !ctx->exchange) {
+    const bool early = ctx == nullptr || !ctx->exchange;
+    if (early && row.early == nullptr) {
         return NGX_OK;
     }
     return guard(r->connection->log, ngx_int_t(NGX_ERROR), [&]() -> ngx_int_t {
-        std::string text = kVariables[data].text(*ctx);
+        const std::string text = early ? row.early(r->main) : row.text(*ctx);
         if (text.empty()) {
             return NGX_OK;
         }

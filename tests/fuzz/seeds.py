@@ -9,6 +9,7 @@ The exchanges are looked for in $AI_PROXY_FIXTURES, else in
 
 import base64
 import hashlib
+import hmac
 import json
 import os
 import pathlib
@@ -152,6 +153,31 @@ def credential(_):
     yield b'\x03{"error":"invalid_grant","error_description":"no"}'
 
 
+def token(_):
+    """Tokens signed with the target's secret, key sets and places of keys."""
+    secret = b"secret-of-the-target-that-nobody-knows"
+
+    def part(raw):
+        return base64.urlsafe_b64encode(raw).rstrip(b"=")
+
+    for head, claims in (
+            (b'{"alg":"HS256","typ":"JWT"}', b'{"iss":"joe","exp":1800000000}'),
+            (b'{"alg":"HS256","kid":"a"}', b'{"aud":["a","b"],"sub":"u"}'),
+            (b'{"alg":"none"}', b"{}"), (b'{"alg":"ES256"}', b'{"nbf":1.5}'),
+            (b'{"alg":"HS256","crit":["x"]}', b'{"a":{"b":[1,true,null]}}')):
+        text = part(head) + b"." + part(claims)
+        yield b"\x00" + text + b"." + part(
+            hmac.new(secret, text, hashlib.sha256).digest())
+    yield (b'\x01{"keys":[{"kty":"EC","crv":"P-256","kid":"a","use":"sig",'
+           b'"x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",'
+           b'"y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"},'
+           b'{"kty":"OKP","crv":"Ed25519","alg":"EdDSA",'
+           b'"x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},'
+           b'{"kty":"RSA","n":"AQAB","e":"AQAB","use":"enc"},'
+           b'{"kty":"oct","k":"AyM1","key_ops":["verify"]}]}')
+    yield b"\x02a=b; k=v\nx=1&key=a%2Fb&k=&api-key=c+d"
+
+
 def model_map(_):
     yield b"gpt-4o qwen-max\ngpt-3* qwen-turbo\n* qwen-plus\n\ngpt-4o\nx\n"
     yield b"~^gpt-(.*)$ qwen-$1\n~(a)(b)? $2-$1\n\ngpt-5\nab\n"
@@ -190,6 +216,7 @@ SOURCES = {
     "request_fuzz": request,
     "multipart_fuzz": form,
     "credential_fuzz": credential,
+    "token_fuzz": token,
     "model_map_fuzz": model_map,
     "chunked_fuzz": chunked,
     "splice_fuzz": request_body,

@@ -15,7 +15,7 @@ ROWS = [
     ["json", "wire", "redis", "async"],
     ["chat"],
     ["dialect", "provider", "credential", "usage"],
-    ["route", "limit", "prompt", "metrics"],
+    ["route", "limit", "prompt", "metrics", "consumer"],
     ["config"],
     ["policy"],
 ]

@@ -61,6 +61,12 @@ def route_fields():
         | set(re.findall(r'^    \{"(\w+)",', rules, re.M))
 
 
+def consumer_fields():
+    rows = table(source("core/config/consumer_builder.cpp"),
+                 "kConsumerFields")
+    return set(re.findall(r'^    \{"(\w+)",', rows, re.M))
+
+
 def types():
     rows = table(source("core/provider/registry.cpp"), "kTypes")
     return set(re.findall(r'^    \{"([\w-]+)",', rows, re.M))
@@ -70,6 +76,7 @@ def metrics():
     rows = table(source("core/metrics/exposition.cpp"), "kDescriptors") \
         + table(source("core/metrics/keys.cpp"), "kKeyMetrics") \
         + table(source("core/metrics/peers.cpp"), "kPeerMetrics") \
+        + table(source("core/metrics/consumers.cpp"), "kConsumerMetrics") \
         + source("core/metrics/redis.cpp")
     return set(re.findall(r'"(ai_proxy_\w*[a-z])"', rows))
 
@@ -116,7 +123,7 @@ def syntax_faults(title, table_of_syntax):
 def shape_faults():
     """Each directive and field has its three lines."""
     for title in ("Directives", "Fields of ai_proxy_provider",
-                  "Fields of ai_proxy_route"):
+                  "Fields of ai_proxy_route", "Fields of ai_proxy_consumer"):
         parts = re.split(r"^#{3,4} ([\w-]+)$", section(title), flags=re.M)
         for name, text in zip(parts[1::2], parts[2::2]):
             for line in ("Syntax:", "Default:", "Context:"):
@@ -132,6 +139,8 @@ def main():
     found += syntax_faults("Fields of ai_proxy_provider", fields())
     found += compare("route field", route_fields(),
                      headings("Fields of ai_proxy_route"))
+    found += compare("consumer field", consumer_fields(),
+                     headings("Fields of ai_proxy_consumer"))
     found += compare("provider type", types(),
                      first_column("Provider types"))
     found += compare("variable", variables(), first_column("Variables"))

@@ -16,9 +16,14 @@ enum class ErrorCode : uint8_t {
     unsupported_api,
     model_not_found,
     request_too_large,
-    concurrency_limit, // no place was free in time
-    token_limit,       // a budget of tokens is spent
-    breaker_open,      // all providers are down or behind open breakers
+    no_credential,      // nobody says who asks
+    invalid_credential, // somebody who is not known
+    expired_credential, // somebody who was, or will be
+    consumer_forbidden, // somebody who may not come here
+    model_forbidden,    // or may not use this model
+    concurrency_limit,  // no place was free in time
+    token_limit,        // a budget of tokens is spent
+    breaker_open,       // all providers are down or behind open breakers
     upstream_unavailable,
     upstream_connect,
     upstream_tls,

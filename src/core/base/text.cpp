@@ -41,6 +41,15 @@ uint64_t unit_ms(std::string_view unit) noexcept
     return 0;
 }
 
+int hex(char c) noexcept
+{
+    const char l = lower(c);
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
+}
+
 } // namespace
 
 std::string_view trim(std::string_view text) noexcept
@@ -107,6 +116,22 @@ std::string percent_encode(std::string_view text, std::string_view keep)
 
 // Only the last '*' seen needs to be retried: whatever an earlier one could
 // take, the later one can take too.
+std::string form_decode(std::string_view text)
+{
+    std::string out;
+    for (size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == '%' && i + 2 < text.size() && hex(text[i + 1]) >= 0
+            && hex(text[i + 2]) >= 0)
+        {
+            out += static_cast<char>(hex(text[i + 1]) * 16 + hex(text[i + 2]));
+            i += 2;
+        } else {
+            out += text[i] == '+' ? ' ' : text[i];
+        }
+    }
+    return out;
+}
+
 bool glob_match(std::string_view pattern, std::string_view text) noexcept
 {
     size_t p = 0;

@@ -49,6 +49,8 @@ struct Header {
 // characters of keep.
 [[nodiscard]] std::string percent_encode(
     std::string_view text, std::string_view keep = {});
+// What percent-encoding and '+' stand for; what is no encoding stays.
+[[nodiscard]] std::string form_decode(std::string_view text);
 // Glob with '*' only (any run of characters, also empty); case matters.
 [[nodiscard]] bool glob_match(
     std::string_view pattern, std::string_view text) noexcept;

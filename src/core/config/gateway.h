@@ -2,6 +2,8 @@
 
 #include "core/base/secret.h"
 #include "core/config/plugins.h"
+#include "core/config/consumers.h"
+#include "core/config/words.h"
 #include "core/dialect/model_list.h"
 #include "core/limit/rule.h"
 #include "core/limit/token_scripts.h"
@@ -114,6 +116,7 @@ struct Gateway {
     std::vector<route::Peer> peers;   // per provider
     // Per route, in own memory; Route::state says what holds.
     std::vector<std::unique_ptr<route::RouteState>> route_states;
+    Consumers consumers;
 
     // When all providers and routes are there: has those watched and counted
     // whose rules or routes want it.  models: names that may have a state of
@@ -126,13 +129,6 @@ struct Gateway {
     [[nodiscard]] int find_redis(std::string_view name) const noexcept;
     [[nodiscard]] route::Route* find_route(std::string_view name) noexcept;
 };
-
-// Resolves "env:NAME" and "file:PATH" for secrets; the caller does the I/O.
-// Returns the text without trailing newline, or an error that names what is
-// missing but not its content.
-using SecretSource = std::function<Result<std::string>(std::string_view spec)>;
-
-using Words = std::vector<std::string_view>; // directive name first
 
 // Fills one block line by line; errors are phrases for the configuration log
 // ("unknown field \"x\"", "invalid value \"y\" in \"timeout\"").

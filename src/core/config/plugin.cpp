@@ -1,5 +1,6 @@
 #include "core/config/plugin.h"
 
+#include "core/config/plugin_auth.h"
 #include "core/config/plugin_model_mapper.h"
 
 #include <algorithm>
@@ -10,6 +11,10 @@ namespace {
 
 // A plugin is a row here, a member of Plugins and a reader of its settings.
 constexpr Plugin kPlugins[] = {
+    plugin_of_its_own<AuthPlugin, &Plugins::jwt_auth>(
+        "jwt-auth", load_jwt_auth),
+    plugin_of_its_own<AuthPlugin, &Plugins::key_auth>(
+        "key-auth", load_key_auth),
     plugin_of_rules<route::ModelMapper, &Plugins::model_mapper,
         read_model_mapper>("model-mapper"),
 };

@@ -82,4 +82,20 @@ template <class T, std::shared_ptr<const Rules<T>> Plugins::*member, auto read>
         }};
 }
 
+// The row of a plugin that reads its file itself.
+template <class T, std::shared_ptr<const T> Plugins::*member>
+[[nodiscard]] constexpr Plugin plugin_of_its_own(std::string_view name,
+    Result<void> (*load)(LoadContext& context, Plugins& to)) noexcept
+{
+    return {name, load,
+        [](const Plugins& plugins) noexcept {
+            return plugins.*member != nullptr;
+        },
+        [](Plugins& to, const Plugins& from) {
+            if (to.*member == nullptr) {
+                to.*member = from.*member;
+            }
+        }};
+}
+
 } // namespace ai_proxy::config

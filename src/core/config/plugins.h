@@ -7,9 +7,12 @@
 
 namespace ai_proxy::config {
 
+struct AuthPlugin;
+
 // The plugins of a location, from files or not at all.
 struct Plugins {
     std::shared_ptr<const Rules<route::ModelMapper>> model_mapper;
+    std::shared_ptr<const AuthPlugin> key_auth, jwt_auth;
 
     // Literal names of models, for the bounded label set.
     [[nodiscard]] std::vector<std::string_view> models() const;

@@ -151,6 +151,14 @@ Result<std::vector<Model>> read_models(json::Node body, std::string_view owner)
     return models;
 }
 
+std::string_view model_in(std::string_view path) noexcept
+{
+    constexpr std::string_view kCollection = "/models/";
+    const size_t at = path.find(kCollection);
+    return at == std::string_view::npos ? std::string_view()
+                                        : path.substr(at + kCollection.size());
+}
+
 void write_models(
     std::string& out, Dialect dialect, const std::vector<Model>& models)
 {

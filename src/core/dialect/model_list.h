@@ -25,6 +25,9 @@ struct Model {
 [[nodiscard]] Result<std::vector<Model>> read_models(
     json::Node body, std::string_view owner);
 
+// Of "/v1/models/{id}", which may have slashes of its own.
+[[nodiscard]] std::string_view model_in(std::string_view path) noexcept;
+
 // The whole list as one page.
 void write_models(
     std::string& out, Dialect dialect, const std::vector<Model>& models);

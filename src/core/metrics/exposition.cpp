@@ -1,5 +1,7 @@
 #include "core/metrics/registry.h"
 
+#include "core/metrics/consumers.h"
+
 #include "core/json/writer.h"
 
 #include <simdjson.h>
@@ -401,7 +403,7 @@ std::span<const Descriptor> descriptors() noexcept
 
 std::string prometheus(std::span<const Row> rows, const Totals& totals,
     std::span<const KeyRow> keys, std::span<const PeerRow> peers,
-    std::span<const RedisRow> redis)
+    std::span<const RedisRow> redis, std::span<const ConsumerRow> consumers)
 {
     std::string out;
     Text text(out, rows);
@@ -411,13 +413,14 @@ std::string prometheus(std::span<const Row> rows, const Totals& totals,
     append_keys(out, keys);
     append_peers(out, peers);
     append_redis(out, redis);
+    append_consumers(out, consumers);
     return out;
 }
 
 
 std::string status_json(std::span<const Row> rows, const Totals& totals,
     std::span<const KeyRow> keys, std::span<const PeerRow> peers,
-    std::span<const RedisRow> redis)
+    std::span<const RedisRow> redis, std::span<const ConsumerRow> consumers)
 {
     std::string out;
     json::Writer w(out);
@@ -431,6 +434,7 @@ std::string status_json(std::span<const Row> rows, const Totals& totals,
     write_keys(w, keys);
     write_peers(w, peers);
     write_redis(w, redis);
+    write_consumers(w, consumers);
     w.key("series"sv).begin_array();
     for (const Row& row : rows) {
         w.begin_object();

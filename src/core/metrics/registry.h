@@ -18,6 +18,8 @@
 // their exposition.  The glue owns the memory; this code knows its meaning.
 namespace ai_proxy::metrics {
 
+struct ConsumerRow;
+
 using Counter = std::atomic<uint64_t>;
 static_assert(Counter::is_always_lock_free);
 
@@ -99,10 +101,12 @@ void append_label_value(std::string& out, std::string_view text);
 // Prometheus text format 0.0.4: HELP and TYPE once each, label values escaped.
 [[nodiscard]] std::string prometheus(std::span<const Row> rows,
     const Totals& totals, std::span<const KeyRow> keys = {},
-    std::span<const PeerRow> peers = {}, std::span<const RedisRow> redis = {});
+    std::span<const PeerRow> peers = {}, std::span<const RedisRow> redis = {},
+    std::span<const ConsumerRow> consumers = {});
 // The same numbers as one JSON object.
 [[nodiscard]] std::string status_json(std::span<const Row> rows,
     const Totals& totals, std::span<const KeyRow> keys = {},
-    std::span<const PeerRow> peers = {}, std::span<const RedisRow> redis = {});
+    std::span<const PeerRow> peers = {}, std::span<const RedisRow> redis = {},
+    std::span<const ConsumerRow> consumers = {});
 
 } // namespace ai_proxy::metrics

@@ -40,6 +40,9 @@ uint64_t consumer_hash(const ClientHead& head) noexcept
 {
     constexpr std::array<std::string_view, 3> kKeys{
         "x-api-key", "api-key", "x-goog-api-key"};
+    if (head.consumer != nullptr) {
+        return fnv1a(head.consumer->name);
+    }
     if (!head.authorization.empty()) {
         return fnv1a(head.authorization);
     }

@@ -11,8 +11,8 @@ namespace ai_proxy::policy {
 
 struct ClientHead;
 
-// Who asks, as a number: of the client's credential, without one of its
-// address.  The same for all requests of a client, in all workers.
+// Who asks, as a number: of the consumer's name, else of the client's
+// credential, without one of its address.  The same for all requests of a client, in all workers.
 [[nodiscard]] uint64_t consumer_hash(const ClientHead& head) noexcept;
 
 // What a provider keeps for its account is found with the key that made it:

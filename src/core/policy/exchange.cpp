@@ -110,16 +110,12 @@ int index_of(const List& list, const void* item) noexcept
 
 } // namespace
 
-namespace {
-
-// Google's clients may name their key in the query: it ends here.
-// A list of models is wanted in the words that the client speaks.
-dialect::Dialect dialect_of(Api api, const ClientHead& head) noexcept
+dialect::Dialect dialect_for(Api api, std::span<const Header> headers) noexcept
 {
     if (api != Api::models && api != Api::model) {
         return dialect::dialect_of(api);
     }
-    for (const Header& field : head.headers) {
+    for (const Header& field : headers) {
         if (iequals(field.name, "anthropic-version")) {
             return dialect::Dialect::anthropic;
         }
@@ -130,6 +126,9 @@ dialect::Dialect dialect_of(Api api, const ClientHead& head) noexcept
     return dialect::Dialect::openai;
 }
 
+namespace {
+
+// Google's clients may name their key in the query: it ends here.
 std::string without_key(std::string_view query)
 {
     std::string kept;
@@ -153,7 +152,7 @@ Exchange::Exchange(const config::Gateway& gateway, const config::Site& site,
 {
     books_.api = dialect::recognise(head_.path);
     books_.begin = now;
-    dialect_ = dialect_of(books_.api, head_);
+    dialect_ = dialect_for(books_.api, head_.headers);
     caller_ = dialect::find_caller(books_.api);
     kind_ = kind_of(books_.api, head_);
     query_ = has_path_model() || dialect_ == dialect::Dialect::gemini
@@ -213,6 +212,9 @@ Result<void> Exchange::receive(const char* body, size_t length)
         }
         read_realtime();
     }
+    if (auto allowed = check_consumer(); !allowed) {
+        return allowed;
+    }
     auto chosen = choose_route(books_.request_model);
     if (chosen) {
         choose_affinity();
@@ -269,7 +271,7 @@ void Exchange::choose_affinity()
     }
 }
 
-uint64_t Exchange::consumer() const noexcept
+uint64_t Exchange::client_number() const noexcept
 {
     return consumer_hash(head_);
 }

@@ -2,6 +2,7 @@
 
 #include "core/chat/request.h"
 #include "core/config/gateway.h"
+#include "core/consumer/consumer.h"
 #include "core/dialect/caller.h"
 #include "core/dialect/chat_request.h"
 #include "core/json/reader.h"
@@ -34,6 +35,9 @@ struct ClientHead {
     std::string_view address; // of the client
     std::string_view host;    // without port, in lower case
     bool websocket = false;   // asks to go on as a WebSocket
+    // Who it is, if that was asked; what proved it is not in the other members.
+    const consumer::Consumer* consumer = nullptr;
+    bool credential_ended = false; // it was looked for, nothing goes on
     // All header fields, for those that go on to the provider of a relayed
     // call.
     std::span<const Header> headers;
@@ -65,6 +69,11 @@ struct Try {
     uint64_t most = 0;
 };
 
+// The dialect of a call: a list of models is wanted in the words that the
+// client speaks.
+[[nodiscard]] dialect::Dialect dialect_for(
+    dialect::Api api, std::span<const Header> headers) noexcept;
+
 // One client request inside the core: what it asks for, where it may go, what
 // each try sends, and the books.  No I/O: time and randomness are arguments.
 class Exchange {
@@ -95,7 +104,9 @@ public:
     [[nodiscard]] Result<std::unique_ptr<Try>> make_list_try(uint16_t provider,
         int64_t now_seconds, uint64_t random, std::string_view access_token);
     // The list, or the one model that was asked for; noted in the books.
-    [[nodiscard]] Reply models_reply(const std::vector<dialect::Model>& models);
+    [[nodiscard]] Reply models_reply(std::vector<dialect::Model> models);
+    // Must the providers of the location be asked for it?
+    [[nodiscard]] bool asks_for_models() const noexcept;
 
     // Must it come to where the client's other requests came to?
     [[nodiscard]] route::Affinity affinity() const noexcept
@@ -103,7 +114,11 @@ public:
         return affinity_;
     }
     // The client as a number.
-    [[nodiscard]] uint64_t consumer() const noexcept;
+    [[nodiscard]] uint64_t client_number() const noexcept;
+    [[nodiscard]] const consumer::Consumer* consumer() const noexcept
+    {
+        return head_.consumer;
+    }
     // What the prompt begins with as a number, 0: nothing.
     [[nodiscard]] uint64_t prompt_prefix(size_t bytes);
     // The model after the location's and the route's map.
@@ -171,6 +186,13 @@ private:
     void release_trees() noexcept;
     [[nodiscard]] Result<void> read_json();
     [[nodiscard]] Result<void> read_form();
+    // May the consumer use what it asks for?
+    [[nodiscard]] Result<void> check_consumer() const;
+    [[nodiscard]] Result<void> check_model(std::string_view model) const;
+    [[nodiscard]] bool restricted() const noexcept
+    {
+        return head_.consumer != nullptr && head_.consumer->restricted();
+    }
     [[nodiscard]] Result<void> choose_route(std::string_view model);
     [[nodiscard]] static Error unknown_model(std::string_view model);
     [[nodiscard]] Result<void> take_route(const route::Route& route);

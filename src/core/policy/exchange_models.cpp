@@ -26,15 +26,6 @@ std::string_view page(const provider::Options& options) noexcept
     return options.type->protocol == &provider::kGemini ? "pageSize=1000" : "";
 }
 
-// Of "/v1/models/{id}", which may have slashes of its own.
-std::string_view name_in(std::string_view path) noexcept
-{
-    constexpr std::string_view kCollection = "/models/";
-    const size_t at = path.find(kCollection);
-    return at == std::string_view::npos ? std::string_view()
-                                        : path.substr(at + kCollection.size());
-}
-
 const dialect::Model* find(
     const std::vector<dialect::Model>& models, std::string_view name) noexcept
 {
@@ -54,17 +45,29 @@ bool Exchange::lists_models() const noexcept
     }
     const bool all =
         books_.api == Api::models || books_.api == Api::gemini_models;
+    if (all && asks_for_models()) {
+        return true;
+    }
     switch (site_.model_list) {
     case config::ModelList::configured:
         // Of one that it does not name a provider may know.
         return all ? !site_.models.empty()
-                   : find(site_.models, name_in(path_)) != nullptr;
+                   : find(site_.models, dialect::model_in(path_)) != nullptr;
     case config::ModelList::merged:
         return true;
     case config::ModelList::relayed:
         return false;
     }
     return false;
+}
+
+bool Exchange::asks_for_models() const noexcept
+{
+    // A list that would be relayed cannot be, where it is not for everybody.
+    return site_.model_list == config::ModelList::merged
+        || (restricted()
+            && (site_.model_list == config::ModelList::relayed
+                || site_.models.empty()));
 }
 
 Result<std::unique_ptr<Try>> Exchange::make_list_try(uint16_t index,
@@ -96,8 +99,13 @@ Result<std::unique_ptr<Try>> Exchange::make_list_try(uint16_t index,
     return attempt;
 }
 
-Reply Exchange::models_reply(const std::vector<dialect::Model>& models)
+Reply Exchange::models_reply(std::vector<dialect::Model> models)
 {
+    if (restricted()) {
+        std::erase_if(models, [this](const dialect::Model& model) {
+            return !head_.consumer->may_use(model.id);
+        });
+    }
     Reply reply;
     reply.status = 200;
     books_.error = ErrorCode::none;
@@ -106,7 +114,7 @@ Reply Exchange::models_reply(const std::vector<dialect::Model>& models)
         dialect::write_models(reply.body, dialect_, models);
         return reply;
     }
-    const std::string_view name = name_in(path_);
+    const std::string_view name = dialect::model_in(path_);
     const dialect::Model* found = find(models, name);
     if (found == nullptr) {
         return error_reply(unknown_model(name));

@@ -26,13 +26,13 @@ using dialect::BodyKind;
 
 // Fields of the client that end here: those of its connection (RFC 9110
 // 7.6.1), those that say who it is, and those the gateway sets itself.
-constexpr std::array<std::string_view, 28> kNotRelayed{"accept",
+constexpr std::array<std::string_view, 29> kNotRelayed{"accept",
     "accept-encoding", "api-key", "authorization", "connection",
     "content-length", "content-type", "cookie", "expect", "forwarded", "host",
     "keep-alive", "http2-settings", "origin", "proxy-authorization",
     "proxy-connection", "referer", "te", "trailer", "transfer-encoding",
     "upgrade", "via", "x-api-key", "x-goog-api-key", "x-hi-original-auth",
-    "x-mock", "x-real-ip", "ocp-apim-subscription-key"};
+    "x-mock", "x-mse-consumer", "x-real-ip", "ocp-apim-subscription-key"};
 
 bool is_relayed(std::string_view name) noexcept
 {
@@ -427,7 +427,8 @@ Result<void> Exchange::encode_relay(
     relay_headers(attempt);
     if (is_upgrade()) {
         add_realtime_model(context.options, context.model, out.path);
-        add_handshake(head_, !context.options.api_tokens.empty(), out);
+        add_handshake(head_,
+            head_.credential_ended || !context.options.api_tokens.empty(), out);
     }
     if (kind_ == BodyKind::json) {
         return relay_json(context, attempt);

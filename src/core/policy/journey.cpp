@@ -65,6 +65,11 @@ std::string_view phrase(ErrorCode code) noexcept
     case ErrorCode::unsupported_api:
     case ErrorCode::model_not_found:
     case ErrorCode::request_too_large:
+    case ErrorCode::no_credential:
+    case ErrorCode::invalid_credential:
+    case ErrorCode::expired_credential:
+    case ErrorCode::consumer_forbidden:
+    case ErrorCode::model_forbidden:
     case ErrorCode::internal:
         break;
     }
@@ -103,7 +108,7 @@ route::Asked asked(Exchange& exchange, async::Io& io)
     made.affinity = exchange.affinity();
     made.turn = route.turn++;
     if (made.affinity != route::Affinity::none) {
-        made.random = exchange.consumer();
+        made.random = exchange.client_number();
         return made;
     }
     uint64_t number = 0;

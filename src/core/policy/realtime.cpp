@@ -16,31 +16,6 @@ namespace ai_proxy::policy {
 
 namespace {
 
-int hex(char c) noexcept
-{
-    const char l = lower(c);
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
-}
-
-std::string decoded(std::string_view text)
-{
-    std::string out;
-    for (size_t i = 0; i < text.size(); ++i) {
-        if (text[i] == '%' && i + 2 < text.size() && hex(text[i + 1]) >= 0
-            && hex(text[i + 2]) >= 0)
-        {
-            out += static_cast<char>(hex(text[i + 1]) * 16 + hex(text[i + 2]));
-            i += 2;
-        } else {
-            out += text[i] == '+' ? ' ' : text[i];
-        }
-    }
-    return out;
-}
-
 bool is_kept(std::string_view pair) noexcept
 {
     constexpr std::array<std::string_view, 4> kOurs{
@@ -83,7 +58,7 @@ bool is_clean(std::string_view value) noexcept
 std::string realtime_model(std::string_view query)
 {
     const auto model = query_value(query, "model");
-    return decoded(
+    return form_decode(
         model ? *model : query_value(query, "deployment").value_or(""));
 }
 

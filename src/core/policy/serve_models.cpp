@@ -18,14 +18,14 @@ constexpr int64_t kAsking = 30; // seconds that others wait for who asks
 constexpr int64_t kFailed = 10; // seconds until a provider is asked again
 
 // Providers whose lists are worth asking for, each once.
-std::vector<uint16_t> providers_of(
-    const config::Gateway& gateway, const config::Site& site)
+std::vector<uint16_t> providers_of(const Exchange& exchange)
 {
+    const config::Gateway& gateway = exchange.gateway();
     std::vector<uint16_t> found;
-    if (site.model_list != config::ModelList::merged) {
+    if (!exchange.asks_for_models()) {
         return found;
     }
-    for (const route::Route* route : site.routes) {
+    for (const route::Route* route : exchange.site().routes) {
         for (const route::Target& target : route->targets) {
             const provider::Options& options =
                 gateway.providers[target.provider]->options;
@@ -55,8 +55,7 @@ class Listing {
 public:
     Listing(Exchange& exchange, ModelLists& lists, async::Io& io)
         : exchange_(exchange), lists_(lists), io_(io),
-          models_(exchange.site().models),
-          providers_(providers_of(exchange.gateway(), exchange.site()))
+          models_(exchange.site().models), providers_(providers_of(exchange))
     {
     }
 
@@ -192,7 +191,7 @@ Outcome Listing::take()
         outcome.streamed = true;
         outcome.broken = true;
     } else {
-        outcome.reply = exchange_.models_reply(models_);
+        outcome.reply = exchange_.models_reply(std::move(models_));
     }
     return outcome;
 }

@@ -45,6 +45,11 @@ Cause cause_of(ErrorCode code, int status) noexcept
     case ErrorCode::model_not_found:
     case ErrorCode::request_too_large:
     case ErrorCode::token_limit:
+    case ErrorCode::no_credential:
+    case ErrorCode::invalid_credential:
+    case ErrorCode::expired_credential:
+    case ErrorCode::consumer_forbidden:
+    case ErrorCode::model_forbidden:
     case ErrorCode::superseded:
     case ErrorCode::redis_unavailable:
     case ErrorCode::redis_timeout:

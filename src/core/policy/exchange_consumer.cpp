@@ -1,0 +1,99 @@
+#include "core/json/splice.h"
+
+#include "core/policy/exchange.h"
+
+#include "core/dialect/model_list.h"
+
+// What a consumer may ask for.
+namespace ai_proxy::policy {
+
+namespace {
+
+using dialect::Api;
+using dialect::BodyKind;
+
+// Calls without a model that use none: what they speak of was made before, by
+// a call that had one.
+bool uses_no_model(Api api) noexcept
+{
+    switch (api) {
+    case Api::files:
+    case Api::file:
+    case Api::file_content:
+    case Api::batch:
+    case Api::batch_cancel:
+    case Api::response:
+    case Api::video:
+    case Api::models:
+    case Api::model:
+    case Api::gemini_models:
+    case Api::gemini_model:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool reads_only(std::string_view method) noexcept
+{
+    return method == "GET" || method == "HEAD" || method == "DELETE"
+        || method == "OPTIONS";
+}
+
+} // namespace
+
+Result<void> Exchange::check_model(std::string_view model) const
+{
+    if (head_.consumer->may_use(model)) {
+        return {};
+    }
+    // OpenAI's words: who may not use a model does not learn that it exists,
+    // as it is in no list of theirs either.
+    std::string message = "The model `";
+    message += model;
+    message += "` does not exist or you do not have access to it.";
+    Error error =
+        make_error(ErrorCode::model_forbidden, std::move(message), "model");
+    error.provider_code = "model_not_found";
+    return error;
+}
+
+Result<void> Exchange::check_consumer() const
+{
+    if (!restricted()) {
+        return {};
+    }
+    if (books_.api == Api::model || books_.api == Api::gemini_model) {
+        return check_model(dialect::model_in(path_));
+    }
+    if (has_model()) {
+        const std::string model = books_.request_model.empty()
+            ? site_.model_map.map("")
+            : books_.request_model;
+        if (model.empty()) {
+            return make_error(ErrorCode::invalid_request,
+                "you must provide a model parameter", "model");
+        }
+        if (kind_ == BodyKind::json) {
+            // OpenRouter's list of others that may answer instead.
+            for (const json::Node other : document_["models"].items()) {
+                if (auto one = check_model(other.string_or()); !one) {
+                    return one;
+                }
+            }
+        }
+        return check_model(model);
+    }
+    if (uses_no_model(books_.api)
+        || (reads_only(head_.method) && books_.api != Api::realtime))
+    {
+        return {};
+    }
+    Error error = make_error(ErrorCode::model_forbidden,
+        "You may use certain models only, and which one this call uses cannot "
+        "be told.");
+    error.status = 403;
+    return error;
+}
+
+} // namespace ai_proxy::policy
