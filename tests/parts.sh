@@ -162,7 +162,9 @@ part_asan()
 {
     need $core_packages $wire_packages $build_packages $t_packages
     build_module asan
+    # Lines are all that a report needs.
     build_core "$build/cmake-asan" -DCMAKE_BUILD_TYPE=Debug \
+        -DCMAKE_CXX_FLAGS_DEBUG=-g1 \
         -DAI_PROXY_OBJECTS="$objs" \
         "-DCMAKE_CXX_FLAGS=-O0 -fno-omit-frame-pointer -D_GLIBCXX_ASSERTIONS \
 -fsanitize=address,undefined -fno-sanitize-recover=undefined"
