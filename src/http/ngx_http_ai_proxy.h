@@ -132,6 +132,7 @@ struct LocConf {
     std::vector<Line>* fallbacks;
     std::vector<Line>* concurrency;
     std::vector<Line>* token_limits;
+    std::vector<Line>* request_limits;
     ngx_flag_t strict;
     ngx_uint_t model_list; // config::ModelList
     time_t model_list_valid;

@@ -1,5 +1,6 @@
 #include "http/ngx_http_ai_proxy_conf.h"
 
+#include "core/config/request_rules.h"
 #include "core/config/site_models.h"
 
 #include <algorithm>
@@ -394,6 +395,40 @@ bool add_concurrency(ngx_conf_t* cf, Configuration& c,
     return true;
 }
 
+bool add_request_limits(ngx_conf_t* cf, Configuration& c,
+    const std::vector<Line>& lines, config::Site& site)
+{
+    constexpr const char* kName = "ai_proxy_request_limit";
+    for (const Line& line : lines) {
+        config::Words words = views(line.words);
+        words.insert(words.begin(), kName);
+        auto rule = config::parse_request_rule(words, c.gateway);
+        if (!rule.ok()) {
+            log_at(cf->log, line.position,
+                kName + std::string(": ") + rule.error().message);
+            return false;
+        }
+        if (!add_text(cf, c, rule->text, rule->value)) {
+            log_at(cf->log, line.position,
+                kName + (": invalid key \"" + rule->text + "\""));
+            return false;
+        }
+        if (c.gateway.redis[rule->redis].on_error
+                == config::Redis::OnError::zone
+            && main_conf(cf)->zone.shm_zone == nullptr)
+        {
+            log_at(cf->log, line.position,
+                kName
+                    + std::string(": \"on_error=zone\" of its "
+                                  "\"ai_proxy_redis\" requires "
+                                  "\"ai_proxy_zone\""));
+            return false;
+        }
+        site.request_limits.push_back(std::move(*rule));
+    }
+    return true;
+}
+
 bool add_token_limits(ngx_conf_t* cf, Configuration& c,
     const std::vector<Line>& lines, config::Site& site)
 {
@@ -479,6 +514,11 @@ bool compile_site(ngx_conf_t* cf, Configuration& c, LocConf& lc)
     }
     if (lc.concurrency != nullptr
         && !add_concurrency(cf, c, *lc.concurrency, *lc.site))
+    {
+        return false;
+    }
+    if (lc.request_limits != nullptr
+        && !add_request_limits(cf, c, *lc.request_limits, *lc.site))
     {
         return false;
     }

@@ -73,6 +73,9 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept
         if (conf->concurrency == nullptr) {
             conf->concurrency = prev->concurrency;
         }
+        if (conf->request_limits == nullptr) {
+            conf->request_limits = prev->request_limits;
+        }
         if (conf->token_limits == nullptr) {
             conf->token_limits = prev->token_limits;
         }
@@ -314,6 +317,13 @@ ngx_command_t commands[] = {
       set_line,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(LocConf, concurrency),
+      nullptr },
+
+    { ngx_string("ai_proxy_request_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_2MORE,
+      set_line,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(LocConf, request_limits),
       nullptr },
 
     { ngx_string("ai_proxy_token_limit"),

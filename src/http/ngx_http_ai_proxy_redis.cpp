@@ -210,10 +210,7 @@ void RedisClient::answered(RedisConnection& connection,
     if (kind == "NOSCRIPT" && command.script() != nullptr && !pending.whole) {
         RedisPending again = pending;
         again.whole = true;
-        const ErrorCode code = connection.send(again);
-        if (code != ErrorCode::none) {
-            unanswered(pending, code);
-        }
+        send_again(connection, again);
         return;
     }
     if (rules().cluster) {
@@ -255,11 +252,18 @@ void RedisClient::redirect(
         unanswered(pending, ErrorCode::redis_unavailable);
         return;
     }
-    if (to.ask) {
-        connection->say("*1\r\n$6\r\nASKING\r\n");
-    }
     pending.whole = false;
-    const ErrorCode code = connection->send(pending);
+    pending.asking = to.ask;
+    send_again(*connection, pending);
+}
+
+void RedisClient::send_again(
+    RedisConnection& connection, const RedisPending& pending)
+{
+    if (pending.asking) {
+        connection.say("*1\r\n$6\r\nASKING\r\n");
+    }
+    const ErrorCode code = connection.send(pending);
     if (code != ErrorCode::none) {
         unanswered(pending, code);
     }
@@ -294,7 +298,7 @@ void RedisClient::became_ready(RedisConnection& connection)
                 + std::to_string((ngx_current_msec - server.away_since) / 1000)
                 + " s");
     }
-    if (rules().cluster && slots_.empty()) {
+    if (rules().cluster) {
         want_slots(0);
     }
 }

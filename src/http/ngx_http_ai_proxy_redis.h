@@ -73,6 +73,7 @@ struct RedisPending {
     uint32_t command = 0;  // of the call
     uint8_t redirects = 0; // that it has been through
     bool whole = false;    // its script was sent whole
+    bool asking = false;   // the node has its slot only for who asks
     ngx_msec_t deadline = 0;
 };
 
@@ -245,6 +246,7 @@ private:
     void settle(RedisCall* call) noexcept;
     [[nodiscard]] ErrorCode send_on(
         RedisPending pending, RedisConnection* connection);
+    void send_again(RedisConnection& connection, const RedisPending& pending);
     void redirect(
         RedisConnection& from, RedisPending pending, const redis::Redirect& to);
 

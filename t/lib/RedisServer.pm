@@ -97,8 +97,7 @@ sub say {
     local $/;
     my $out = <$pipe> // '';
     close $pipe;
-    chomp $out;
-    return $out;
+    return $out =~ s/\n+\z//r;
 }
 
 sub pause { kill 'STOP', $_[0]{pid} }

@@ -26,6 +26,7 @@ constexpr std::array<ErrorRow, kErrorCodes> kRows{{
     {consumer_forbidden,   "consumer_forbidden",   403, kRequest},
     {model_forbidden,      "model_forbidden",      404, kRequest},
     {concurrency_limit,    "concurrency_limit",    429, kLimit},
+    {request_limit,        "request_limit",        429, kLimit},
     {token_limit,          "token_limit",          429, kLimit},
     {breaker_open,         "breaker_open",         503, kApi},
     {upstream_unavailable, "upstream_unavailable", 502, kApi},

@@ -22,6 +22,7 @@ enum class ErrorCode : uint8_t {
     consumer_forbidden, // somebody who may not come here
     model_forbidden,    // or may not use this model
     concurrency_limit,  // no place was free in time
+    request_limit,      // too many requests with the same key
     token_limit,        // a budget of tokens is spent
     breaker_open,       // all providers are down or behind open breakers
     upstream_unavailable,

@@ -5,8 +5,10 @@
 #include "core/config/consumers.h"
 #include "core/config/words.h"
 #include "core/dialect/model_list.h"
+#include "core/limit/key_rules.h"
 #include "core/limit/rule.h"
 #include "core/limit/token_scripts.h"
+#include "core/limit/scripts.h"
 #include "core/provider/options.h"
 #include "core/provider/registry.h"
 #include "core/redis/topology.h"
@@ -89,12 +91,34 @@ struct Redis {
     OnError on_error = OnError::allow;
 };
 
+// ai_proxy_request_limit: how often requests with the same value of a text may
+// come; counted in Redis.
+struct RequestRule {
+    std::string text;   // with variables; no limit where it is empty
+    uint32_t value = 0; // its number, for who knows variables
+    limit::KeyWindow window;
+    uint16_t redis = 0; // index in Gateway::redis
+    uint16_t status = 429;
+    limit::Rule local; // of Redis::OnError::zone
+};
+
+// Of Higress' cluster-key-rate-limit.
+struct KeyLimit {
+    limit::KeyRules rules;
+    uint16_t redis = 0; // index in Gateway::redis
+    uint16_t rejected_code = 429;
+    std::string rejected_msg = "Too many requests";
+    bool show_limit_quota_header = false;
+};
+
 // What a location serves: routes in order of matching.
 struct Site {
     std::vector<const route::Route*> routes;
     route::ModelMap model_map; // before the route is chosen
     std::vector<ConcurrencyRule> concurrency;
     std::vector<limit::Rule> token_limits;
+    std::vector<RequestRule> request_limits;
+    std::shared_ptr<const KeyLimit> key_limit; // nullptr: none
     ClientAbort client_abort;
     Keepalive keepalive;
     bool strict = false; // refuse what a provider cannot be told
@@ -112,6 +136,7 @@ struct Gateway {
     std::vector<std::unique_ptr<Site>> sites;
     std::vector<Redis> redis;
     limit::TokenScripts token_scripts;
+    limit::Scripts scripts;           // that Redis runs
     std::vector<route::KeyPool> keys; // per provider
     std::vector<route::Peer> peers;   // per provider
     // Per route, in own memory; Route::state says what holds.

@@ -163,6 +163,7 @@ public:
     {
         return gateway_;
     }
+    [[nodiscard]] const ClientHead& head() const noexcept { return head_; }
     [[nodiscard]] const config::Site& site() const noexcept { return site_; }
     [[nodiscard]] Books& books() noexcept { return books_; }
     [[nodiscard]] const Books& books() const noexcept { return books_; }

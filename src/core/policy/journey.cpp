@@ -16,6 +16,8 @@ std::string_view phrase(ErrorCode code) noexcept
     switch (code) {
     case ErrorCode::concurrency_limit:
         return "too many requests are under way, try again later";
+    case ErrorCode::request_limit:
+        return "too many requests, try again later";
     case ErrorCode::token_limit:
         return "the budget of tokens is spent, try again later";
     case ErrorCode::breaker_open:

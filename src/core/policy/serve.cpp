@@ -3,6 +3,7 @@
 #include "core/policy/serve.h"
 
 #include "core/policy/journey.h"
+#include "core/policy/request_limits.h"
 
 #include <utility>
 
@@ -24,6 +25,12 @@ async::Task<void> ask_redis(async::Scope& s, Journey& journey)
 
 async::Task<Outcome> serve(async::Scope& s, Exchange& exchange)
 {
+    if (has_request_limits(exchange)) {
+        std::optional<Outcome> refused = co_await limit_requests(s, exchange);
+        if (refused) {
+            co_return std::move(*refused);
+        }
+    }
     Journey journey(exchange, s.io);
     if (journey.asks_redis()) {
         co_await ask_redis(s, journey);

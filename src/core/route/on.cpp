@@ -44,6 +44,7 @@ Cause cause_of(ErrorCode code, int status) noexcept
     case ErrorCode::invalid_request:
     case ErrorCode::model_not_found:
     case ErrorCode::request_too_large:
+    case ErrorCode::request_limit:
     case ErrorCode::token_limit:
     case ErrorCode::no_credential:
     case ErrorCode::invalid_credential:

@@ -1,0 +1,350 @@
+#include "core/limit/key_rules.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include <arpa/inet.h>
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+namespace ai_proxy::limit {
+
+namespace {
+
+using Bits = std::array<uint8_t, 16>;
+
+constexpr size_t kMaxValue = 1024; // of what is found in a request
+constexpr std::string_view kFromAddress = "from-remote-addr";
+constexpr std::string_view kFromHeader = "from-header-";
+constexpr std::string_view kRegex = "regexp:";
+constexpr std::string_view kConsumerHeader = "x-mse-consumer";
+
+constexpr std::array<std::string_view, 9> kKinds = {"limit_by_header",
+    "limit_by_param", "limit_by_cookie", "limit_by_consumer",
+    "limit_by_per_header", "limit_by_per_param", "limit_by_per_cookie",
+    "limit_by_per_consumer", "limit_by_per_ip"};
+
+Error fault(std::string phrase)
+{
+    return make_error(ErrorCode::invalid_request, std::move(phrase));
+}
+
+bool counts_each(KeyKind kind) noexcept
+{
+    return kind >= KeyKind::per_header;
+}
+
+std::optional<Bits> parse_ip(std::string_view text)
+{
+    const std::string copy(text.substr(0, INET6_ADDRSTRLEN));
+    Bits bits{};
+    if (copy.size() != text.size()) {
+        return std::nullopt;
+    }
+    if (inet_pton(AF_INET6, copy.c_str(), bits.data()) == 1) {
+        return bits;
+    }
+    bits.fill(0);
+    bits[10] = bits[11] = 0xff;
+    return inet_pton(AF_INET, copy.c_str(), bits.data() + 12) == 1
+        ? std::optional(bits)
+        : std::nullopt;
+}
+
+// "10.0.0.1:80" and "[::1]:80" of a proxy's header: without the port.
+std::string_view without_port(std::string_view text) noexcept
+{
+    if (text.starts_with('[')) {
+        return text.substr(1, text.find(']') - 1);
+    }
+    const size_t colon = text.find(':');
+    return colon != text.npos && text.find(':', colon + 1) == text.npos
+        ? text.substr(0, colon)
+        : text;
+}
+
+int hex_value(char c) noexcept
+{
+    return c >= '0' && c <= '9'              ? c - '0'
+        : lower(c) >= 'a' && lower(c) <= 'f' ? lower(c) - 'a' + 10
+                                             : -1;
+}
+
+std::string decoded(std::string_view text)
+{
+    std::string out;
+    for (size_t i = 0; i < text.size(); i++) {
+        if (text[i] == '%' && i + 2 < text.size() && hex_value(text[i + 1]) >= 0
+            && hex_value(text[i + 2]) >= 0)
+        {
+            out += static_cast<char>(
+                hex_value(text[i + 1]) * 16 + hex_value(text[i + 2]));
+            i += 2;
+        } else {
+            out += text[i] == '+' ? ' ' : text[i];
+        }
+    }
+    return out;
+}
+
+std::optional<std::string> header_value(
+    const KeyFacts& facts, std::string_view name)
+{
+    for (const Header& header : facts.headers) {
+        if (iequals(header.name, name)) {
+            return std::string(header.value);
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<std::string> cookie_value(
+    const KeyFacts& facts, std::string_view name)
+{
+    for (const Header& header : facts.headers) {
+        if (!iequals(header.name, "cookie")) {
+            continue;
+        }
+        std::string_view rest = header.value;
+        while (!rest.empty()) {
+            const size_t end = std::min(rest.find(';'), rest.size());
+            const std::string_view pair = trim(rest.substr(0, end));
+            rest.remove_prefix(std::min(end + 1, rest.size()));
+            const size_t equals = pair.find('=');
+            if (equals != pair.npos && pair.substr(0, equals) == name
+                && equals + 1 < pair.size())
+            {
+                return std::string(pair.substr(equals + 1));
+            }
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<std::string> ip_of(const KeyFacts& facts, std::string_view source)
+{
+    std::string text(facts.address);
+    if (source.starts_with(kFromHeader)) {
+        const auto header =
+            header_value(facts, source.substr(kFromHeader.size()));
+        if (!header) {
+            return std::nullopt;
+        }
+        const std::string_view first = *header;
+        text = trim(first.substr(0, first.find(',')));
+    }
+    return std::string(without_port(text));
+}
+
+std::optional<std::string> value_of(
+    const LimitItem& item, const KeyFacts& facts)
+{
+    switch (item.kind) {
+    case KeyKind::header:
+    case KeyKind::per_header:
+        return header_value(facts, item.name);
+    case KeyKind::param:
+    case KeyKind::per_param:
+        if (const auto raw = query_value(facts.query, item.name)) {
+            return decoded(*raw);
+        }
+        return std::nullopt;
+    case KeyKind::cookie:
+    case KeyKind::per_cookie:
+        return cookie_value(facts, item.name);
+    case KeyKind::consumer:
+    case KeyKind::per_consumer:
+        return facts.consumer.empty()
+            ? std::nullopt
+            : std::optional(std::string(facts.consumer));
+    case KeyKind::per_ip:
+        return ip_of(facts, item.name);
+    }
+    return std::nullopt;
+}
+
+} // namespace
+
+class KeyRegex {
+public:
+    KeyRegex() = default;
+    KeyRegex(const KeyRegex&) = delete;
+    KeyRegex& operator=(const KeyRegex&) = delete;
+    ~KeyRegex()
+    {
+        pcre2_match_data_free(match_);
+        pcre2_match_context_free(context_);
+        pcre2_code_free(code_);
+    }
+
+    [[nodiscard]] bool compile(std::string_view pattern)
+    {
+        int error = 0;
+        size_t offset = 0;
+        code_ = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()),
+            pattern.size(), 0, &error, &offset, nullptr);
+        if (code_ == nullptr) {
+            return false;
+        }
+        match_ = pcre2_match_data_create_from_pattern(code_, nullptr);
+        context_ = pcre2_match_context_create(nullptr);
+        if (match_ == nullptr || context_ == nullptr) {
+            throw std::bad_alloc();
+        }
+        // What a client's value may cost.
+        pcre2_set_match_limit(context_, 20'000);
+        pcre2_set_depth_limit(context_, 1'000);
+        return true;
+    }
+    [[nodiscard]] bool finds(std::string_view text) const noexcept
+    {
+        return pcre2_match(code_, reinterpret_cast<PCRE2_SPTR>(text.data()),
+                   text.size(), 0, 0, match_, context_)
+            > 0;
+    }
+
+private:
+    pcre2_code* code_ = nullptr;
+    pcre2_match_data* match_ = nullptr;
+    pcre2_match_context* context_ = nullptr;
+};
+
+namespace {
+
+bool matches(const LimitKey& key, std::string_view value,
+    const std::optional<Bits>& address)
+{
+    switch (key.match) {
+    case LimitKey::Match::exact:
+        return value == key.text;
+    case LimitKey::Match::any:
+        return true;
+    case LimitKey::Match::regex:
+        return key.regex->finds(value);
+    case LimitKey::Match::network:
+        return address && key.network.holds(*address);
+    }
+    return false;
+}
+
+} // namespace
+
+std::string_view to_text(KeyKind kind) noexcept
+{
+    return kKinds[static_cast<size_t>(kind)];
+}
+
+std::optional<KeyKind> parse_key_kind(std::string_view text) noexcept
+{
+    const auto* at = std::find(kKinds.begin(), kKinds.end(), text);
+    return at != kKinds.end()
+        ? std::optional(static_cast<KeyKind>(at - kKinds.begin()))
+        : std::nullopt;
+}
+
+bool Network::holds(const Bits& address) const noexcept
+{
+    for (size_t i = 0; i < bits.size(); i++) {
+        const int in_byte = std::clamp(int(length) - int(i) * 8, 0, 8);
+        const auto mask = static_cast<uint8_t>(0xff00 >> in_byte);
+        if ((bits[i] & mask) != (address[i] & mask)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+std::optional<Network> parse_network(std::string_view text)
+{
+    const size_t slash = text.find('/');
+    const auto bits = parse_ip(text.substr(0, slash));
+    if (!bits) {
+        return std::nullopt;
+    }
+    Network network;
+    network.bits = *bits;
+    if (slash != text.npos) {
+        const bool v4 = text.substr(0, slash).find(':') == text.npos;
+        const auto length = parse_uint(text.substr(slash + 1));
+        if (!length || *length > (v4 ? 32 : 128)) {
+            return std::nullopt;
+        }
+        network.length = static_cast<uint8_t>(*length + (v4 ? 96 : 0));
+    }
+    return network;
+}
+
+Result<LimitKey> make_limit_key(
+    KeyKind kind, std::string_view key, const KeyWindow& window)
+{
+    LimitKey made;
+    made.text = key;
+    made.window = window;
+    if (key.empty()) {
+        return fault("the key is empty");
+    }
+    if (kind == KeyKind::per_ip) {
+        const auto network = parse_network(key);
+        if (!network) {
+            return fault("\"" + std::string(key)
+                + "\" is neither an address nor a network");
+        }
+        made.match = LimitKey::Match::network;
+        made.network = *network;
+    } else if (counts_each(kind) && key == "*") {
+        made.match = LimitKey::Match::any;
+    } else if (counts_each(kind) && key.starts_with(kRegex)) {
+        auto regex = std::make_shared<KeyRegex>();
+        if (!regex->compile(key.substr(kRegex.size()))) {
+            return fault(
+                "invalid regular expression \"" + std::string(key) + "\"");
+        }
+        made.match = LimitKey::Match::regex;
+        made.regex = std::move(regex);
+    } else if (counts_each(kind)) {
+        return fault("\"" + std::string(key)
+            + "\": only \"*\" and \"regexp:...\" count each value");
+    }
+    return made;
+}
+
+bool valid_ip_source(std::string_view text) noexcept
+{
+    return text == kFromAddress
+        || (text.starts_with(kFromHeader) && text.size() > kFromHeader.size());
+}
+
+std::optional<KeyCounter> find_counter(
+    const KeyRules& rules, const KeyFacts& facts)
+{
+    if (rules.global) {
+        return KeyCounter{rules.name
+                + ":global_threshold:" + std::to_string(rules.global->seconds),
+            *rules.global};
+    }
+    for (const LimitItem& item : rules.items) {
+        const auto value = value_of(item, facts);
+        if (!value || value->size() > kMaxValue) {
+            continue;
+        }
+        const auto address =
+            item.kind == KeyKind::per_ip ? parse_ip(*value) : std::nullopt;
+        const bool of_consumer = item.kind == KeyKind::consumer
+            || item.kind == KeyKind::per_consumer;
+        for (const LimitKey& key : item.keys) {
+            if (matches(key, *value, address)) {
+                std::string counter = rules.name + ":";
+                counter.append(to_text(item.kind)).append(":");
+                counter.append(std::to_string(key.window.seconds)).append(":");
+                counter.append(of_consumer ? kConsumerHeader
+                                           : std::string_view(item.name));
+                counter.append(":").append(*value);
+                return KeyCounter{std::move(counter), key.window};
+            }
+        }
+    }
+    return std::nullopt;
+}
+
+} // namespace ai_proxy::limit
