@@ -211,4 +211,30 @@ ok($numbers->{commands} > 20 && $numbers->{errors_timeout} > 0
     && $numbers->{errors_unavailable} > 0 && $numbers->{errors_refused} > 0,
     'the status counts commands and errors') or diag(encode($numbers));
 
-done($gw);
+$gw->stop;
+
+my $p = "ai_proxy_provider p { type mock; }\nai_proxy_redis r 127.0.0.1;\n";
+for my $case (
+    ['rate=1/m redis=r' => qr/"key" is missing/],
+    ['key=a redis=r' => qr/"rate" is missing/],
+    ['key=a rate=1/m' => qr/"redis" is missing/],
+    ['key=a rate=1 redis=r' => qr/invalid value "1" in "rate"/],
+    ['key=a rate=0/m redis=r' => qr{invalid value "0/m" in "rate"}],
+    ['key=a rate=1/w redis=r' => qr{invalid value "1/w" in "rate"}],
+    ['key=a rate=1/m redis=x' => qr/invalid value "x" in "redis"/],
+    ['key=a rate=1/m redis=r status=200' =>
+        qr/invalid value "200" in "status"/],
+    ['key=a rate=1/m redis=r burst=1' => qr/unknown parameter "burst=1"/],
+    ['key=a rate=1/m redis=z' =>
+        qr/"on_error=zone" of its "ai_proxy_redis" requires "ai_proxy_zone"/])
+{
+    my ($words, $cause) = @$case;
+    my ($code, $said) = Gateway->new(
+        http => $p . "ai_proxy_redis z 127.0.0.1 on_error=zone;\n",
+        server => "location / {\n ai_proxy_pass p;\n $limit $words;\n}")
+        ->check;
+    ok($code != 0 && $said =~ /$limit: $cause/ && $said =~ /nginx\.conf:\d+/,
+        $words) or diag($said);
+}
+
+done_testing();
