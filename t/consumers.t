@@ -71,6 +71,8 @@ location /page/ { error_page 401 /login; ai_proxy_pass own; }
 location = /login { ai_proxy_auth off; return 200 "log in\\n"; }
 location /moved/ { deny all; error_page 403 = /own/v1/chat/completions;
     ai_proxy_pass own; }
+location /either/ { satisfy any; allow 127.0.0.1;
+    proxy_pass @{[ $up->url('echo') ]}/; }
 location /proxied/ { proxy_set_header X-Mse-Consumer \$ai_proxy_consumer;
     proxy_set_header Authorization "";
     proxy_pass @{[ $up->url('echo') ]}/; }
@@ -188,6 +190,8 @@ $reply = $gw->client->get('/proxied/x', headers => {
 is(Upstream::header(seen('echo'), 'X-Mse-Consumer'), 'alice',
     'another module may tell who it is');
 
+$gw->client->get('/either/x');
+
 # A name that a client gives itself is worth nothing.
 call('/free', { 'x-mse-consumer' => 'alice', 'X-Other' => 'kept' });
 is(Upstream::header(seen(), 'X-Mse-Consumer'), undef,
@@ -279,6 +283,8 @@ my ($bad) = grep { $_->[2] eq 'invalid_credential' } @lines;
 is($bad->[0], 401, 'and why not');
 is_deeply(decode($bad->[3]), { api => 'openai/v1/chatcompletions',
     status => 401, error => 'invalid_credential' }, 'as JSON too');
+ok((grep { join('|', @$_) eq '200|||' } @lines),
+    'who is let in otherwise is not refused');
 for my $code (qw(no_credential consumer_forbidden model_forbidden)) {
     ok((scalar grep { $_->[2] eq $code } @lines), "$code is told");
 }

@@ -164,8 +164,12 @@ std::string text_consumer(const Ctx& ctx)
 
 ErrorCode early_code(ngx_http_request_t* r)
 {
+    // Another module may have let him in ("satisfy any").
     const Identity* identity = identity_of(r);
-    return identity != nullptr ? identity->refused : ErrorCode::none;
+    return identity != nullptr
+            && r->headers_out.status == describe(identity->refused).status
+        ? identity->refused
+        : ErrorCode::none;
 }
 
 std::string early_error(ngx_http_request_t* r)
