@@ -33,8 +33,17 @@ sub load {
     my $gw = Gateway->new;
     my $text = Gateway::slurp($file);
     my $whole = $text =~ /^\s*http\s*\{/m;
+    my ($folder) = $file =~ m{^(.*)/};
+    # YAML beside it, its keys as they are in the environment of the test.
+    my $yaml = '';
+    for my $beside (glob "$folder/*.yaml") {
+        $yaml .= Gateway::slurp($beside);
+        $gw->write_file('conf/' . $beside =~ s{.*/}{}r,
+            Gateway::slurp($beside));
+    }
     my (%env, %port);
-    $env{$1} = "sk-secret-$1" while $text =~ /\benv:(\w+)/g;
+    my $named = $text . $yaml;
+    $env{$1} = "sk-secret-$1" while $named =~ /\benv:(\w+)/g;
     $text =~ s/^\s*load_module\s[^;]*;//mg;
     $text =~ s/^\s*(?:user|pid|include\s+\/etc\/nginx\/modules-enabled)\b
         [^;]*;//mgx;

@@ -138,10 +138,17 @@ struct LocConf {
     time_t model_list_valid;
     config::Keepalive* keepalive;
     config::ClientAbort* client_abort; // nullptr: that of the level above
-    config::Plugins* plugins;          // nullptr: none
     AuthLine* auth;
     std::vector<Line>* consumers;
-    std::vector<Guard>* guards; // nullptr: anybody may come
+    std::vector<Guard>* guards;      // nullptr: anybody may come
+    std::vector<Line>* model_router; // one
+    std::vector<Line>* model_rules;
+    config::Plugins* plugins; // nullptr: none
+    bool plugin_target;       // ai-proxy stands on this level, here:
+    Position* plugin_position;
+    // What a file makes of the location: by domain, when it has no site.
+    config::Rules<config::Site*>* plugin_sites;
+    ngx_http_handler_pt otherwise; // where no provider is active
     config::Site* site;
 };
 
@@ -338,9 +345,15 @@ char* set_provider(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
 char* set_route(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
 char* set_pass(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
 char* set_models(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
+char* set_one_line(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
 char* set_line(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
 [[nodiscard]] bool compile_routes(ngx_conf_t* cf, Configuration& c);
 [[nodiscard]] bool compile_site(ngx_conf_t* cf, Configuration& c, LocConf& lc);
+// The steps of it, on lc.site.
+[[nodiscard]] bool open_site(ngx_conf_t* cf, Configuration& c, LocConf& lc);
+[[nodiscard]] bool add_provider(
+    ngx_conf_t* cf, Configuration& c, LocConf& lc, int provider);
+void close_site(Configuration& c, LocConf& lc);
 // The whole file without line ends behind it.  what: "secret file", for errors.
 [[nodiscard]] Result<std::string> read_file(
     std::string_view what, const std::string& path, size_t most);
@@ -349,6 +362,16 @@ void log_at(ngx_log_t* log, const Position& position, std::string_view text);
 // plugins (ngx_http_ai_proxy_plugin.cpp)
 char* set_plugin(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
 void merge_plugins(LocConf& to, const LocConf& from);
+// Makes the file's active provider the target of a location without
+// ai_proxy_pass.
+[[nodiscard]] bool compile_plugin_sites(
+    ngx_conf_t* cf, Configuration& c, LocConf& lc);
+// What ai_proxy_model_router says, for lc.site.
+[[nodiscard]] bool add_model_router(ngx_conf_t* cf, LocConf& lc);
+// Headers that the model router adds go among the client's.
+void add_request_headers(Ctx& ctx);
+// The site of a request; nullptr: no provider is active for it.
+[[nodiscard]] const config::Site* find_site(ngx_http_request_t* r) noexcept;
 
 // consumers (ngx_http_ai_proxy_auth_conf.cpp)
 char* set_consumer(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;

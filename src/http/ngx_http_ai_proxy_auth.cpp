@@ -94,7 +94,7 @@ config::Subject subject_of(ngx_http_request_t* r)
     config::Subject subject;
     subject.location = view(clcf->name);
     subject.host = view(r->headers_in.server);
-    if (const config::Site* site = loc_conf(r)->site; site != nullptr) {
+    if (const config::Site* site = find_site(r); site != nullptr) {
         // What they say is the same for all of its routes: check_guards().
         const route::Route& route = *site->routes.front();
         const auto& providers = main_conf(r)->configuration->gateway.providers;

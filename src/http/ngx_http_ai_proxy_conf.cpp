@@ -240,6 +240,16 @@ char* set_line(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept
     });
 }
 
+char* set_one_line(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept
+{
+    auto** lines = reinterpret_cast<std::vector<Line>**>(
+        static_cast<char*>(conf) + cmd->offset);
+    if (*lines != nullptr) {
+        return const_cast<char*>("is duplicate");
+    }
+    return set_line(cf, cmd, conf);
+}
+
 // configured | merged [valid=TIME] | relayed
 char* set_models(ngx_conf_t* cf, ngx_command_t*, void* conf) noexcept
 {
@@ -457,13 +467,18 @@ bool add_token_limits(ngx_conf_t* cf, Configuration& c,
     return true;
 }
 
+} // namespace
+
 // The route a plain provider name stands for.
-bool make_implicit_route(ngx_conf_t* cf, Configuration& c, LocConf& lc,
-    int provider, const Position& position)
+bool add_provider(ngx_conf_t* cf, Configuration& c, LocConf& lc, int provider)
 {
+    const config::Provider& named =
+        *c.gateway.providers[static_cast<size_t>(provider)];
     auto route = std::make_unique<route::Route>();
-    route->name =
-        c.gateway.providers[static_cast<size_t>(provider)]->options.name;
+    route->name = named.options.name;
+    route->retries = named.retry.count;
+    route->retry_on = named.retry.on;
+    route->retry_ms = named.retry.most_ms;
     route::Target target;
     target.provider = static_cast<uint16_t>(provider);
     route->targets.push_back(std::move(target));
@@ -479,19 +494,13 @@ bool make_implicit_route(ngx_conf_t* cf, Configuration& c, LocConf& lc,
             route->fallbacks.push_back(std::move(*fallback));
         }
     }
-    (void)position;
     lc.site->routes.push_back(route.get());
     c.gateway.routes.push_back(std::move(route));
     return true;
 }
 
-} // namespace
-
-bool compile_site(ngx_conf_t* cf, Configuration& c, LocConf& lc)
+bool open_site(ngx_conf_t* cf, Configuration& c, LocConf& lc)
 {
-    if (lc.pass == nullptr) {
-        return true;
-    }
     c.gateway.sites.push_back(std::make_unique<config::Site>());
     lc.site = c.gateway.sites.back().get();
     lc.site->strict = lc.strict != 0;
@@ -506,6 +515,9 @@ bool compile_site(ngx_conf_t* cf, Configuration& c, LocConf& lc)
     }
     if (lc.client_abort != nullptr) {
         lc.site->client_abort = *lc.client_abort;
+    }
+    if (!add_model_router(cf, lc)) {
+        return false;
     }
     if (lc.model_maps != nullptr
         && !add_model_maps(cf, *lc.model_maps, lc.site->model_map))
@@ -527,6 +539,24 @@ bool compile_site(ngx_conf_t* cf, Configuration& c, LocConf& lc)
     {
         return false;
     }
+    return true;
+}
+
+void close_site(Configuration& c, LocConf& lc)
+{
+    lc.site->model_list = static_cast<config::ModelList>(lc.model_list);
+    lc.site->model_list_seconds = lc.model_list_valid;
+    lc.site->models = config::own_models(c.gateway, *lc.site);
+}
+
+bool compile_site(ngx_conf_t* cf, Configuration& c, LocConf& lc)
+{
+    if (lc.pass == nullptr) {
+        return !lc.plugin_target || compile_plugin_sites(cf, c, lc);
+    }
+    if (!open_site(cf, c, lc)) {
+        return false;
+    }
     const Line& line = lc.pass->front();
     for (const std::string& name : line.words) {
         if (route::Route* route = c.gateway.find_route(name);
@@ -541,13 +571,11 @@ bool compile_site(ngx_conf_t* cf, Configuration& c, LocConf& lc)
                 "ai_proxy_pass: unknown route or provider \"" + name + "\"");
             return false;
         }
-        if (!make_implicit_route(cf, c, lc, provider, line.position)) {
+        if (!add_provider(cf, c, lc, provider)) {
             return false;
         }
     }
-    lc.site->model_list = static_cast<config::ModelList>(lc.model_list);
-    lc.site->model_list_seconds = lc.model_list_valid;
-    lc.site->models = config::own_models(c.gateway, *lc.site);
+    close_site(c, lc);
     for (size_t i = 0; i + 1 < lc.site->routes.size(); i++) {
         if (lc.site->routes[i]->match.empty()) {
             log_at(cf->log, line.position,

@@ -105,6 +105,9 @@ void start_pipeline(Ctx& ctx)
         finalize_with(ctx, received.error());
         return;
     }
+    if (!ctx.exchange->added_headers().empty()) {
+        add_request_headers(ctx);
+    }
     ctx.root.emplace(ctx.exchange->lists_models()
             ? policy::serve_models(ctx.scope, *ctx.exchange,
                 main_conf(r)->configuration->model_lists)
@@ -473,6 +476,13 @@ ngx_int_t content_handler(ngx_http_request_t* r) noexcept
 
     return guard(r->connection->log, ngx_int_t(NGX_HTTP_INTERNAL_SERVER_ERROR),
         [r]() -> ngx_int_t {
+            const config::Site* site = find_site(r);
+            if (site == nullptr) {
+                // As if nothing of ours stood here.
+                const ngx_http_handler_pt otherwise = loc_conf(r)->otherwise;
+                r->content_handler = otherwise;
+                return otherwise != nullptr ? otherwise(r) : NGX_DECLINED;
+            }
             ngx_http_cleanup_t* cleanup = ngx_http_cleanup_add(r, 0);
             if (cleanup == nullptr) {
                 return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -483,9 +493,8 @@ ngx_int_t content_handler(ngx_http_request_t* r) noexcept
             Slot* slot = slot_of(r, true);
             slot->ctx = ctx;
 
-            ctx->exchange.emplace(main_conf(r)->configuration->gateway,
-                *loc_conf(r)->site, client_head(r, *ctx), ctx->io.now(),
-                &worker().parser);
+            ctx->exchange.emplace(main_conf(r)->configuration->gateway, *site,
+                client_head(r, *ctx), ctx->io.now(), &worker().parser);
 
             if (ctx->exchange->body_kind() == dialect::BodyKind::none) {
                 ngx_int_t rc = ngx_http_discard_request_body(r);

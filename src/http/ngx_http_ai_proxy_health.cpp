@@ -86,6 +86,12 @@ void start_check(Checker& checker)
 {
     const config::Gateway& gateway = checker.configuration->gateway;
     const config::Provider& provider = *gateway.providers[checker.provider];
+    const int64_t now = monotonic_micros();
+    if (peer_of(checker).health.only_keys
+        && !policy::has_key_to_check(gateway.keys[checker.provider], now))
+    {
+        return;
+    }
     Upstream& upstream = checker.configuration->upstreams[checker.provider];
     std::string token;
     if (upstream.tokens != nullptr) {
@@ -94,7 +100,6 @@ void start_check(Checker& checker)
             return; // the first request will ask for one
         }
     }
-    const int64_t now = monotonic_micros();
     auto check =
         std::make_unique<policy::HealthCheck>(gateway, checker.provider,
             policy::key_to_check(

@@ -70,6 +70,12 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept
         if (conf->model_maps == nullptr) {
             conf->model_maps = prev->model_maps;
         }
+        if (conf->model_router == nullptr) {
+            conf->model_router = prev->model_router;
+        }
+        if (conf->model_rules == nullptr) {
+            conf->model_rules = prev->model_rules;
+        }
         if (conf->concurrency == nullptr) {
             conf->concurrency = prev->concurrency;
         }
@@ -352,6 +358,20 @@ ngx_command_t commands[] = {
       set_client_abort,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
+      nullptr },
+
+    { ngx_string("ai_proxy_model_router"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      set_one_line,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(LocConf, model_router),
+      nullptr },
+
+    { ngx_string("ai_proxy_model_rule"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE2,
+      set_line,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(LocConf, model_rules),
       nullptr },
 
     { ngx_string("ai_proxy_plugin"),

@@ -183,6 +183,14 @@ def model_map(_):
     yield b"~^gpt-(.*)$ qwen-$1\n~(a)(b)? $2-$1\n\ngpt-5\nab\n"
 
 
+def yaml(_):
+    examples = pathlib.Path(__file__).resolve().parents[2] / "conf-examples"
+    for path in sorted(examples.glob("*/*.yaml")):
+        yield path.read_bytes()
+    yield b"a: &a {x: 1}\nb: {<<: *a, y: [1, 'two', ~]}\n_rules_:\n" \
+        b"- _match_route_: [r]\n  provider: {type: mock}\n"
+
+
 def chunked(exchange):
     for body in stream(exchange):
         out, sizes = b"", list(exchange["response"].get("chunk_sizes") or [])
@@ -218,6 +226,7 @@ SOURCES = {
     "credential_fuzz": credential,
     "token_fuzz": token,
     "model_map_fuzz": model_map,
+    "yaml_fuzz": yaml,
     "chunked_fuzz": chunked,
     "splice_fuzz": request_body,
     "chat_request_fuzz": request_body,

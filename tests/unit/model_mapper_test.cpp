@@ -58,7 +58,9 @@ config::Plugins load(std::string_view text, std::string& fault)
         return plugins;
     }
     config::yaml::Warnings warnings;
-    config::LoadContext context{*document, warnings};
+    config::Gateway gateway;
+    const config::SecretSource secrets;
+    config::LoadContext context{*document, warnings, secrets, gateway};
     const auto done =
         config::find_plugin("model-mapper")->load(context, plugins);
     fault = done ? "" : done.error().message;

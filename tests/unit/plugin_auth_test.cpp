@@ -51,7 +51,9 @@ Loaded load(std::string_view plugin, const std::string& text)
         return loaded;
     }
     config::Plugins plugins;
-    config::LoadContext context{*document, loaded.warnings};
+    config::Gateway gateway;
+    const config::SecretSource secrets;
+    config::LoadContext context{*document, loaded.warnings, secrets, gateway};
     const auto done = config::find_plugin(plugin)->load(context, plugins);
     if (!done) {
         loaded.fault = done.error().message;

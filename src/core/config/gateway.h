@@ -22,6 +22,14 @@
 
 namespace ai_proxy::config {
 
+// How a provider's own route retries (routes that are written have their
+// own word).
+struct Retry {
+    uint32_t count = 0;
+    std::optional<route::On> on;
+    uint64_t most_ms = 0; // each
+};
+
 // A provider as compiled: immutable while requests run.
 struct Provider {
     provider::Options options;
@@ -31,6 +39,7 @@ struct Provider {
     route::KeyRules keys; // how requests share them
     route::BreakerRules breaker;
     route::HealthRules health;
+    Retry retry;
     // Requests that it may have at a time, see route::Peer.
     uint32_t concurrency = 0, queue = 0;
     uint64_t queue_ms = 0;

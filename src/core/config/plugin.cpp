@@ -1,7 +1,9 @@
 #include "core/config/plugin.h"
 
 #include "core/config/plugin_auth.h"
+#include "core/config/plugin_ai_proxy.h"
 #include "core/config/plugin_model_mapper.h"
+#include "core/config/plugin_model_router.h"
 
 #include <algorithm>
 
@@ -15,6 +17,9 @@ constexpr Plugin kPlugins[] = {
         "jwt-auth", load_jwt_auth),
     plugin_of_its_own<AuthPlugin, &Plugins::key_auth>(
         "key-auth", load_key_auth),
+    plugin_row<AiProxy, &Plugins::ai_proxy, read_ai_proxy>("ai-proxy"),
+    plugin_of_rules<route::ModelRouter, &Plugins::model_router,
+        read_model_router>("model-router"),
     plugin_of_rules<route::ModelMapper, &Plugins::model_mapper,
         read_model_mapper>("model-mapper"),
 };
@@ -26,21 +31,30 @@ std::span<const Plugin> plugins() noexcept
     return kPlugins;
 }
 
+namespace {
+
+template <class T>
+void add_names(std::vector<std::string_view>& to, const Rules<T>* rules)
+{
+    const auto add = [&to](const T& settings) {
+        const auto names = settings.names();
+        to.insert(to.end(), names.begin(), names.end());
+    };
+    if (rules != nullptr && rules->global) {
+        add(*rules->global);
+    }
+    for (size_t i = 0; rules != nullptr && i < rules->list.size(); ++i) {
+        add(rules->list[i].settings);
+    }
+}
+
+} // namespace
+
 std::vector<std::string_view> Plugins::models() const
 {
     std::vector<std::string_view> all;
-    const auto add = [&all](const route::ModelMapper& mapper) {
-        const auto names = mapper.names();
-        all.insert(all.end(), names.begin(), names.end());
-    };
-    if (model_mapper != nullptr) {
-        if (model_mapper->global) {
-            add(*model_mapper->global);
-        }
-        for (const auto& rule : model_mapper->list) {
-            add(rule.settings);
-        }
-    }
+    add_names(all, model_router.get());
+    add_names(all, model_mapper.get());
     return all;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/config/gateway.h"
 #include "core/config/plugins.h"
 
 #include <memory>
@@ -10,12 +11,12 @@
 // ai_proxy_plugin: the table of the plugins whose files are understood.
 namespace ai_proxy::config {
 
-struct Gateway;
-
 // What reads a file.
 struct LoadContext {
     yaml::Document& document;
     yaml::Warnings& warnings; // each with file and line
+    const SecretSource& secrets;
+    Gateway& gateway; // gets the providers that a file has
 };
 
 struct Plugin {
@@ -58,14 +59,15 @@ template <class T, auto read>
     return rules;
 }
 
-// The row of a plugin that is nothing but rules:
-// member of Plugins is a std::shared_ptr<const Rules<T>>.
-template <class T, std::shared_ptr<const Rules<T>> Plugins::*member, auto read>
-[[nodiscard]] constexpr Plugin plugin_of_rules(std::string_view name) noexcept
+// The row of a plugin whose member of Plugins is a
+// std::shared_ptr<const Rules<T>>; read_all is Result<Rules<T>>(LoadContext&).
+template <class T, std::shared_ptr<const Rules<T>> Plugins::*member,
+    auto read_all>
+[[nodiscard]] constexpr Plugin plugin_row(std::string_view name) noexcept
 {
     return {name,
         [](LoadContext& context, Plugins& to) -> Result<void> {
-            auto rules = read_rules<T, read>(context);
+            auto rules = read_all(context);
             if (!rules) {
                 return std::move(rules).error();
             }
@@ -80,6 +82,13 @@ template <class T, std::shared_ptr<const Rules<T>> Plugins::*member, auto read>
                 to.*member = from.*member;
             }
         }};
+}
+
+// The same when the rules do not know of each other.
+template <class T, std::shared_ptr<const Rules<T>> Plugins::*member, auto read>
+[[nodiscard]] constexpr Plugin plugin_of_rules(std::string_view name) noexcept
+{
+    return plugin_row<T, member, read_rules<T, read>>(name);
 }
 
 // The row of a plugin that reads its file itself.

@@ -13,6 +13,9 @@ Result<void> set_key(ModelMapper& to, Node value)
     if (!key || key->empty()) {
         return value.error("the name of a member is expected");
     }
+    if (*key != "model") {
+        return value.error("only \"model\" can be mapped");
+    }
     to.key = std::move(*key);
     return {};
 }

@@ -2,6 +2,7 @@
 
 #include "core/config/rules.h"
 #include "core/route/model_mapper.h"
+#include "core/route/model_router.h"
 
 #include <memory>
 
@@ -9,8 +10,16 @@ namespace ai_proxy::config {
 
 struct AuthPlugin;
 
+// ai-proxy: the provider that is active; "": none is.
+struct AiProxy {
+    std::string provider;
+    std::string place; // file and line, for errors found later
+};
+
 // The plugins of a location, from files or not at all.
 struct Plugins {
+    std::shared_ptr<const Rules<AiProxy>> ai_proxy;
+    std::shared_ptr<const Rules<route::ModelRouter>> model_router;
     std::shared_ptr<const Rules<route::ModelMapper>> model_mapper;
     std::shared_ptr<const AuthPlugin> key_auth, jwt_auth;
 

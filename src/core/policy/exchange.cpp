@@ -215,7 +215,11 @@ Result<void> Exchange::receive(const char* body, size_t length)
     if (auto allowed = check_consumer(); !allowed) {
         return allowed;
     }
-    auto chosen = choose_route(books_.request_model);
+    if (site_.plugins.model_router != nullptr) {
+        ask_model_router();
+    }
+    auto chosen = choose_route(
+        chosen_model_.empty() ? books_.request_model : chosen_model_);
     if (chosen) {
         choose_affinity();
         set_limits();
@@ -383,23 +387,6 @@ bool Exchange::some_target_names_a_model(const route::Route& route) const
     return std::any_of(route.targets.begin(), route.targets.end(), names);
 }
 
-std::string Exchange::model_at(const route::Route& route,
-    const route::Target& target, std::string_view model) const
-{
-    if (!target.model.empty()) {
-        return target.model;
-    }
-    const config::Provider& provider = *gateway_.providers[target.provider];
-    if (site_.plugins.model_mapper != nullptr) {
-        const route::ModelMapper* mapper = site_.plugins.model_mapper->find(
-            {route.name, site_.location, head_.host, provider.options.name});
-        if (mapper != nullptr && mapper->paths.cover(head_.path)) {
-            model = mapper->map(model);
-        }
-    }
-    return provider.model_map.map(model);
-}
-
 Error Exchange::unknown_model(std::string_view model)
 {
     std::string message = "The model `";
@@ -420,8 +407,12 @@ Result<void> Exchange::choose_route(std::string_view model)
         return take_route(route_of_api());
     }
     const std::string mapped = site_.model_map.map(model);
-    const auto found = std::find_if(site_.routes.begin(), site_.routes.end(),
-        [&mapped](const route::Route* r) { return r->matches(mapped); });
+    const auto found = std::find_if(
+        site_.routes.begin(), site_.routes.end(), [&](const route::Route* r) {
+            // Routes may be written for "provider/model" as well.
+            return r->matches(mapped)
+                || (!chosen_model_.empty() && r->matches(books_.request_model));
+        });
     if (found == site_.routes.end()) {
         if (!mapped.empty()) {
             return unknown_model(model.empty() ? mapped : model);

@@ -108,6 +108,13 @@ public:
     // Must the providers of the location be asked for it?
     [[nodiscard]] bool asks_for_models() const noexcept;
 
+    // Request headers that the model router adds.
+    [[nodiscard]] const std::vector<std::pair<std::string, std::string>>&
+    added_headers() const noexcept
+    {
+        return added_headers_;
+    }
+
     // Must it come to where the client's other requests came to?
     [[nodiscard]] route::Affinity affinity() const noexcept
     {
@@ -201,6 +208,7 @@ private:
     [[nodiscard]] const route::Route& route_of_api() const noexcept;
     void choose_affinity();
     void set_limits();
+    void ask_model_router();
     void read_realtime();
     // What is the same for every try: paths, credentials, headers, codec.
     void complete(const provider::EncodeContext& context,
@@ -263,6 +271,9 @@ private:
     route::Affinity affinity_ = route::Affinity::none;
     int64_t prompt_ = 0; // estimated tokens, if the site wants them
     std::unique_ptr<TokenLimits> limits_;
+    // What the model router makes of the request's model; "": nothing.
+    std::string chosen_model_;
+    std::vector<std::pair<std::string, std::string>> added_headers_;
     std::string routed_model_; // after the location's and the route's map
     Books books_;
 };

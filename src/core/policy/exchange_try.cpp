@@ -524,6 +524,11 @@ void Exchange::relay_headers(Try& attempt)
             out.header(field.name, field.value);
         }
     }
+    for (const auto& [name, value] : added_headers_) {
+        if (is_clean(value)) {
+            set_header(out, name, value);
+        }
+    }
     if (kind_ == BodyKind::json) {
         out.header("Content-Type",
             istarts_with(trim(head_.content_type), "application/json")

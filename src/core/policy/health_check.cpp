@@ -87,13 +87,24 @@ bool HealthCheck::settle(int status, std::string_view content_type,
     }
     gateway_.keys[provider_].note(
         key_, status, response.retry_after_ms(), begin_, now);
-    if (gateway_.keys[provider_].rules.on.has(status)) {
+    const route::Peer& peer = gateway_.peers[provider_];
+    if (peer.health.only_keys || gateway_.keys[provider_].rules.on.has(status))
+    {
         return true;
     }
     const bool good = status >= 200 && status < 300;
-    const route::Peer& peer = gateway_.peers[provider_];
     peer.note_check(*peer.state(peer.health.model), good);
     return good;
+}
+
+bool has_key_to_check(const route::KeyPool& keys, Micros now) noexcept
+{
+    for (uint32_t key = 0; key < keys.size(); ++key) {
+        if (!keys.available(key, now)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 uint32_t key_to_check(

@@ -41,6 +41,9 @@ private:
     std::unique_ptr<Try> attempt_;
 };
 
+// Is one of them away?
+[[nodiscard]] bool has_key_to_check(
+    const route::KeyPool& keys, Micros now) noexcept;
 // The key that the next check uses: one that is away first, for it may be
 // back; else one after the other.
 [[nodiscard]] uint32_t key_to_check(

@@ -312,6 +312,7 @@ bool Journey::prepare()
         return false;
     }
     attempt_ = std::move(*attempt);
+    attempt_->most = leg_.step().most_ms;
     bound(*attempt_);
     if (attempt_->reply) {
         outcome_.reply = std::move(*attempt_->reply);

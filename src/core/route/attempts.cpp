@@ -146,6 +146,7 @@ Attempts::Step Attempts::same_target(
 {
     Step step;
     step.delay_ms = delay_ms;
+    step.most_ms = route_.retry_ms;
     step.target = order_[position_];
     step.state = state_of(position_);
     if (step.state != nullptr) {

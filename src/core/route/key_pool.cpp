@@ -140,6 +140,12 @@ void KeyPool::note(uint32_t key, int status, uint64_t retry_after_ms,
         if (good && state.strikes.load(kRelaxed) != 0
             && begin > state.failed_at.load(kRelaxed))
         {
+            if (state.away_until.load(kRelaxed) > now
+                && state.passes.fetch_add(1, kRelaxed) + 1 < rules.passes)
+            {
+                return;
+            }
+            state.passes.store(0, kRelaxed);
             state.strikes.store(0, kRelaxed);
             state.away_until.store(0, kRelaxed);
         }
@@ -155,6 +161,7 @@ void KeyPool::note(uint32_t key, int status, uint64_t retry_after_ms,
     const uint32_t strikes = again ? state.strikes.fetch_add(1, kRelaxed) + 1
                                    : state.strikes.load(kRelaxed);
     state.status.store(static_cast<uint32_t>(status), kRelaxed);
+    state.passes.store(0, kRelaxed);
     state.failed_at.store(now, kRelaxed);
     if (strikes < rules.fails) {
         return;

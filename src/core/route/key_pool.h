@@ -21,6 +21,7 @@ struct KeyState {
     std::atomic<int64_t> failed_at{};
     std::atomic<uint32_t> strikes{}; // failures in a row
     std::atomic<uint32_t> status{};  // that the last one of them had
+    std::atomic<uint32_t> passes{};  // successes in a row while it was away
     std::atomic<uint64_t> tries{}, failures{};
 };
 
@@ -65,6 +66,8 @@ struct KeyRules {
     // the pool.
     Statuses on{401, 402, 403, 429};
     uint32_t fails = 1;
+    // So many successes in a row bring it back before its time.
+    uint32_t passes = 1;
     // Requests that a key may have under way at a time, 0: any number.
     uint32_t concurrency = 0;
 };

@@ -75,6 +75,17 @@ Error invalid_on(std::string_view word)
 
 } // namespace
 
+On On::of(const Statuses& statuses)
+{
+    On on;
+    for (uint16_t status = 400; status < 600; ++status) {
+        if (statuses.has(status)) {
+            on.statuses_.push_back(status);
+        }
+    }
+    return on;
+}
+
 Result<On> On::parse(std::string_view text)
 {
     On on;

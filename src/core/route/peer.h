@@ -65,6 +65,9 @@ struct HealthRules {
     uint64_t timeout_ms = 5'000;
     std::string model; // that is asked
     uint32_t fails = 3, passes = 2;
+    // Only keys that are away are checked, and nothing is said of the
+    // provider.
+    bool only_keys = false;
 };
 
 enum class Verdict : uint8_t {

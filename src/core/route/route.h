@@ -27,6 +27,8 @@ public:
     // content_filter and context_length besides.
     // Errors: unknown word, status outside 400-599.
     [[nodiscard]] static Result<On> parse(std::string_view text);
+    // These statuses and nothing else.
+    [[nodiscard]] static On of(const Statuses& statuses);
     // 408, 409, 429, 5xx (529 too), timeout, error.
     [[nodiscard]] static On standard() noexcept;
     // code + status of a failed try (status 0 when there was none).
@@ -84,6 +86,7 @@ struct Route {
     Balance balance = Balance::weighted;
     uint32_t retries = 0;       // further tries on the same provider
     std::optional<On> retry_on; // for these failures; unset: retryable()
+    uint64_t retry_ms = 0;      // each may take, 0: as long as the first try
     uint64_t backoff_min_ms = 200, backoff_max_ms = 5000;
     uint32_t budget_percent = 0; // of requests that may be retries; 0: any
     uint64_t deadline_ms = 0;    // for all tries together; 0: none
@@ -146,6 +149,7 @@ public:
         ErrorCode blocked = ErrorCode::none;
         uint64_t retry_after_ms = 0; // blocked for so long at least
         uint64_t delay_ms = 0;
+        uint64_t most_ms = 0; // the try may take, 0: the provider's own
         const Target* target = nullptr;
         uint32_t key = 0;
         PeerState* state = nullptr; // nullptr: the provider is not watched

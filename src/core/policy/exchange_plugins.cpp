@@ -1,0 +1,85 @@
+#include "core/json/splice.h"
+
+#include "core/policy/exchange.h"
+
+// What the plugins of a location make of a request's model.
+namespace ai_proxy::policy {
+
+using dialect::BodyKind;
+
+namespace {
+
+// The last text of the last message of the user.
+std::string last_question(json::Node body)
+{
+    std::string question;
+    const auto messages = body["messages"];
+    for (const json::Node message : messages.items()) {
+        if (message["role"].string_or() != "user") {
+            continue;
+        }
+        const json::Node content = message["content"];
+        if (content.is_string()) {
+            question = content.string_or();
+            continue;
+        }
+        question.clear();
+        for (const json::Node part : content.items()) {
+            if (part["type"].string_or() == "text") {
+                question = part["text"].string_or();
+            }
+        }
+    }
+    return question;
+}
+
+} // namespace
+
+void Exchange::ask_model_router()
+{
+    const bool form = kind_ == BodyKind::multipart;
+    if (kind_ != BodyKind::json && !form) {
+        return;
+    }
+    const route::ModelRouter* router =
+        site_.plugins.model_router->find({{}, site_.location, head_.host, {}});
+    if (router == nullptr || !router->paths.cover(head_.path)) {
+        return;
+    }
+    const bool own = router->key == "model";
+    const std::string model(own ? std::string_view(books_.request_model)
+            : form              ? std::string_view()
+                                : document_[router->key].string_or());
+    if (model.empty()) {
+        return;
+    }
+    const bool ask = !form && router->asks(model);
+    auto routed =
+        router->route(model, ask ? last_question(document_) : std::string());
+    if (form && router->asks(model)) {
+        return;
+    }
+    added_headers_ = std::move(routed.headers);
+    if (own) {
+        chosen_model_ = std::move(routed.model);
+    }
+}
+
+std::string Exchange::model_at(const route::Route& route,
+    const route::Target& target, std::string_view model) const
+{
+    if (!target.model.empty()) {
+        return target.model;
+    }
+    const config::Provider& provider = *gateway_.providers[target.provider];
+    if (site_.plugins.model_mapper != nullptr) {
+        const route::ModelMapper* mapper = site_.plugins.model_mapper->find(
+            {route.name, site_.location, head_.host, provider.options.name});
+        if (mapper != nullptr && mapper->paths.cover(head_.path)) {
+            model = mapper->map(model);
+        }
+    }
+    return provider.model_map.map(model);
+}
+
+} // namespace ai_proxy::policy
