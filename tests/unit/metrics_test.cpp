@@ -267,7 +267,7 @@ TEST(MetricsStatus, SameNumbersAsJson)
     EXPECT_EQ(text,
         R"({"old_worker_streams":0,"shutdown_cut_streams_total":0,)"
         R"("zone_series":1,"zone_overflow_total":3,"zone_size_bytes":65536,)"
-        R"("zone_free_bytes":4096,"keys":[],"peers":[],"series":[{"route":"chat",)"
+        R"("zone_free_bytes":4096,"keys":[],"peers":[],"consumers":[],"series":[{"route":"chat",)"
         R"("provider":"q\"w","model":"m\n","requests_total":1,)"
         R"("stream_requests_total":1,"errors_total":{"client_closed":1},)"
         R"("tries_total":0,"failed_tries_total":{},"tokens_total":)"
@@ -295,7 +295,7 @@ TEST(MetricsStatus, EmptyZone)
     EXPECT_EQ(status_json({}, {}),
         R"({"old_worker_streams":0,"shutdown_cut_streams_total":0,)"
         R"("zone_series":0,"zone_overflow_total":0,"zone_size_bytes":0,)"
-        R"("zone_free_bytes":0,"keys":[],"peers":[],"series":[]})");
+        R"("zone_free_bytes":0,"keys":[],"peers":[],"consumers":[],"series":[]})");
 }
 
 TEST(MetricsKeys, ShowNoMoreThanTheEndOfALongKey)
@@ -316,7 +316,7 @@ TEST(MetricsKeys, InBothExpositions)
         R"("ends":"WXYZ","available":true,"last_status":null,"tries":7,)"
         R"("failures":0},{"provider":"one","key":1,"available":false,)"
         R"("seconds_away":2,"last_status":429,"tries":9,"failures":2}],)"
-        R"("peers":[],"series":[]})");
+        R"("peers":[],"consumers":[],"series":[]})");
     const std::string text = prometheus({}, {}, rows);
     for (const char* line : {"# TYPE ai_proxy_key_available gauge\n",
              "ai_proxy_key_available{provider=\"one\",key=\"0\"} 1\n",

@@ -21,16 +21,8 @@ async::Task<void> ask_redis(async::Scope& s, Journey& journey)
     }
 }
 
-} // namespace
-
-async::Task<Outcome> serve(async::Scope& s, Exchange& exchange)
+async::Task<Outcome> travel(async::Scope& s, Exchange& exchange)
 {
-    if (has_request_limits(exchange)) {
-        std::optional<Outcome> refused = co_await limit_requests(s, exchange);
-        if (refused) {
-            co_return std::move(*refused);
-        }
-    }
     Journey journey(exchange, s.io);
     if (journey.asks_redis()) {
         co_await ask_redis(s, journey);
@@ -62,6 +54,24 @@ async::Task<Outcome> serve(async::Scope& s, Exchange& exchange)
         journey.settle(race);
     }
     co_return journey.take();
+}
+
+async::Task<Outcome> travel_limited(async::Scope& s, Exchange& exchange)
+{
+    std::optional<Outcome> refused = co_await limit_requests(s, exchange);
+    if (refused) {
+        co_return std::move(*refused);
+    }
+    Outcome outcome = co_await travel(s, exchange);
+    co_return std::move(outcome);
+}
+
+} // namespace
+
+async::Task<Outcome> serve(async::Scope& s, Exchange& exchange)
+{
+    return has_request_limits(exchange) ? travel_limited(s, exchange)
+                                        : travel(s, exchange);
 }
 
 } // namespace ai_proxy::policy
