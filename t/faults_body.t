@@ -17,7 +17,7 @@ my ($cut, $invalid, $idle) = qw(upstream_truncated upstream_invalid
     timeout_idle);
 my @wait = ('timeout idle=300ms;');
 
-run_matrix(faults => [
+run_matrix(columns => [qw(single fallback retry keys)], faults => [
     (map { [$_, $cut, $cut] } qw(close_after_head reset_after_head empty)),
     ['stall_after_head', $idle, $idle, @wait],
     (map { [$_, $cut, "+$cut"] } qw(close_body reset_body half_close
@@ -38,6 +38,8 @@ run_matrix(faults => [
     ['cut_chunk:4', $cut, $cut],
     ['cut_chunk:50%', $cut, "+$cut"],
     ['half_json', $invalid, $cut],
+    ['opening_close', undef, $cut],
+    ['opening_stall', undef, $idle, @wait],
     (map { [$_, $invalid, $invalid] } qw(html null)),
     ['done_stall', $idle, 'ok', @wait],
     ['done_reset', 'ok', 'ok'],

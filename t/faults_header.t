@@ -18,7 +18,7 @@ my $large = 'upstream_too_large';
 my $first = 'timeout_first_byte';
 my @wait = ('timeout first_byte=300ms;');
 
-run_matrix(faults => [
+run_matrix(columns => [qw(single fallback retry keys)], faults => [
     ['ok', 'ok', 'ok'],
     ['ok:refused', 'upstream_connect', 'upstream_connect',
         { port => 'refused' }],

@@ -13,7 +13,7 @@ use Test::More;
 
 needs_module();
 
-run_matrix(faults => [
+run_matrix(columns => [qw(single fallback retry keys)], faults => [
     (map { ["status:$_", $_, $_] } qw(400 401 402 403 404 405 408 409 413 422
         429 500 501 502 503 504 529 599)),
     (map { ["status_empty:$_", $_, $_] } qw(400 429 500)),
@@ -26,6 +26,8 @@ run_matrix(faults => [
     ['redirect', 'upstream_status/502', 'upstream_status/502'],
     ['error_200', 'upstream_error/500', 'upstream_error/500'],
     ['error_first', 'upstream_error/500', 'upstream_error/500'],
+    # A role alone is no answer yet: somebody else may still give one.
+    ['opening_error', undef, 'upstream_error/500'],
     ['error_late', undef, '+upstream_error'],
 ]);
 

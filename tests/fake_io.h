@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory_resource>
 #include <new>
 #include <string>
@@ -41,6 +42,7 @@ public:
     FakeInFlight places;
     FakeCounters budgets;
     std::vector<std::string> texts;
+    std::map<std::string, std::string> variables;
     // What Redis says to a command; an error is the end of the operation.
     // redis_down: what it ends with, whatever the commands are.
     std::function<redis::Reply(const redis::Command&)> redis_says =
@@ -127,6 +129,10 @@ public:
     InFlight& in_flight() noexcept override { return places; }
     limit::Counters& counters() noexcept override { return budgets; }
     std::string text(uint32_t value) override { return texts[value]; }
+    std::string variable(std::string_view name) override
+    {
+        return variables[std::string(name)];
+    }
     void drop_token(uint16_t) noexcept override { ++dropped; }
     void cancel(async::Op& op) noexcept override
     {

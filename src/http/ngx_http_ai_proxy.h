@@ -90,6 +90,7 @@ struct Configuration {
     std::vector<Upstream> upstreams;       // by provider index
     std::vector<std::string> label_models; // bounded label set, sorted
     policy::ModelLists model_lists;        // of the worker
+    policy::FileTexts file_texts;          // of the worker
     std::vector<Position> redis_positions;
     std::vector<RedisSetup> redis; // by index in Gateway::redis
     std::vector<std::unique_ptr<config::AuthRules>> auth_rules;
@@ -103,6 +104,10 @@ struct MainConf {
     Configuration* configuration;
     ngx_http_ai_proxy_zone_t zone;
     ngx_http_ai_proxy_peers_t peers;
+};
+
+struct PromptLines {
+    std::vector<Line>*prepend, *append, *replace, *templates;
 };
 
 // ai_proxy_auth.
@@ -133,6 +138,8 @@ struct LocConf {
     std::vector<Line>* concurrency;
     std::vector<Line>* token_limits;
     std::vector<Line>* request_limits;
+    PromptLines prompts;
+    prompt::ContextLimit* context_limit;
     ngx_flag_t strict;
     ngx_uint_t model_list; // config::ModelList
     time_t model_list_valid;
@@ -259,6 +266,7 @@ public:
     InFlight& in_flight() noexcept override;
     limit::Counters& counters() noexcept override;
     std::string text(uint32_t value) override;
+    std::string variable(std::string_view name) override;
     int64_t now() noexcept override;
     int64_t now_seconds() noexcept override;
     uint64_t random() noexcept override;
@@ -346,6 +354,8 @@ char* set_route(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
 char* set_pass(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
 char* set_models(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
 char* set_one_line(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
+char* set_context_limit(
+    ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
 char* set_line(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;
 [[nodiscard]] bool compile_routes(ngx_conf_t* cf, Configuration& c);
 [[nodiscard]] bool compile_site(ngx_conf_t* cf, Configuration& c, LocConf& lc);
@@ -357,6 +367,12 @@ void close_site(Configuration& c, LocConf& lc);
 // The whole file without line ends behind it.  what: "secret file", for errors.
 [[nodiscard]] Result<std::string> read_file(
     std::string_view what, const std::string& path, size_t most);
+// Compiles a text with variables; its number is the place in texts.
+[[nodiscard]] bool add_text(ngx_conf_t* cf, Configuration& c,
+    const std::string& text, uint32_t& number);
+// What goes into prompts (ngx_http_ai_proxy_prompt.cpp).
+[[nodiscard]] bool compile_prompts(
+    ngx_conf_t* cf, Configuration& c, LocConf& lc);
 void log_at(ngx_log_t* log, const Position& position, std::string_view text);
 
 // plugins (ngx_http_ai_proxy_plugin.cpp)
@@ -469,6 +485,8 @@ void start_mock_try(Run& run);
 // Joins the client's connection to one with the provider
 // (ngx_http_ai_proxy_upgrade.cpp).
 void start_upgrade(Ctx& ctx, std::unique_ptr<policy::Try> attempt);
+// Ends it because the worker has to leave; the request may be gone after this.
+void end_upgrade(Ctx& ctx) noexcept;
 [[nodiscard]] Run* run_of(ngx_http_request_t* sr) noexcept;
 // Whose upstream this request has; nullptr: it is of no try.
 [[nodiscard]] Run* run_behind(ngx_http_request_t* r) noexcept;

@@ -301,9 +301,6 @@ char* set_pass(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept
     return set_line(cf, cmd, conf);
 }
 
-namespace {
-
-// Compiles a text with variables; its number is the place in texts.
 bool add_text(
     ngx_conf_t* cf, Configuration& c, const std::string& text, uint32_t& number)
 {
@@ -323,8 +320,6 @@ bool add_text(
     c.texts.push_back(compiled);
     return true;
 }
-
-} // namespace
 
 bool compile_routes(ngx_conf_t* cf, Configuration& c)
 {
@@ -527,6 +522,9 @@ bool open_site(ngx_conf_t* cf, Configuration& c, LocConf& lc)
     if (lc.concurrency != nullptr
         && !add_concurrency(cf, c, *lc.concurrency, *lc.site))
     {
+        return false;
+    }
+    if (!compile_prompts(cf, c, lc)) {
         return false;
     }
     if (lc.request_limits != nullptr

@@ -100,7 +100,9 @@ void start_pipeline(Ctx& ctx)
                 std::string(policy::phrase(ErrorCode::shutdown))));
         return;
     }
-    auto received = ctx.exchange->receive(ctx.body.data(), ctx.body.size());
+    auto received =
+        ctx.exchange->receive(ctx.body.data(), ctx.body.size(), &ctx.io);
+    ctx.exchange->keep_files(main_conf(r)->configuration->file_texts);
     if (!received.ok()) {
         finalize_with(ctx, received.error());
         return;
@@ -389,6 +391,21 @@ std::string NgxIo::text(uint32_t value)
         throw std::bad_alloc();
     }
     return std::string(view(text));
+}
+
+std::string NgxIo::variable(std::string_view name)
+{
+    ngx_str_t lower = copy(ctx_.r->pool, name);
+    if (lower.data == nullptr) {
+        throw std::bad_alloc();
+    }
+    const ngx_uint_t key = ngx_hash_strlow(lower.data, lower.data, lower.len);
+    const ngx_http_variable_value_t* value =
+        ngx_http_get_variable(ctx_.r, &lower, key);
+    if (value == nullptr || value->not_found) {
+        return {};
+    }
+    return std::string(reinterpret_cast<const char*>(value->data), value->len);
 }
 
 void NgxIo::drop_token(uint16_t provider) noexcept

@@ -76,6 +76,16 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept
         if (conf->model_rules == nullptr) {
             conf->model_rules = prev->model_rules;
         }
+        for (const auto lines : {&PromptLines::prepend, &PromptLines::append,
+                 &PromptLines::replace, &PromptLines::templates})
+        {
+            if (conf->prompts.*lines == nullptr) {
+                conf->prompts.*lines = prev->prompts.*lines;
+            }
+        }
+        if (conf->context_limit == nullptr) {
+            conf->context_limit = prev->context_limit;
+        }
         if (conf->concurrency == nullptr) {
             conf->concurrency = prev->concurrency;
         }
@@ -337,6 +347,41 @@ ngx_command_t commands[] = {
       set_line,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(LocConf, token_limits),
+      nullptr },
+
+    { ngx_string("ai_proxy_context_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE123,
+      set_context_limit,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
+    { ngx_string("ai_proxy_prompt_template"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE2,
+      set_line,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(LocConf, prompts.templates),
+      nullptr },
+
+    { ngx_string("ai_proxy_prompt_prepend"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE2,
+      set_line,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(LocConf, prompts.prepend),
+      nullptr },
+
+    { ngx_string("ai_proxy_prompt_append"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE2,
+      set_line,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(LocConf, prompts.append),
+      nullptr },
+
+    { ngx_string("ai_proxy_prompt_replace"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_2MORE,
+      set_line,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(LocConf, prompts.replace),
       nullptr },
 
     { ngx_string("ai_proxy_strict"),

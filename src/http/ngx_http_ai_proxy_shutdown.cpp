@@ -38,9 +38,25 @@ void hold(Ctx& ctx) noexcept
     }
 }
 
+// A WebSocket, or what is to become one.
+void cut_upgrade(Ctx& ctx)
+{
+    auto* totals = totals_of(ctx);
+    if (totals != nullptr && ctx.committed) {
+        totals->cut_streams.fetch_add(1, std::memory_order_relaxed);
+    }
+    ngx_http_set_log_request(ctx.r->connection->log, ctx.r);
+    ctx.run->stopped = ErrorCode::shutdown;
+    end_upgrade(ctx);
+}
+
 // Ends what a request waits for.  It may be gone after this.
 void cut(Ctx& ctx)
 {
+    if (ctx.upgraded != nullptr && ctx.run != nullptr && !ctx.run->settled) {
+        cut_upgrade(ctx);
+        return;
+    }
     if (!ctx.root || ctx.over) {
         return;
     }

@@ -1,5 +1,7 @@
 #include "http/ngx_http_ai_proxy.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 
 // A try whose connection becomes the client's own (realtime, WebSocket).
@@ -328,6 +330,9 @@ ngx_int_t input_filter(void* data, ssize_t bytes) noexcept
 
 ErrorCode outcome(const Run& run, const ngx_http_upstream_t& u, ngx_int_t rc)
 {
+    if (run.stopped != ErrorCode::none) {
+        return run.stopped;
+    }
     if (run.invalid_header) {
         return ErrorCode::upstream_invalid;
     }
@@ -376,6 +381,45 @@ void finalize_upstream(ngx_http_request_t* r, ngx_int_t rc) noexcept
         [] {});
 }
 
+// Tells the client, behind all that the provider said.
+void say_going_away(ngx_http_request_t* r, const Run& run) noexcept
+{
+    ngx_connection_t* c = r->connection;
+    ngx_buf_t& b = r->upstream->buffer;
+    if (run.realtime == nullptr || !run.realtime->between_frames()
+        || r->out != nullptr || c->buffered != 0 || c->error)
+    {
+        return;
+    }
+    if (b.pos < b.last) {
+        const auto left = static_cast<size_t>(b.last - b.pos);
+        if (c->send(c, b.pos, left) != static_cast<ssize_t>(left)) {
+            return;
+        }
+        b.pos = b.last;
+    }
+    std::array<u_char, policy::kGoingAway.size()> frame{};
+    std::copy(
+        policy::kGoingAway.begin(), policy::kGoingAway.end(), frame.begin());
+    (void)c->send(c, frame.data(), frame.size());
+}
+
 } // namespace
+
+void end_upgrade(Ctx& ctx) noexcept
+{
+    ngx_http_upstream_t* u = ctx.r->upstream;
+    if (u == nullptr || !u->upgrade) {
+        stop_run(*ctx.run);
+        return;
+    }
+    say_going_away(ctx.r, *ctx.run);
+    // As if the provider had closed its side.
+    ngx_connection_t* c = u->peer.connection;
+    u->buffer.pos = u->buffer.last;
+    c->read->eof = 1;
+    c->read->ready = 0;
+    c->read->handler(c->read);
+}
 
 } // namespace ai_proxy::http

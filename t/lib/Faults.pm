@@ -118,6 +118,13 @@ sub falls_back {
     return $status >= 500 || $RETRIED{$status} ? 1 : 0;
 }
 
+# And to another key?
+sub is_of_key {
+    my ($e) = @_;
+    return !$e->{ok} && !$e->{begun}
+        && ($e->{said} // $e->{status}) =~ /^(?:40[123]|429)$/ ? 1 : 0;
+}
+
 # And to another try of the same?
 sub is_retried {
     my ($e) = @_;
@@ -162,6 +169,15 @@ my %COLUMNS = (
         once => 1,
         route => sub { "provider $_[0]; retry 1 backoff=1ms..2ms;" },
         cured => sub { is_retried($_[0]) ? TEXT : 0 },
+    },
+    # Whichever key comes first fails: a refusal of the key is another's turn,
+    # anything else is none of its fault.
+    keys => {
+        once => 1,
+        lines => ['api_token sk-key-of-pool-one;',
+            'api_token sk-key-of-pool-two;'],
+        cured => sub { is_of_key($_[0]) ? TEXT : 0 },
+        other_key => 1,
     },
 );
 
@@ -248,8 +264,8 @@ sub gateway {
         my $fault = $case->{fault} . ($once ? ",once-$case->{name}" : '');
         # Kept connections must not give one request the rest of another's.
         $provider{$name} //= provider($name => $case->{kind}{type} =>
-            $up->url($fault, $case->{port}), 'key_cooldown off;',
-            $once ? () : 'keepalive 0;', @{ $case->{lines} });
+            $up->url($fault, $case->{port}),
+            @{ $case->{column}{lines} // ['key_cooldown off;'] }, $once ? () : 'keepalive 0;', @{ $case->{lines} });
         $route{ $case->{route} } //= "ai_proxy_route $case->{route} {\n    "
             . $case->{column}{route}->($name) . "\n}\n"
             if $case->{column}{route};
@@ -419,6 +435,9 @@ sub check_case {
         || (($finish // '') eq 'stop') != ($cured || $e->{ok} ? 1 : 0)
         || (split /, /, $tries // '')
             != $case->{failed} + ($cured || $e->{ok} ? 1 : 0);
+    my %keys = map { (split /:/)[1] => 1 } split /, /, $tries // '';
+    push @wrong, "not another key: $tries"
+        if $cured && $case->{column}{other_key} && keys %keys != 2;
     ok(!@wrong, "$case->{id}: $e->{words}") or diag(join("\n", @wrong), "\n",
         substr $reply->{raw} // '', 0, 1200);
 }

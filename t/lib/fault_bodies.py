@@ -128,6 +128,21 @@ class Faults(Heads):
         self.c.send(self.head(kind="text/event-stream") + self.chunk(
             self.api.error_event("refused: " + QUOTED)) + b"0\r\n\r\n")
 
+    def opening_error(self):
+        """The beginning of an answer that has said nothing yet, an error."""
+        self.c.send(self.head() + self.chunk(self.api.opening()) + self.chunk(
+            self.api.error_event("refused: " + QUOTED)) + b"0\r\n\r\n")
+
+    def opening_close(self):
+        """The same, then the end of the connection."""
+        self.c.send(self.head() + self.chunk(self.api.opening()))
+        self.c.close()
+
+    def opening_stall(self):
+        """The same, then nothing."""
+        self.c.send(self.head() + self.chunk(self.api.opening()))
+        self.c.stall()
+
     def error_late(self):
         """A stream that ends with an error."""
         self.begin()

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """A WebSocket server for tests: writes each handshake to standard output as
 one JSON line, then echoes frames.  Text "close" closes, "drop" resets,
-"push" sends two frames at once.  Paths choose what else happens: /refuse
-answers 401, /chunked the same in chunks, /plain 200, /close nothing."""
+"push" sends two frames at once, "half" a part of one.  Paths choose what else
+happens: /refuse answers 401, /chunked the same in chunks, /plain 200, /close
+nothing."""
 
 import base64
 import hashlib
@@ -73,6 +74,8 @@ def echo(connection, stream):
             return
         if data == b"push":
             connection.sendall(frame(b"one") + frame(b"two"))
+        elif data == b"half":
+            connection.sendall(frame(b"x" * 1000)[:500])
         else:
             connection.sendall(frame(data, opcode))
 

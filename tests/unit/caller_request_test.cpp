@@ -52,6 +52,38 @@ TEST(MessagesRequest, EverythingThatChatCanSay)
     EXPECT_EQ(hub.dropped.fields(), std::vector<std::string>{"tools.2.type"});
 }
 
+// What Anthropic's own tools did in turns before, and the wish for citations,
+// no other vendor has words for; what the model said of it stays.
+TEST(MessagesRequest, SearchesOfTurnsBefore)
+{
+    const Hub hub = to_hub(Api::messages, R"({"messages":[
+        {"role":"user","content":[{"type":"document","citations":{"enabled":true},
+            "source":{"type":"text","media_type":"text/plain","data":"doc"}},
+            {"type":"text","text":"who?"}]},
+        {"role":"assistant","content":[
+            {"type":"server_tool_use","id":"s1","name":"web_search","input":{"query":"q"}},
+            {"type":"web_search_tool_result","tool_use_id":"s1","content":[
+                {"type":"web_search_result","url":"https://x","title":"t",
+                    "encrypted_content":"E","page_age":null}]},
+            {"type":"text","text":"Ann","citations":[
+                {"type":"web_search_result_location","url":"https://x","title":"t",
+                    "encrypted_index":"I","cited_text":"Ann"}]}]},
+        {"role":"assistant","content":[
+            {"type":"mcp_tool_use","id":"m1","name":"f","server_name":"s","input":{}}]},
+        {"role":"user","content":[{"type":"container_upload","file_id":"f"},
+            {"type":"text","text":"sure?"}]}]})");
+    ASSERT_TRUE(hub.ok) << hub.error.message;
+    EXPECT_EQ(hub.text,
+        R"({"model":"m","messages":[{"role":"user","content":[)"
+        R"({"type":"text","text":"doc"},{"type":"text","text":"who?"}]},)"
+        R"({"role":"assistant","content":"Ann"},)"
+        R"({"role":"user","content":"sure?"}]})");
+    EXPECT_EQ(hub.dropped.fields(),
+        (std::vector<std::string>{"messages.0.content.0.citations",
+            "messages.1.content.0.type", "messages.1.content.1.type",
+            "messages.2.content.0.type", "messages.3.content.0.type"}));
+}
+
 TEST(MessagesRequest, FaultsNameTheirPlace)
 {
     EXPECT_EQ(to_hub(Api::messages, R"({"model":"x"})").error.message,

@@ -272,7 +272,41 @@ TEST(ChatRelay, RoleAloneIsNoToken)
     std::string out;
     ASSERT_TRUE(relay.event(event, parser, out).ok());
     EXPECT_FALSE(relay.spoke());
-    EXPECT_EQ(out, kRole);
+    EXPECT_EQ(out, "") << "another provider may still stand in";
+}
+
+TEST_P(RelaySplit, NothingIsShownBeforeTheAnswerSaysSomething)
+{
+    const std::string filters =
+        R"(data: {"id":"","choices":[],"prompt_filter_results":[]})"
+        "\n\n";
+    const std::string error =
+        R"(data: {"error":{"message":"overloaded","code":503}})"
+        "\n\n";
+    const Relayed failed(join({filters, kRole, error}), false, GetParam());
+    EXPECT_EQ(failed.result.error().message, "overloaded");
+    EXPECT_EQ(failed.out, "");
+    const Relayed cut(join({filters, kRole}), true, GetParam());
+    EXPECT_EQ(cut.result.error().code, ErrorCode::upstream_truncated);
+    EXPECT_EQ(cut.out, "");
+    // All of it comes with the first word, in its order.
+    const std::string whole =
+        join({filters, kRole, ": ping\n\n", kText, kFinish, kDone});
+    EXPECT_EQ(Relayed(whole, false, GetParam()).out,
+        join({filters, kRole, kText, kFinish, kDone}));
+    // An answer without a word is one, too.
+    const std::string silent = join({kRole, kFinish, kUsage, kDone});
+    EXPECT_EQ(Relayed(silent, true, GetParam()).out, silent);
+}
+
+TEST(ChatRelay, WhatIsKeptBackIsBounded)
+{
+    std::string many;
+    while (many.size() <= dialect::ChatRelay::kMaxHeld) {
+        many += kRole;
+    }
+    EXPECT_EQ(Relayed(many, false).out, many);
+    EXPECT_EQ(Relayed(many.substr(kRole.size()), false).out, "");
 }
 
 TEST(ChatRelay, DoneWithoutAnAnswerIsTruncated)

@@ -256,4 +256,129 @@ TEST_F(CloudMedia, WhatMakesNoSenseIsRefused)
     }
 }
 
+// ---- edits and variations, as forms or as JSON
+
+std::string form(
+    std::initializer_list<std::pair<std::string_view, std::string_view>> fields)
+{
+    std::string body;
+    for (const auto& [name, value] : fields) {
+        const bool file = name.starts_with("image") || name == "mask";
+        body.append("--b\r\nContent-Disposition: form-data; name=\"")
+            .append(name)
+            .append(
+                file ? "\"; filename=\"f\"\r\nContent-Type: image/webp" : "\"")
+            .append("\r\n\r\n")
+            .append(value)
+            .append("\r\n");
+    }
+    return body + "--b--\r\n";
+}
+
+class ImageEdits : public CloudMedia {
+protected:
+    ImageEdits() { client_.content_type = "multipart/form-data; boundary=b"; }
+    std::string edit(std::string body)
+    {
+        return sent("/v1/images/edits", std::move(body));
+    }
+    std::string vary(std::string body)
+    {
+        return sent("/v1/images/variations", std::move(body));
+    }
+};
+
+TEST_F(ImageEdits, OfGemini)
+{
+    use("gemini");
+    const std::string path =
+        "/v1beta/models/gemini-2.5-flash-image:generateContent ";
+    EXPECT_EQ(edit(form({{"model", "gemini-2.5-flash-image"},
+                  {"image[]", "ABC"}, {"image[]", "x"}, {"prompt", "a hat"},
+                  {"n", "1"}, {"size", "1024x1024"}})),
+        path
+            + R"({"contents":[{"role":"user","parts":[{"inlineData":)"
+              R"({"mimeType":"image/webp","data":"QUJD"}},{"inlineData":)"
+              R"({"mimeType":"image/webp","data":"eA=="}},{"text":"a hat"}]}],)"
+              R"("generationConfig":{"responseModalities":["TEXT","IMAGE"],)"
+              R"("imageConfig":{"aspectRatio":"1:1"}}})");
+    EXPECT_EQ(answer(R"({"candidates":[{"content":{"parts":[{"inlineData":)"
+                     R"({"data":"QUJD"}}]}}]})"),
+        R"({"created":1,"data":[{"b64_json":"QUJD"}]})");
+    EXPECT_NE(vary(form({{"model", "gemini-2.5-flash-image"}, {"image", "x"}}))
+                  .find(R"({"text":"Make a variation of this image."})"),
+        std::string::npos);
+    EXPECT_EQ(
+        edit(form({{"model", "imagen-4"}, {"image", "x"}, {"prompt", "p"}})),
+        "refused: image cannot be edited by the provider's model");
+}
+
+TEST_F(ImageEdits, OfImagenOnVertex)
+{
+    use("vertex");
+    EXPECT_TRUE(
+        edit(form({{"model", "imagen-3.0-capability-001"}, {"image", "ABC"},
+                 {"prompt", "p"}, {"n", "2"}}))
+            .ends_with(
+                R"({"instances":[{"prompt":"p","referenceImages":[)"
+                R"({"referenceType":"REFERENCE_TYPE_RAW","referenceId":1,)"
+                R"("referenceImage":{"bytesBase64Encoded":"QUJD"}}]}],)"
+                R"("parameters":{"sampleCount":2,)"
+                R"("editMode":"EDIT_MODE_DEFAULT"}})"));
+}
+
+TEST_F(ImageEdits, OfBedrock)
+{
+    use("bedrock");
+    EXPECT_TRUE(
+        edit(form({{"model", "amazon.nova-canvas-v1:0"}, {"image", "ABC"},
+                 {"prompt", "p"}}))
+            .ends_with(
+                R"({"taskType":"IMAGE_VARIATION","imageVariationParams":)"
+                R"({"images":["QUJD"],"text":"p"},"imageGenerationConfig":)"
+                R"({"numberOfImages":1,"width":1024,"height":1024,)"
+                R"("quality":"standard"}})"));
+    EXPECT_TRUE(vary(form({{"model", "amazon.titan-image-generator-v2:0"},
+                         {"image", "ABC"}}))
+                    .find(R"("imageVariationParams":{"images":["QUJD"]})")
+        != std::string::npos);
+    EXPECT_TRUE(edit(form({{"model", "stability.sd3-5-large-v1:0"},
+                         {"image", "ABC"}, {"prompt", "p"}}))
+                    .ends_with(R"({"prompt":"p","mode":"image-to-image",)"
+                               R"("image":"QUJD","strength":0.7})"));
+}
+
+TEST_F(ImageEdits, AsJson)
+{
+    use("gemini");
+    client_.content_type = "application/json";
+    EXPECT_NE(edit(R"({"model":"gemini-x","prompt":"p","images":[)"
+                   R"({"image_url":"data:image/png;base64,QUJD"}]})")
+                  .find(R"({"mimeType":"image/png","data":"QUJD"})"),
+        std::string::npos);
+    EXPECT_EQ(edit(R"({"model":"gemini-x","prompt":"p","images":[)"
+                   R"({"image_url":"https://x/y.png"}]})"),
+        "refused: images must be sent with the request");
+}
+
+TEST_F(ImageEdits, WhatCannotBeSaidIsRefused)
+{
+    use("bedrock");
+    EXPECT_EQ(edit(form({{"model", "m"}, {"prompt", "p"}})),
+        "refused: image is missing");
+    EXPECT_EQ(edit(form({{"model", "m"}, {"image", "x"}})),
+        "refused: prompt is missing");
+    EXPECT_EQ(edit(form({{"model", "m"}, {"image", "x"}, {"mask", "y"},
+                  {"prompt", "p"}})),
+        "refused: mask cannot be said to the provider");
+    EXPECT_EQ(edit(form({{"image", "x"}, {"prompt", "p"}})),
+        "refused: you must provide a model parameter");
+    EXPECT_EQ(edit(form({{"model", "m"}, {"image", "x"}, {"prompt", "p"},
+                  {"n", "many"}})),
+        "refused: n must be an integer from 1 to 10");
+    EXPECT_EQ(edit(form({{"model", "m"}, {"image", "x"}, {"prompt", "p"},
+                  {"stream", "true"}})),
+        "refused: stream is not known to the provider's images");
+}
+
 } // namespace

@@ -38,6 +38,33 @@ std::string path_of(const Options& options, const Call& call = {})
     return path ? *path : "error: " + path.error().message;
 }
 
+TEST(RelayPath, GithubsModelsAreACatalogue)
+{
+    const Call list{Api::models, "/v1/models", "", ""};
+    EXPECT_EQ(path_of(path_options("github"), list), "/catalog/models");
+    EXPECT_EQ(
+        path_of(
+            path_options("github", "https://models.github.ai/inference"), list),
+        "/catalog/models");
+    EXPECT_EQ(path_of(path_options("github", "http://127.0.0.1:1/x"), list),
+        "/x/catalog/models");
+}
+
+// Its images are jobs that have to be polled: clients that speak OpenAI are
+// told so, others reach the vendor's own paths.
+TEST(RelayPath, QwensImageJobs)
+{
+    EXPECT_EQ(path_of(path_options("qwen"),
+                  {Api::image_generations, "/v1/images/generations"}),
+        "error: provider \"x\" does not have openai/v1/imagegeneration");
+    for (const std::string_view path :
+        {"/api/v1/services/aigc/text2image/image-synthesis",
+            "/api/v1/tasks/86ecf553"})
+    {
+        EXPECT_EQ(path_of(path_options("qwen"), {Api::unknown, path}), path);
+    }
+}
+
 TEST(JoinPath, DoesNotDoubleTheVersion)
 {
     using provider::join_path;

@@ -18,7 +18,8 @@ std::string shaped(const Options& options, std::string text)
     json::Parser parser;
     const auto body = parser.parse(text.data(), length);
     EXPECT_TRUE(body.ok());
-    auto out = provider::shape_chat(options, {text.data(), length}, *body);
+    auto out = provider::shape_chat(
+        options, options.context, {text.data(), length}, *body);
     return out ? *out : "error: " + out.error().message;
 }
 

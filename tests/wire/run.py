@@ -30,6 +30,7 @@ import chains
 import client
 import outbound
 import own_dialect
+import own_responses
 import scope
 import vendor
 import vendor_clouds
@@ -113,6 +114,7 @@ class Run:
                 exchange = json.load(f)
             api, how, reason = scope.decide(exchange)
             own_dialect.plan(self, case, path, exchange)
+            own_responses.plan(self, case, exchange)
             if reason:
                 if not own_dialect.is_ours(exchange):
                     self.out[case] = reason

@@ -196,6 +196,8 @@ public:
     [[nodiscard]] virtual limit::Counters& counters() noexcept = 0;
     // A text of the configuration with the variables of this request.
     [[nodiscard]] virtual std::string text(uint32_t value) = 0;
+    // A variable of this request by its name; "": there is none.
+    [[nodiscard]] virtual std::string variable(std::string_view name) = 0;
 
     virtual int64_t now() noexcept = 0;         // monotonic microseconds
     virtual int64_t now_seconds() noexcept = 0; // UNIX time

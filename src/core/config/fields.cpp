@@ -440,6 +440,8 @@ constexpr Field kFields[] = {
         set_text<&Options::qwen_domain>},
     {"qwen_file_ids", "qwenFileIds", "ID ...", "qwen", 1, kAnyNumber, true,
         set_names<&Options::qwen_file_ids>},
+    {"moonshot_file_id", "moonshotFileId", "ID", "moonshot", 1, 1, false,
+        set_text<&Options::moonshot_file_id>},
     {"ollama_server_host", "ollamaServerHost", "HOST", "ollama", 1, 1, false,
         set_text<&Options::ollama_server_host>},
     {"ollama_server_port", "ollamaServerPort", "PORT", "ollama", 1, 1, false,

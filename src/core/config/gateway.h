@@ -9,6 +9,8 @@
 #include "core/limit/rule.h"
 #include "core/limit/token_scripts.h"
 #include "core/limit/scripts.h"
+#include "core/prompt/context_limit.h"
+#include "core/prompt/rules.h"
 #include "core/provider/options.h"
 #include "core/provider/registry.h"
 #include "core/redis/topology.h"
@@ -124,6 +126,9 @@ struct KeyLimit {
 struct Site {
     std::vector<const route::Route*> routes;
     route::ModelMap model_map; // before the route is chosen
+    // What is put into prompts before all else; nullptr: nothing.
+    std::shared_ptr<const prompt::Rules> prompts;
+    prompt::ContextLimit context_limit;
     std::vector<ConcurrencyRule> concurrency;
     std::vector<limit::Rule> token_limits;
     std::vector<RequestRule> request_limits;

@@ -4,6 +4,7 @@
 #include "core/config/plugin_ai_proxy.h"
 #include "core/config/plugin_model_mapper.h"
 #include "core/config/plugin_model_router.h"
+#include "core/config/plugin_prompts.h"
 
 #include <algorithm>
 
@@ -22,6 +23,12 @@ constexpr Plugin kPlugins[] = {
         read_model_router>("model-router"),
     plugin_of_rules<route::ModelMapper, &Plugins::model_mapper,
         read_model_mapper>("model-mapper"),
+    plugin_of_rules<prompt::Templates, &Plugins::prompt_template,
+        read_prompt_templates>("ai-prompt-template"),
+    plugin_of_rules<prompt::Decorations, &Plugins::prompt_decorator,
+        read_prompt_decorations>("ai-prompt-decorator"),
+    plugin_of_rules<prompt::ContextLimit, &Plugins::context_limit,
+        read_context_limit>("ai-context-limit"),
 };
 
 } // namespace

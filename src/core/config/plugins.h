@@ -1,6 +1,8 @@
 #pragma once
 
 #include "core/config/rules.h"
+#include "core/prompt/context_limit.h"
+#include "core/prompt/rules.h"
 #include "core/route/model_mapper.h"
 #include "core/route/model_router.h"
 
@@ -22,6 +24,9 @@ struct Plugins {
     std::shared_ptr<const Rules<route::ModelRouter>> model_router;
     std::shared_ptr<const Rules<route::ModelMapper>> model_mapper;
     std::shared_ptr<const AuthPlugin> key_auth, jwt_auth;
+    std::shared_ptr<const Rules<prompt::Templates>> prompt_template;
+    std::shared_ptr<const Rules<prompt::Decorations>> prompt_decorator;
+    std::shared_ptr<const Rules<prompt::ContextLimit>> context_limit;
 
     // Literal names of models, for the bounded label set.
     [[nodiscard]] std::vector<std::string_view> models() const;

@@ -195,16 +195,28 @@ Result<void> ChatRelay::interesting(
     if (bare && !show_usage_ && chunk["usage"].is_object()) {
         return {};
     }
-    begun_ = true;
+    std::string& to = begun_ ? out : held_;
     if (has_content_parts(chunk)) {
-        out += "data: ";
-        write_flat(out, chunk);
-        out += "\n\n";
+        to += "data: ";
+        write_flat(to, chunk);
+        to += "\n\n";
     } else {
-        append_event(out, event.raw);
+        append_event(to, event.raw);
+    }
+    if (may_show()) {
+        show(out);
     }
     usage_shown_ = usage_shown_ || chunk["usage"].is_object();
     return {};
+}
+
+void ChatRelay::show(std::string& out)
+{
+    begun_ = true;
+    if (!held_.empty()) {
+        out += held_;
+        held_ = {};
+    }
 }
 
 void ChatRelay::note(json::Node chunk)
@@ -255,6 +267,7 @@ void ChatRelay::close(std::string& out)
         return;
     }
     done_ = true;
+    show(out);
     if (show_usage_ && !usage_shown_ && usage_.known) {
         out += "data: ";
         json::Writer w(out);

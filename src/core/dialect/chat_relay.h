@@ -15,6 +15,9 @@ namespace ai_proxy::dialect {
 // written exactly once, also when the provider leaves it out; a usage chunk
 // is made when the client asked and the provider reported usage elsewhere
 // (Moonshot's choices[0].usage, Groq's x_groq.usage).
+// What comes before the answer says anything (a role alone, Azure's filter
+// results) is kept back and passed on with what does: until then another
+// provider may still stand in.
 // Parses only events that can matter (finish, usage, error, first content).
 class ChatRelay {
 public:
@@ -33,7 +36,15 @@ public:
     [[nodiscard]] chat::Finish finish() const noexcept { return finish_; }
     [[nodiscard]] const chat::Usage& usage() const noexcept { return usage_; }
 
+    // So much may be kept back.
+    static constexpr size_t kMaxHeld = 8 * 1024;
+
 private:
+    [[nodiscard]] bool may_show() const noexcept
+    {
+        return begun_ || spoke_ || finished_ || held_.size() > kMaxHeld;
+    }
+    void show(std::string& out);
     Result<void> interesting(
         const wire::SseEvent& event, json::Parser& parser, std::string& out);
     void note(json::Node chunk);
@@ -47,6 +58,7 @@ private:
     chat::Finish finish_ = chat::Finish::none;
     chat::Usage usage_;
     std::string id_, model_;
+    std::string held_; // events that do not say anything yet
     int64_t created_ = 0;
 };
 

@@ -22,7 +22,7 @@ void ResponsesWriter::write_part(
 void ResponsesWriter::write_item(json::Writer& w, const Item& item) const
 {
     const std::string_view status = !item.done ? "in_progress"
-        : finish_ == chat::Finish::length && &item == &items_.back()
+        : this->status() == "incomplete" && &item == &items_.back()
         ? "incomplete"
         : "completed";
     w.begin_object().field("id", std::string_view(item.id));

@@ -412,6 +412,9 @@ void Request::rest()
             w_.field(row.to, body_[row.from]);
         }
     }
+    if (!body_["user"].has_value() && body_["safety_identifier"].is_string()) {
+        w_.field("user", body_["safety_identifier"]);
+    }
     if (const auto effort = body_["reasoning"]["effort"].string(); effort) {
         w_.field("reasoning_effort", *effort);
     }
@@ -487,17 +490,21 @@ std::string responses_echo(json::Node body)
     w.begin_object();
     echo(w, body, "instructions", "null");
     echo(w, body, "max_output_tokens", "null");
+    echo(w, body, "max_tool_calls", "null");
     echo(w, body, "metadata", "{}");
     echo(w, body, "parallel_tool_calls", "true");
     w.key("previous_response_id").null();
+    echo(w, body, "prompt_cache_key", "null");
     echo(w, body, "reasoning", R"({"effort":null,"summary":null})");
     echo(w, body, "service_tier", R"("default")");
+    echo(w, body, "safety_identifier", "null");
     // Nothing is kept here, whatever was asked for.
     w.field("store", false);
     echo(w, body, "temperature", "1");
     echo(w, body, "text", R"({"format":{"type":"text"}})");
     echo(w, body, "tool_choice", R"("auto")");
     echo(w, body, "tools", "[]");
+    echo(w, body, "top_logprobs", "0");
     echo(w, body, "top_p", "1");
     w.field("truncation", "disabled");
     echo(w, body, "user", "null");

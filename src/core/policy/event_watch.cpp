@@ -159,6 +159,22 @@ void EventWatch::note(json::Node body)
     }
 }
 
+void EventWatch::pass(std::string_view raw, std::string& out)
+{
+    const bool shown = begun_ || api_ != Api::messages || spoke_ || terminal_
+        || finish_ != chat::Finish::none;
+    if (!shown && held_.size() + raw.size() <= kMaxHeld) {
+        held_ += raw;
+        return;
+    }
+    begun_ = true;
+    if (!held_.empty()) {
+        out += held_;
+        held_ = {};
+    }
+    out += raw;
+}
+
 Result<void> EventWatch::event(
     const wire::SseEvent& event, json::Parser& parser, std::string& out)
 {
@@ -186,9 +202,8 @@ Result<void> EventWatch::event(
             return dialect::read_openai_error(0, body, event.data);
         }
     }
-    begun_ = true;
     spoke_ = spoke_ || speaks(api_, event);
-    out += event.raw;
+    pass(event.raw, out);
     return {};
 }
 

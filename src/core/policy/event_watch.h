@@ -12,7 +12,9 @@
 namespace ai_proxy::policy {
 
 // Passes the event stream of an API other than chat on as it came (Responses,
-// Messages, images, ...) and reads in passing what the books need.
+// Messages, images, ...) and reads in passing what the books need.  The
+// beginning of a Message, which says nothing yet, is kept back and passed on
+// with the first piece of the answer: until then another provider may stand in.
 class EventWatch {
 public:
     explicit EventWatch(dialect::Api api) : api_(api) {}
@@ -35,7 +37,11 @@ public:
     [[nodiscard]] const chat::Usage& usage() const noexcept { return usage_; }
     [[nodiscard]] chat::Finish finish() const noexcept { return finish_; }
 
+    // So much may be kept back.
+    static constexpr size_t kMaxHeld = 8 * 1024;
+
 private:
+    void pass(std::string_view raw, std::string& out);
     void note(json::Node body);
     void note_usage(json::Node body);
 
@@ -44,6 +50,7 @@ private:
     bool over_ = false, told_ = false;
     chat::Finish finish_ = chat::Finish::none;
     chat::Usage usage_;
+    std::string held_; // events that do not say anything yet
 };
 
 // How a plain body of any API says that it ended, what it used, and whether it

@@ -191,11 +191,16 @@ bool Exchange::has_model() const noexcept
         || (books_.api == Api::realtime && !path_model_.empty());
 }
 
-Result<void> Exchange::receive(const char* body, size_t length)
+Result<void> Exchange::receive(const char* body, size_t length, async::Io* io)
 {
     body_ = body;
     body_length_ = length;
     if (kind_ == BodyKind::json) {
+        if (caller_ != nullptr && io != nullptr && has_prompts()) {
+            if (auto applied = apply_prompts(*io); !applied) {
+                return applied;
+            }
+        }
         if (auto read = read_json(); !read) {
             return read;
         }
@@ -351,6 +356,9 @@ Result<void> Exchange::read_json()
     }
     books_.request_model = envelope_.model;
     books_.stream = envelope_.stream;
+    if (auto fits = check_context(); !fits) {
+        return fits;
+    }
     const bool checked = caller_ != nullptr && caller_->check != nullptr;
     return checked ? caller_->check(document_) : Result<void>();
 }
@@ -548,6 +556,8 @@ void Exchange::release_body() noexcept
     generation_ = 0;
     body_ = nullptr;
     body_length_ = 0;
+    made_body_ = {};
+    file_text_.reset();
 }
 
 } // namespace ai_proxy::policy

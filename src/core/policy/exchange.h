@@ -21,6 +21,10 @@
 #include <string_view>
 #include <vector>
 
+namespace ai_proxy::async {
+class Io;
+}
+
 namespace ai_proxy::policy {
 
 // The client's request line and the header fields that matter here.  Views
@@ -49,6 +53,21 @@ struct Reply {
     std::string content_type = "application/json";
     std::vector<Response::Field> headers;
     std::string body;
+};
+
+// Texts of files at providers, each fetched once: what a file holds does not
+// change.
+class FileTexts {
+public:
+    using Text = std::shared_ptr<const std::string>;
+    [[nodiscard]] Text of(uint16_t provider) const noexcept
+    {
+        return provider < texts_.size() ? texts_[provider] : nullptr;
+    }
+    void keep(uint16_t provider, std::string text);
+
+private:
+    std::vector<Text> texts_; // by provider
 };
 
 // One try: the request to send and the codec of its response.
@@ -87,8 +106,10 @@ public:
     [[nodiscard]] dialect::BodyKind body_kind() const noexcept;
     // The whole body, followed by json::kPadding readable bytes; must stay
     // unchanged until release_body().  Parses, checks, maps the model, chooses
-    // the route.  Errors are for the client.
-    [[nodiscard]] Result<void> receive(const char* body, size_t length);
+    // the route.  Errors are for the client.  io: knows the variables of
+    // texts that the location adds; without it there are none.
+    [[nodiscard]] Result<void> receive(
+        const char* body, size_t length, async::Io* io = nullptr);
 
     [[nodiscard]] const route::Route& route() const noexcept { return *route_; }
 
@@ -114,6 +135,14 @@ public:
     {
         return added_headers_;
     }
+    // Must a text be fetched before this provider can be asked (the file of
+    // moonshot_file_id), and the try that does it.
+    [[nodiscard]] bool wants_file(uint16_t provider);
+    [[nodiscard]] Result<std::unique_ptr<Try>> make_file_try(
+        uint16_t provider, uint32_t key, int64_t now_seconds, uint64_t random);
+    [[nodiscard]] Result<void> take_file(Try& attempt);
+    // Where such texts are kept for the requests to come.
+    void keep_files(FileTexts& texts) noexcept { files_ = &texts; }
 
     // Must it come to where the client's other requests came to?
     [[nodiscard]] route::Affinity affinity() const noexcept
@@ -192,6 +221,16 @@ private:
     // request has used the shared parser since.
     [[nodiscard]] Result<json::Node> document();
     void release_trees() noexcept;
+    // Templates and decorators of the location.
+    [[nodiscard]] bool has_prompts() const noexcept;
+    [[nodiscard]] Result<void> apply_prompts(async::Io& io);
+    [[nodiscard]] Result<void> apply_templates();
+    [[nodiscard]] Result<void> decorate(
+        const prompt::Decorations& rules, async::Io& io);
+    [[nodiscard]] Result<void> check_context();
+    // What rules of plugins go by, before the route is chosen.
+    [[nodiscard]] config::Subject subject(json::Node body) const;
+    void replace_body(std::string text);
     [[nodiscard]] Result<void> read_json();
     [[nodiscard]] Result<void> read_form();
     // May the consumer use what it asks for?
@@ -219,6 +258,9 @@ private:
     [[nodiscard]] std::string model_at(const route::Route& route,
         const route::Target& target, std::string_view model) const;
 
+    // The text that the provider's options put into every chat.
+    [[nodiscard]] std::string_view context_of(
+        const provider::Options& options) const noexcept;
     // The request as OpenAI chat, whatever the caller speaks.
     [[nodiscard]] Result<json::Node> chat_body();
     [[nodiscard]] Result<void> encode_request(
@@ -230,6 +272,8 @@ private:
     [[nodiscard]] static Result<void> encode_shaped(
         const provider::EncodeContext& context, const std::string& text,
         Try& attempt);
+    // What is to be translated: the JSON body, or a form as one.
+    [[nodiscard]] Result<json::Node> asked_body();
     [[nodiscard]] Result<void> encode_translated(
         const provider::EncodeContext& context, Try& attempt);
     [[nodiscard]] Result<void> check_dropped(
@@ -274,7 +318,11 @@ private:
     // What the model router makes of the request's model; "": nothing.
     std::string chosen_model_;
     std::vector<std::pair<std::string, std::string>> added_headers_;
-    std::string routed_model_; // after the location's and the route's map
+    FileTexts* files_ = nullptr;
+    FileTexts own_files_;       // where nobody keeps them
+    FileTexts::Text file_text_; // for the try
+    std::string made_body_;     // what templates and decorators made of it
+    std::string routed_model_;  // after the location's and the route's map
     Books books_;
 };
 

@@ -5,6 +5,7 @@
 #include "core/base/hash.h"
 #include "core/base/text.h"
 #include "core/json/writer.h"
+#include "core/policy/image_form.h"
 #include "core/policy/realtime.h"
 #include "core/policy/thought_filter.h"
 #include "core/provider/registry.h"
@@ -181,7 +182,10 @@ Result<std::unique_ptr<Try>> Exchange::make_try(const route::Target& target,
         provider.options, model, now_seconds, random};
     context.conversation = conversation(head_);
     context.dropped = site_.strict ? &dropped : nullptr;
-    attempt->translation = kind_ == BodyKind::json
+    const bool is_image_form = kind_ == BodyKind::multipart
+        && (books_.api == Api::image_edits
+            || books_.api == Api::image_variations);
+    attempt->translation = kind_ == BodyKind::json || is_image_form
         ? provider::translation(provider.options, books_.api)
         : nullptr;
     if (converts(provider.options) && caller_->answer != nullptr) {
@@ -260,7 +264,8 @@ Result<std::string> Exchange::shaped(
     if (!chat || options.original || !provider::shapes(options)) {
         return std::string();
     }
-    return provider::shape_chat(options, {body_, body_length_}, body);
+    return provider::shape_chat(
+        options, context_of(options), {body_, body_length_}, body);
 }
 
 Result<void> Exchange::encode_shaped(const provider::EncodeContext& context,
@@ -315,7 +320,8 @@ Result<void> Exchange::encode_request(
         const std::string_view text = hub_
             ? std::string_view(hub_text_)
             : std::string_view(body_, body_length_);
-        auto made = provider::shape_chat(options, text, *body);
+        auto made =
+            provider::shape_chat(options, context_of(options), text, *body);
         if (!made) {
             return std::move(made).error();
         }
@@ -366,10 +372,37 @@ Result<void> Exchange::encode_chat(
     return {};
 }
 
+Result<json::Node> Exchange::asked_body()
+{
+    if (kind_ == BodyKind::json) {
+        return document();
+    }
+    if (hub_) {
+        return hub_body_;
+    }
+    auto text = read_image_form(
+        {body_, body_length_}, boundary_, books_.api == Api::image_edits);
+    if (!text) {
+        return std::move(text).error();
+    }
+    hub_text_ = std::move(*text);
+    auto parser = std::make_unique<json::Parser>();
+    auto parsed = parser->parse(std::string_view(hub_text_));
+    if (parsed) {
+        hub_ = std::move(parser);
+        hub_body_ = *parsed;
+    }
+    return parsed;
+}
+
 Result<void> Exchange::encode_translated(
     const provider::EncodeContext& context, Try& attempt)
 {
-    auto body = document();
+    if (context.model.empty()) {
+        return make_error(ErrorCode::invalid_request,
+            "you must provide a model parameter", "model");
+    }
+    auto body = asked_body();
     if (!body) {
         return std::move(body).error();
     }
@@ -385,6 +418,9 @@ Result<void> Exchange::encode_translated(
         return allowed;
     }
     attempt.base64 = (*body)["encoding_format"].string_or() == "base64";
+    if (kind_ != BodyKind::json) {
+        release_trees();
+    }
     out.path = provider::join_path(attempt.provider->endpoint.path, out.path);
     return {};
 }

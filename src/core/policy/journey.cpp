@@ -303,6 +303,40 @@ bool Journey::take_token(Result<std::string> token)
     return true;
 }
 
+bool Journey::prepare_file()
+{
+    auto attempt = exchange_.make_file_try(
+        provider(), leg_.step().key, io_.now_seconds(), io_.random());
+    if (!attempt) {
+        refuse(std::move(attempt).error());
+        return false;
+    }
+    attempt_ = std::move(*attempt);
+    return true;
+}
+
+bool Journey::take_file(const async::TryEnd& end)
+{
+    Error error;
+    if (end.code == ErrorCode::none) {
+        auto taken = exchange_.take_file(*attempt_);
+        if (taken) {
+            return true;
+        }
+        error = std::move(taken).error();
+    } else {
+        error = error_of(*attempt_->response, end.code);
+    }
+    if (end.code == ErrorCode::client_closed) {
+        failure_ = std::make_unique<Failure>();
+        failure_->error = std::move(error);
+        give_up();
+        return false;
+    }
+    refuse(std::move(error), true);
+    return false;
+}
+
 bool Journey::prepare()
 {
     auto attempt = exchange_.make_try(*leg_.step().target, leg_.step().key,
@@ -366,7 +400,9 @@ Try* Journey::make()
     const uint16_t provider = step.target->provider;
     const auto& gateway = exchange_.gateway();
     Leg leg(gateway.peers[provider], gateway.keys[provider], step);
-    if (provider::wants_access_token(gateway.providers[provider]->options)) {
+    if (provider::wants_access_token(gateway.providers[provider]->options)
+        || exchange_.wants_file(provider))
+    {
         return nullptr;
     }
     for (auto wanted = leg.wanted(); wanted.limit != 0; wanted = leg.wanted()) {

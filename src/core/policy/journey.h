@@ -48,6 +48,11 @@ public:
     }
     // False: there is none; settled already.
     [[nodiscard]] bool take_token(Result<std::string> token);
+    // Must a file of the provider's be fetched first?  Makes the try that does
+    // it, and takes what came; false: it did not, settled already.
+    [[nodiscard]] bool wants_file() { return exchange_.wants_file(provider()); }
+    [[nodiscard]] bool prepare_file();
+    [[nodiscard]] bool take_file(const async::TryEnd& end);
     // Makes the next try.  False: it cannot be made here; settled already.
     [[nodiscard]] bool prepare();
     // Does the prepared try become the client's own connection?

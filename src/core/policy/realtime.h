@@ -25,11 +25,20 @@ void add_realtime_model(const provider::Options& options,
 void add_handshake(
     const ClientHead& head, bool own_key, provider::Outbound& out);
 
+// The frame that ends a session whose gateway has to leave: 1001, going away.
+inline constexpr std::string_view kGoingAway = "\x88\x20\x03\xe9"
+                                               "the gateway is being restarted";
+
 // Reads what a session used in passing: each response.done tells its own.
 class RealtimeUsage {
 public:
     // Bytes from the provider, frames in any pieces.
     void feed(std::string_view bytes);
+    // May a frame of our own follow what came so far?
+    [[nodiscard]] bool between_frames() const noexcept
+    {
+        return reader_.between_frames();
+    }
     // Of all responses so far.
     [[nodiscard]] const chat::Usage& usage() const noexcept { return sum_; }
 

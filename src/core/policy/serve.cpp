@@ -45,6 +45,15 @@ async::Task<Outcome> travel(async::Scope& s, Exchange& exchange)
                 continue;
             }
         }
+        if (journey.wants_file()) {
+            if (!journey.prepare_file()) {
+                continue;
+            }
+            const async::RaceEnd got = co_await s.io.attempt(journey.attempt());
+            if (!journey.take_file(got.end)) {
+                continue;
+            }
+        }
         if (!journey.prepare() || journey.upgrades()) {
             continue;
         }

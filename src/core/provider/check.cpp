@@ -72,6 +72,9 @@ Result<void> check_own(const Options& options)
         && options.minimax_group_id.empty())
         return fault("no \"minimax_group_id\" and \"minimax_api_type pro\" "
                      "needs one");
+    if (!options.moonshot_file_id.empty() && !options.context.empty())
+        return fault("\"moonshot_file_id\" and \"context_file\" exclude each "
+                     "other");
     if (type == "deepl" && options.target_lang.empty())
         return fault("no \"target_lang\"");
     if (type == "dify") {

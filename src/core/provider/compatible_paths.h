@@ -41,9 +41,10 @@ inline constexpr ApiPath kServerPaths[] = {
 };
 
 // No version in the path at all.
-inline constexpr ApiPath kBarePaths[] = {
+inline constexpr ApiPath kGithubPaths[] = {
     {dialect::Api::chat_completions, "/chat/completions"},
     {dialect::Api::embeddings,       "/embeddings"},
+    {dialect::Api::models,           "//catalog/models"},
 };
 
 inline constexpr ApiPath kBaiduPaths[] = {

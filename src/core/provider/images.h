@@ -2,7 +2,7 @@
 
 #include "core/provider/protocol.h"
 
-// OpenAI's image generations, spoken to vendors that have their own.  Images
+// OpenAI's image generations, edits and variations, spoken to vendors that have their own.  Images
 // come as base64: there is no place to put them for a URL.
 namespace ai_proxy::provider {
 

@@ -10,21 +10,30 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <vector>
 
 namespace ai_proxy::provider {
 namespace {
 
 constexpr std::string_view kGoogleWords[] = {
-    "prompt", "n", "size", "response_format"};
+    "prompt", "n", "size", "response_format", "images"};
 constexpr std::string_view kGoogleOwn[] = {
     "personGeneration", "negativePrompt", "seed", "safetySetting"};
-constexpr std::string_view kBedrockWords[] = {
-    "prompt", "n", "size", "quality", "output_format", "response_format"};
-constexpr std::string_view kBedrockOwn[] = {
-    "negative_prompt", "negativeText", "cfgScale", "seed"};
+constexpr std::string_view kBedrockWords[] = {"prompt", "n", "size", "quality",
+    "output_format", "response_format", "images"};
+constexpr std::string_view kBedrockOwn[] = {"negative_prompt", "negativeText",
+    "cfgScale", "seed", "similarityStrength", "strength"};
 
 constexpr int64_t kMostImages = 10;
 constexpr int64_t kMostPixels = 8192;
+constexpr size_t kMostSources = 16;
+// What a variation is asked for with where everything is asked for in words.
+constexpr std::string_view kVary = "Make a variation of this image.";
+
+// A picture that is to be edited.
+struct Source {
+    std::string_view media_type, data; // base64
+};
 
 struct ImageRequest {
     std::string_view prompt;
@@ -33,6 +42,7 @@ struct ImageRequest {
     int64_t n = 1;
     std::string_view quality;
     std::string_view format; // output_format
+    std::vector<Source> sources;
     json::Node raw;
 };
 
@@ -61,12 +71,50 @@ bool read_size(std::string_view text, ImageRequest& out) noexcept
     return true;
 }
 
+// {"image_url":"data:image/png;base64,..."}
+std::optional<Source> read_source(json::Node image) noexcept
+{
+    std::string_view url = image["image_url"].string_or();
+    constexpr std::string_view kData = "data:", kBase64 = ";base64,";
+    const size_t mark = url.find(kBase64);
+    if (!url.starts_with(kData) || mark == std::string_view::npos) {
+        return std::nullopt;
+    }
+    return Source{url.substr(kData.size(), mark - kData.size()),
+        url.substr(mark + kBase64.size())};
+}
+
+// What OpenAI's masks mean, no other vendor's mean.
+Result<void> read_sources(json::Node body, ImageRequest& out)
+{
+    if (body["mask"].has_value()) {
+        return bad("mask", "cannot be said to the provider");
+    }
+    for (const json::Node image : body["images"].items()) {
+        const auto source = read_source(image);
+        if (!source) {
+            return bad("images", "must be sent with the request");
+        }
+        if (out.sources.size() == kMostSources) {
+            return bad("images", "are too many");
+        }
+        out.sources.push_back(*source);
+    }
+    if (out.sources.empty() && body["images"].has_value()) {
+        return bad("images", "must be an array of images");
+    }
+    return {};
+}
+
 Result<ImageRequest> read_images(json::Node body, const EncodeContext& context)
 {
     ImageRequest out;
     out.raw = body;
+    if (auto read = read_sources(body, out); !read) {
+        return std::move(read).error();
+    }
     out.prompt = body["prompt"].string_or();
-    if (out.prompt.empty()) {
+    if (out.prompt.empty() && out.sources.empty()) {
         return bad("prompt", "must be a text");
     }
     if (body["stream"].boolean().value_or(false)) {
@@ -136,9 +184,25 @@ std::string imagen_body(const ImageRequest& request)
     std::string body;
     json::Writer w(body);
     w.begin_object().key("instances").begin_array();
-    w.begin_object().field("prompt", request.prompt).end_object();
-    w.end_array().key("parameters").begin_object();
+    w.begin_object();
+    w.field("prompt", request.prompt.empty() ? kVary : request.prompt);
+    if (!request.sources.empty()) {
+        int64_t id = 0;
+        w.key("referenceImages").begin_array();
+        for (const Source& source : request.sources) {
+            w.begin_object().field("referenceType", "REFERENCE_TYPE_RAW");
+            w.field("referenceId", ++id);
+            w.key("referenceImage").begin_object();
+            w.field("bytesBase64Encoded", source.data).end_object();
+            w.end_object();
+        }
+        w.end_array();
+    }
+    w.end_object().end_array().key("parameters").begin_object();
     w.field("sampleCount", request.n);
+    if (!request.sources.empty()) {
+        w.field("editMode", "EDIT_MODE_DEFAULT");
+    }
     if (request.width != 0) {
         w.field("aspectRatio", nearest(kImagenAspects, request));
     }
@@ -164,7 +228,14 @@ Result<std::string> gemini_body(const ImageRequest& request)
     json::Writer w(body);
     w.begin_object().key("contents").begin_array().begin_object();
     w.field("role", "user").key("parts").begin_array();
-    w.begin_object().field("text", request.prompt).end_object();
+    for (const Source& source : request.sources) {
+        w.begin_object().key("inlineData").begin_object();
+        w.field("mimeType", source.media_type);
+        w.field("data", source.data).end_object().end_object();
+    }
+    w.begin_object();
+    w.field("text", request.prompt.empty() ? kVary : request.prompt);
+    w.end_object();
     w.end_array().end_object().end_array();
     w.key("generationConfig").begin_object();
     w.key("responseModalities").begin_array();
@@ -192,6 +263,9 @@ Result<void> encode_google_images(json::Node request,
         return std::move(asked).error();
     }
     if (is_imagen(context.model)) {
+        if (!asked->sources.empty() && path != vertex_model_path) {
+            return bad("image", "cannot be edited by the provider's model");
+        }
         out.post_json(path(context.options, context.model, "predict"),
             imagen_body(*asked));
         return {};
@@ -288,6 +362,8 @@ bool is_stability(std::string_view model) noexcept
     return model.find("stability.") != std::string_view::npos;
 }
 
+constexpr double kStrength = 0.7;
+
 // Stability's current models; one image a call.
 Result<void> write_stability(json::Writer& w, const ImageRequest& request)
 {
@@ -298,8 +374,17 @@ Result<void> write_stability(json::Writer& w, const ImageRequest& request)
     if (request.n != 1) {
         return bad("n", "must be 1 with the provider's model");
     }
-    w.field("prompt", request.prompt);
-    if (request.width != 0) {
+    if (request.sources.size() > 1) {
+        return bad("image", "must be one with the provider's model");
+    }
+    w.field("prompt", request.prompt.empty() ? kVary : request.prompt);
+    if (!request.sources.empty()) {
+        // Of the first image as much is kept as strength leaves.
+        const json::Node strength = request.raw["strength"];
+        w.field("mode", "image-to-image");
+        w.field("image", request.sources.front().data);
+        w.field("strength", strength.number().value_or(kStrength));
+    } else if (request.width != 0) {
         w.field("aspect_ratio", nearest(kAspects, request));
     }
     if (request.format == "png" || request.format == "jpeg") {
@@ -317,9 +402,22 @@ void write_titan(json::Writer& w, const ImageRequest& request)
 {
     const bool best = request.quality == "hd" || request.quality == "high"
         || request.quality == "premium";
-    w.field("taskType", "TEXT_IMAGE");
-    w.key("textToImageParams").begin_object();
-    w.field("text", request.prompt);
+    const bool vary = !request.sources.empty();
+    w.field("taskType", vary ? "IMAGE_VARIATION" : "TEXT_IMAGE");
+    w.key(vary ? "imageVariationParams" : "textToImageParams").begin_object();
+    if (vary) {
+        w.key("images").begin_array();
+        for (const Source& source : request.sources) {
+            w.string(source.data);
+        }
+        w.end_array();
+        if (request.raw["similarityStrength"].is_number()) {
+            w.field("similarityStrength", request.raw["similarityStrength"]);
+        }
+    }
+    if (!request.prompt.empty()) {
+        w.field("text", request.prompt);
+    }
     if (request.raw["negativeText"].is_string()) {
         w.field("negativeText", request.raw["negativeText"]);
     }

@@ -112,6 +112,7 @@ struct Options {
     uint16_t ollama_server_port = 0;
     std::string vllm_custom_url, vllm_server_host;
     std::string openai_custom_url;
+    std::string moonshot_file_id; // its text is the context
     std::string zhipu_domain;
     bool zhipu_code_plan_mode = false;
     std::string doubao_domain;

@@ -138,9 +138,12 @@ std::string surface_of(const Options& options)
 Result<std::string> fill(const Options& options, Api api, std::string_view path,
     std::string_view client_path, std::string_view model)
 {
-    // The operator's paths are whole.
-    std::string text =
-        capability(options, api).empty() ? surface_of(options) : std::string();
+    // The operator's paths are whole, and some stand beside the surface.
+    const bool beside = path.starts_with("//");
+    path.remove_prefix(beside ? 1 : 0);
+    std::string text = capability(options, api).empty() && !beside
+        ? surface_of(options)
+        : std::string();
     text += path;
     if (text.find("{id}") != std::string::npos) {
         std::string_view head = collection(api);

@@ -15,7 +15,8 @@ namespace {
 using dialect::Api;
 
 // Paths: {id} stands for all that follows the collection in the client's
-// path ("f-1/content"), {model} for the name sent, {version} for gemini's.
+// path ("f-1/content"), {model} for the name sent, {version} for gemini's; "//"
+// begins a path that stands beside the type's surface.
 // clang-format off
 
 constexpr ApiPath kOpenaiPaths[] = {
@@ -280,7 +281,7 @@ constexpr Type kTypes[] = {
         true, true, true, false, false, adjust_relayed,
         "/v2", {}, &kBaiduNative},
     {"github", "GitHub Models", &kOpenai, "models.github.ai", true,
-        Credential::bearer, kBarePaths,
+        Credential::bearer, kGithubPaths,
         true, true, true, false, false, adjust_relayed,
         "/inference"},
     {"fireworks", "Fireworks AI", &kOpenai, "api.fireworks.ai", true,

@@ -146,8 +146,8 @@ size_t length_of_run(const Options& options, std::span<const Node> messages)
 }
 
 // The messages as JSON text; "" when they stay as they are.
-std::string edited(
-    const Options& options, std::span<const Node> messages, bool changed)
+std::string edited(const Options& options, std::string_view context,
+    std::span<const Node> messages, bool changed)
 {
     const bool rename = options.developer_role == false;
     size_t systems = 0;
@@ -158,9 +158,9 @@ std::string edited(
     json::Writer w(out);
     w.begin_array();
     for (size_t i = 0; i <= messages.size();) {
-        if (i == systems && !options.context.empty()) {
+        if (i == systems && !context.empty()) {
             w.begin_object().field("role", "system");
-            w.field("content", std::string_view(options.context)).end_object();
+            w.field("content", context).end_object();
             changed = true;
         }
         if (i == messages.size()) {
@@ -243,11 +243,11 @@ bool shapes(const Options& options) noexcept
     return !options.custom_settings.empty()
         || !options.context_cleanup_commands.empty()
         || options.merge_consecutive_messages || !options.context.empty()
-        || options.developer_role == false;
+        || !options.moonshot_file_id.empty() || options.developer_role == false;
 }
 
-Result<std::string> shape_chat(
-    const Options& options, std::string_view text, json::Node body)
+Result<std::string> shape_chat(const Options& options, std::string_view context,
+    std::string_view text, json::Node body)
 {
     auto splice = json::Splice::scan(text.data(), text.size());
     if (!splice) {
@@ -267,7 +267,7 @@ Result<std::string> shape_chat(
                 "no message follows the command that clears the context",
                 "messages");
         }
-        std::string made = edited(options, left, changed);
+        std::string made = edited(options, context, left, changed);
         if (!made.empty()) {
             splice->set("messages", std::move(made));
         }

@@ -15,9 +15,9 @@ namespace ai_proxy::provider {
 [[nodiscard]] bool shapes(const Options& options) noexcept;
 
 // The edited body; what is not touched stays as sent.  text is padded as for
-// json::Parser, body its document.  Error invalid_request when no message is
-// left.
-[[nodiscard]] Result<std::string> shape_chat(
-    const Options& options, std::string_view text, json::Node body);
+// json::Parser, body its document; context goes in behind the system messages.
+// Error invalid_request when no message is left.
+[[nodiscard]] Result<std::string> shape_chat(const Options& options,
+    std::string_view context, std::string_view text, json::Node body);
 
 } // namespace ai_proxy::provider

@@ -54,6 +54,10 @@ inline constexpr Translation kGeminiTranslations[] = {
         encode_gemini_embeddings, answer_gemini_embeddings},
     {dialect::Api::image_generations, false, kGoogleImages,
         encode_gemini_images, answer_google_images},
+    {dialect::Api::image_edits, false, kGoogleImages,
+        encode_gemini_images, answer_google_images},
+    {dialect::Api::image_variations, false, kGoogleImages,
+        encode_gemini_images, answer_google_images},
 };
 
 inline constexpr Translation kVertexTranslations[] = {
@@ -61,12 +65,20 @@ inline constexpr Translation kVertexTranslations[] = {
         encode_vertex_embeddings, answer_vertex_embeddings},
     {dialect::Api::image_generations, false, kGoogleImages,
         encode_vertex_images, answer_google_images},
+    {dialect::Api::image_edits, false, kGoogleImages,
+        encode_vertex_images, answer_google_images},
+    {dialect::Api::image_variations, false, kGoogleImages,
+        encode_vertex_images, answer_google_images},
 };
 
 inline constexpr Translation kBedrockTranslations[] = {
     {dialect::Api::embeddings, false, kBedrockEmbeddings,
         encode_bedrock_embeddings, answer_bedrock_embeddings},
     {dialect::Api::image_generations, false, kBedrockImages,
+        encode_bedrock_images, answer_bedrock_images},
+    {dialect::Api::image_edits, false, kBedrockImages,
+        encode_bedrock_images, answer_bedrock_images},
+    {dialect::Api::image_variations, false, kBedrockImages,
         encode_bedrock_images, answer_bedrock_images},
 };
 

@@ -1,13 +1,10 @@
 #include "core/route/model_map.h"
 
-#include "core/base/text.h"
+#include "core/base/regex.h"
 
 #include <algorithm>
 #include <map>
 #include <optional>
-
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
 
 namespace ai_proxy::route {
 
@@ -15,35 +12,8 @@ namespace {
 
 // Bounds of what a client's model name can make a regex cost.
 constexpr size_t kMaxSubject = 1024;
-constexpr uint32_t kMatchLimit = 20'000;
-constexpr uint32_t kDepthLimit = 1'000;
-constexpr uint32_t kHeapLimitKb = 1'024;
+constexpr Regex::Limits kLimits{20'000, 1'000, 1'024};
 constexpr size_t kMaxRules = 10'000;
-
-struct FreeCode {
-    void operator()(pcre2_code* p) const noexcept { pcre2_code_free(p); }
-};
-struct FreeMatch {
-    void operator()(pcre2_match_data* p) const noexcept
-    {
-        pcre2_match_data_free(p);
-    }
-};
-struct FreeContext {
-    void operator()(pcre2_match_context* p) const noexcept
-    {
-        pcre2_match_context_free(p);
-    }
-};
-using Code = std::unique_ptr<pcre2_code, FreeCode>;
-using Match = std::unique_ptr<pcre2_match_data, FreeMatch>;
-using Context = std::unique_ptr<pcre2_match_context, FreeContext>;
-
-// A piece of a target: literal text, or a group when group >= 0.
-struct Piece {
-    std::string text;
-    int group = -1;
-};
 
 Error fault(std::string phrase)
 {
@@ -55,172 +25,13 @@ std::string quoted(std::string_view text)
     return std::string("\"").append(text).append("\"");
 }
 
-bool is_digit(char c) noexcept
-{
-    return c >= '0' && c <= '9';
-}
-
-PCRE2_SPTR bytes(std::string_view text) noexcept
-{
-    return reinterpret_cast<PCRE2_SPTR>(text.data());
-}
-
-class Regex {
-public:
-    static Result<Regex> compile(
-        std::string_view pattern, std::string_view target);
-    // The name with all matches replaced; nullopt without a match, also when
-    // a limit was reached.
-    [[nodiscard]] std::optional<std::string> replace(
-        std::string_view name) const;
-
-private:
-    [[nodiscard]] Result<void> read_target(std::string_view target);
-    [[nodiscard]] Result<int> group(
-        std::string_view name, std::string_view target) const;
-    void append(std::string& out, std::string_view name,
-        const PCRE2_SIZE* offsets, int groups) const;
-
-    Code code_;
-    Match match_;
-    Context context_;
-    std::vector<Piece> pieces_;
-};
-
-Result<Regex> Regex::compile(std::string_view pattern, std::string_view target)
-{
-    Regex regex;
-    int error = 0;
-    PCRE2_SIZE offset = 0;
-    regex.code_.reset(pcre2_compile(bytes(pattern), pattern.size(),
-        PCRE2_NEVER_UTF, &error, &offset, nullptr));
-    if (!regex.code_) {
-        PCRE2_UCHAR words[256];
-        pcre2_get_error_message(error, words, sizeof(words));
-        return fault("invalid regex " + quoted(pattern) + ": "
-            + reinterpret_cast<const char*>(words) + " at offset "
-            + std::to_string(offset));
-    }
-    // Without JIT the interpreter does the same, slower.
-    pcre2_jit_compile(regex.code_.get(), PCRE2_JIT_COMPLETE);
-    regex.match_.reset(
-        pcre2_match_data_create_from_pattern(regex.code_.get(), nullptr));
-    regex.context_.reset(pcre2_match_context_create(nullptr));
-    if (!regex.match_ || !regex.context_)
-        return fault("no memory for regex " + quoted(pattern));
-    pcre2_set_match_limit(regex.context_.get(), kMatchLimit);
-    pcre2_set_depth_limit(regex.context_.get(), kDepthLimit);
-    pcre2_set_heap_limit(regex.context_.get(), kHeapLimitKb);
-    if (auto done = regex.read_target(target); !done)
-        return done.error();
-    return regex;
-}
-
-Result<int> Regex::group(std::string_view name, std::string_view target) const
-{
-    std::string text(name);
-    int number = -1;
-    if (!name.empty() && is_digit(name[0])) {
-        auto n = parse_uint(name);
-        uint32_t count = 0;
-        pcre2_pattern_info(code_.get(), PCRE2_INFO_CAPTURECOUNT, &count);
-        if (n && *n <= count)
-            number = static_cast<int>(*n);
-    } else {
-        number = pcre2_substring_number_from_name(
-            code_.get(), reinterpret_cast<PCRE2_SPTR>(text.c_str()));
-    }
-    if (number < 0)
-        return fault("no group \"" + text + "\" for target " + quoted(target));
-    return number;
-}
-
-// "$1", "${1}", "${name}", "$$".
-Result<void> Regex::read_target(std::string_view target)
-{
-    std::string_view rest = target;
-    while (!rest.empty()) {
-        size_t dollar = std::min(rest.find('$'), rest.size());
-        if (dollar > 0)
-            pieces_.push_back({std::string(rest.substr(0, dollar)), -1});
-        rest.remove_prefix(dollar);
-        if (rest.empty())
-            break;
-        rest.remove_prefix(1);
-        if (rest.starts_with('$')) {
-            pieces_.push_back({"$", -1});
-            rest.remove_prefix(1);
-            continue;
-        }
-        std::string_view name;
-        size_t used = 0;
-        if (rest.starts_with('{')) {
-            used = rest.find('}');
-            if (used == std::string_view::npos)
-                return fault("unclosed \"${\" in target " + quoted(target));
-            name = rest.substr(1, used - 1);
-            ++used;
-        } else {
-            while (used < rest.size() && is_digit(rest[used]))
-                ++used;
-            name = rest.substr(0, used);
-        }
-        if (name.empty())
-            return fault("\"$\" without a group in target " + quoted(target)
-                + " (\"$$\" is a dollar sign)");
-        auto number = group(name, target);
-        if (!number)
-            return number.error();
-        pieces_.push_back({{}, *number});
-        rest.remove_prefix(used);
-    }
-    return {};
-}
-
-void Regex::append(std::string& out, std::string_view name,
-    const PCRE2_SIZE* offsets, int groups) const
-{
-    for (const Piece& piece : pieces_) {
-        if (piece.group < 0) {
-            out += piece.text;
-            continue;
-        }
-        auto i = static_cast<size_t>(piece.group) * 2;
-        if (piece.group < groups && offsets[i] != PCRE2_UNSET
-            && offsets[i] <= offsets[i + 1]) // "\K" in a lookahead
-            out += name.substr(offsets[i], offsets[i + 1] - offsets[i]);
-    }
-}
-
-std::optional<std::string> Regex::replace(std::string_view name) const
+// nullopt: no match, also when a limit was reached.
+std::optional<std::string> replace(const Regex& regex, std::string_view name)
 {
     std::string out;
-    size_t at = 0, copied = 0;
-    bool any = false;
-    // An empty match right behind a match does not count, as in RE2.
-    uint32_t options = 0;
-    while (at <= name.size()) {
-        int rc = pcre2_match(code_.get(), bytes(name), name.size(), at, options,
-            match_.get(), context_.get());
-        if (rc == PCRE2_ERROR_NOMATCH) {
-            if (options == 0)
-                break;
-            options = 0;
-            ++at;
-            continue;
-        }
-        const PCRE2_SIZE* offsets = pcre2_get_ovector_pointer(match_.get());
-        if (rc <= 0 || offsets[0] < copied || offsets[1] < offsets[0])
-            return std::nullopt;
-        any = true;
-        out += name.substr(copied, offsets[0] - copied);
-        append(out, name, offsets, rc);
-        at = copied = offsets[1];
-        options = PCRE2_NOTEMPTY_ATSTART | PCRE2_ANCHORED;
-    }
-    if (!any)
-        return std::nullopt;
-    return out.append(name.substr(std::min(copied, name.size())));
+    if (regex.replace(name, out) == Regex::Outcome::replaced)
+        return out;
+    return std::nullopt;
 }
 
 } // namespace
@@ -282,7 +93,7 @@ Result<void> ModelMap::add(std::string_view from, std::string_view to)
         for (const Rules::Pattern& known : rules.patterns)
             if (known.key == from)
                 return duplicate(from);
-        auto regex = Regex::compile(from.substr(1), to);
+        auto regex = Regex::compile(from.substr(1), to, kLimits);
         if (!regex)
             return regex.error();
         rules.patterns.push_back(
@@ -324,7 +135,7 @@ std::string ModelMap::map(std::string_view model) const
             return or_name(rule.target, model);
     if (model.size() <= kMaxSubject)
         for (const Rules::Pattern& rule : rules.patterns)
-            if (auto text = rule.regex.replace(model))
+            if (auto text = replace(rule.regex, model))
                 return rule.target.empty() ? std::string(model)
                                            : or_name(*text, model);
     return or_name(rules.otherwise ? *rules.otherwise : "", model);

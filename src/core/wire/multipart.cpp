@@ -127,25 +127,55 @@ std::string_view take_line(std::string_view& part) noexcept
     return line;
 }
 
-// The value of a part, when its headers name it so.
-std::optional<std::string_view> named_value(
-    std::string_view part, std::string_view name)
+// A part without the line end before its delimiter.
+std::optional<FormPart> read_part(std::string_view part)
 {
-    bool found = false;
+    FormPart out;
     while (!part.empty()) {
         const std::string_view line = take_line(part);
         if (line.empty()) {
-            return found ? std::optional(part) : std::nullopt;
+            out.value = part;
+            return out;
         }
         const size_t colon = line.find(':');
-        if (colon != std::string_view::npos
-            && iequals(trim(line.substr(0, colon)), "content-disposition"))
-        {
-            const std::string_view field = line.substr(colon + 1);
-            found = parameter(field, "name") == name;
+        if (colon == std::string_view::npos) {
+            continue;
+        }
+        const std::string_view name = trim(line.substr(0, colon));
+        const std::string_view field = line.substr(colon + 1);
+        if (iequals(name, "content-disposition")) {
+            out.name = parameter(field, "name");
+        } else if (iequals(name, "content-type")) {
+            out.type = trim(field);
         }
     }
     return std::nullopt;
+}
+
+// Calls on_part(FormPart) for each; where the closing delimiter begins,
+// nullopt: there is none.
+template <class F>
+std::optional<size_t> each_part(
+    std::string_view body, std::string_view boundary, F&& on_part)
+{
+    if (boundary.empty()) {
+        return std::nullopt;
+    }
+    auto at = next_delimiter(body, boundary, 0);
+    while (at && !at->close) {
+        const auto after = next_delimiter(body, boundary, at->next);
+        if (!after) {
+            return std::nullopt;
+        }
+        // An empty part may share its line end with the delimiter.
+        const size_t end =
+            after->value_end < at->next ? at->next : after->value_end;
+        if (auto part = read_part(body.substr(at->next, end - at->next))) {
+            on_part(std::move(*part));
+        }
+        at = after;
+    }
+    return at ? std::optional(at->begin) : std::nullopt;
 }
 
 } // namespace
@@ -168,31 +198,32 @@ FormField find_form_field(
     std::string_view body, std::string_view boundary, std::string_view name)
 {
     FormField field;
-    if (boundary.empty()) {
-        return field;
-    }
-    auto at = next_delimiter(body, boundary, 0);
-    while (at && !at->close) {
-        const auto after = next_delimiter(body, boundary, at->next);
-        if (!after) {
-            return field;
+    const auto close = each_part(body, boundary, [&](const FormPart& part) {
+        if (part.name == name && ++field.count == 1) {
+            field.begin = static_cast<size_t>(part.value.data() - body.data());
+            field.end = field.begin + part.value.size();
         }
-        // An empty part may share its line end with the delimiter.
-        const size_t end =
-            after->value_end < at->next ? at->next : after->value_end;
-        const auto value =
-            named_value(body.substr(at->next, end - at->next), name);
-        if (value && ++field.count == 1) {
-            field.begin = static_cast<size_t>(value->data() - body.data());
-            field.end = field.begin + value->size();
-        }
-        at = after;
-    }
-    if (at) {
+    });
+    if (close) {
         field.closed = true;
-        field.close = at->begin;
+        field.close = *close;
     }
     return field;
+}
+
+std::vector<FormPart> form_parts(
+    std::string_view body, std::string_view boundary)
+{
+    std::vector<FormPart> parts;
+    const auto close = each_part(body, boundary, [&parts](FormPart part) {
+        if (parts.size() <= kMaxFormParts) {
+            parts.push_back(std::move(part));
+        }
+    });
+    if (!close || parts.size() > kMaxFormParts) {
+        parts.clear();
+    }
+    return parts;
 }
 
 std::string form_part(

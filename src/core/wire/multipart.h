@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 // multipart/form-data (RFC 7578, RFC 2046 5.1.1) as far as one text field of a
 // form has to be read and replaced.  Any bytes are tolerated.
@@ -22,6 +23,18 @@ struct FormField {
 };
 [[nodiscard]] FormField find_form_field(
     std::string_view body, std::string_view boundary, std::string_view name);
+
+// A part of a form as it was sent.
+struct FormPart {
+    std::string name;
+    std::string_view type; // its Content-Type
+    std::string_view value;
+};
+inline constexpr size_t kMaxFormParts = 256;
+// All parts in order; none when the closing delimiter is missing or there are
+// too many.
+[[nodiscard]] std::vector<FormPart> form_parts(
+    std::string_view body, std::string_view boundary);
 
 // A whole part with a text value, to be inserted at FormField::close.
 [[nodiscard]] std::string form_part(

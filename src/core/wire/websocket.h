@@ -25,6 +25,11 @@ public:
     void feed(std::string_view bytes, F&& on_text);
 
     [[nodiscard]] bool broken() const noexcept { return broken_; }
+    // May a control frame follow what was fed so far?
+    [[nodiscard]] bool between_frames() const noexcept
+    {
+        return !broken_ && !in_frame_ && head_size_ == 0;
+    }
     [[nodiscard]] size_t buffered() const noexcept { return text_.size(); }
 
 private:
