@@ -294,6 +294,7 @@ public:
     InFlight& in_flight() noexcept override { return places; }
     limit::Counters& counters() noexcept override { return budgets; }
     std::string text(uint32_t) override { return {}; }
+    std::string variable(std::string_view) override { return {}; }
     void drop_token(uint16_t) noexcept override {}
     void cancel(Op&) noexcept override { ++cancelled; }
     int64_t now() noexcept override { return 0; }

@@ -1,3 +1,4 @@
+#include "core/config/gateway.h"
 #include "core/config/plugin.h"
 
 #include <gtest/gtest.h>
@@ -18,7 +19,9 @@ std::string load(std::string_view name, std::string_view text, Plugins& to)
         return document.error().message;
     }
     config::yaml::Warnings warnings;
-    config::LoadContext context{*document, warnings};
+    config::Gateway gateway;
+    const config::SecretSource secrets;
+    config::LoadContext context{*document, warnings, secrets, gateway};
     const config::Plugin* plugin = config::find_plugin(name);
     if (plugin == nullptr) {
         return "nobody knows the plugin";

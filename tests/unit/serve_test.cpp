@@ -213,7 +213,7 @@ TEST_F(ServeTest, OneSmallBlockHoldsTheFrame)
     add_route({0});
     then([](Try& t) { return plain(t, 200, kAnswer); });
     (void)run();
-    EXPECT_LE(frame_bytes, 1664u);
+    EXPECT_LE(frame_bytes, 1680u);
 }
 
 TEST_F(ServeTest, FiveFailInFiveWaysTheSixthAnswers)

@@ -109,7 +109,13 @@ def chat(body):
             k: v for k, v in tool.items() if k != "type" and v is not None}}
             for tool in body["tools"]]
         choice = body.get("tool_choice")
-        if isinstance(choice, dict):
+        if isinstance(choice, dict) and choice["type"] == "allowed_tools":
+            # A provider that does not know the word gets these tools alone.
+            names = [tool["name"] for tool in choice["tools"]]
+            made["tools"] = [tool for tool in made["tools"]
+                             if tool["function"]["name"] in names]
+            choice = choice["mode"]
+        elif isinstance(choice, dict):
             choice = {"type": "function",
                       "function": {"name": choice["name"]}}
         if choice is not None:

@@ -21,6 +21,16 @@ async::Task<void> ask_redis(async::Scope& s, Journey& journey)
     }
 }
 
+// The same.
+async::Task<bool> fetch_file(async::Scope& s, Journey& journey)
+{
+    if (!journey.prepare_file()) {
+        co_return false;
+    }
+    const async::RaceEnd got = co_await s.io.attempt(journey.attempt());
+    co_return journey.take_file(got.end);
+}
+
 async::Task<Outcome> travel(async::Scope& s, Exchange& exchange)
 {
     Journey journey(exchange, s.io);
@@ -46,11 +56,8 @@ async::Task<Outcome> travel(async::Scope& s, Exchange& exchange)
             }
         }
         if (journey.wants_file()) {
-            if (!journey.prepare_file()) {
-                continue;
-            }
-            const async::RaceEnd got = co_await s.io.attempt(journey.attempt());
-            if (!journey.take_file(got.end)) {
+            const bool fetched = co_await fetch_file(s, journey);
+            if (!fetched) {
                 continue;
             }
         }
