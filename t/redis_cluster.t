@@ -13,11 +13,15 @@ use Test::More;
 
 needs_module();
 
-my @nodes = map { RedisServer->start(lines => ['cluster-enabled yes',
+# A bus port of its own: port + 10000 may be anybody's.
+my @bus = map { Gateway::free_port() } 1 .. 3;
+my @nodes = map { RedisServer->start(lines => ["cluster-port $bus[$_]",
+    'cluster-enabled yes',
     'cluster-node-timeout 2000', 'cluster-require-full-coverage no',
-    'cluster-allow-reads-when-down yes']) } 1 .. 3;
-like($nodes[0]->say('--cluster', 'create', (map { $_->address } @nodes),
-    '--cluster-yes'), qr/All 16384 slots covered/, 'a cluster of three');
+    'cluster-allow-reads-when-down yes']) } 0 .. 2;
+my @addresses = map { $nodes[$_]->address . "\@$bus[$_]" } 0 .. 2;
+like($nodes[0]->say('--cluster', 'create', @addresses, '--cluster-yes'),
+    qr/All 16384 slots covered/, 'a cluster of three');
 my $limit = 'ai_proxy_request_limit';
 my $gw = Gateway->start(
     http => zone() . "ai_proxy_provider p { type mock; }\n"
