@@ -17,7 +17,7 @@ needs_module();
 my @bus = map { Gateway::free_port() } 1 .. 3;
 my @nodes = map { RedisServer->start(lines => ["cluster-port $bus[$_]",
     'cluster-enabled yes',
-    'cluster-node-timeout 2000', 'cluster-require-full-coverage no',
+    'cluster-node-timeout 15000', 'cluster-require-full-coverage no',
     'cluster-allow-reads-when-down yes']) } 0 .. 2;
 my @addresses = map { $nodes[$_]->address . "\@$bus[$_]" } 0 .. 2;
 like($nodes[0]->say('--cluster', 'create', @addresses, '--cluster-yes'),
@@ -26,7 +26,7 @@ my $limit = 'ai_proxy_request_limit';
 my $gw = Gateway->start(
     http => zone() . "ai_proxy_provider p { type mock; }\n"
         . 'ai_proxy_redis c ' . $nodes[0]->address
-        . " cluster=on timeout=2s on_error=deny;\n",
+        . " cluster=on timeout=10s on_error=deny;\n",
     server => <<"EOF");
 location = /status { ai_proxy_status; }
 location / {
