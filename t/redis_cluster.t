@@ -22,6 +22,7 @@ my @nodes = map { RedisServer->start(lines => ["cluster-port $bus[$_]",
 my @addresses = map { $nodes[$_]->address . "\@$bus[$_]" } 0 .. 2;
 like($nodes[0]->say('--cluster', 'create', @addresses, '--cluster-yes'),
     qr/All 16384 slots covered/, 'a cluster of three');
+ok(!grep({ !$_->takes_writes } @nodes), 'that takes writes');
 my $limit = 'ai_proxy_request_limit';
 my $gw = Gateway->start(
     http => zone() . "ai_proxy_provider p { type mock; }\n"
@@ -107,6 +108,7 @@ ok($gw->until(sub { state()->{connections} == 2 }, 20), 'one node is away');
 is(statuses($users{2}[0], 2), '503 503', 'its keys are');
 is(statuses(user_of(0), 3), '200 200 429', 'those of others are not');
 $nodes[2]->start;
+ok($nodes[2]->takes_writes, 'it has found the others');
 ok($gw->until(sub { state()->{connections} == 3 }, 20), 'it is back');
 my $late = user_of(2);
 ok($gw->until(sub { chat($late)->{status} != 503 }, 20),

@@ -100,6 +100,17 @@ sub say {
     return $out =~ s/\n+\z//r;
 }
 
+# A cluster's node refuses them for some seconds after it met the others.
+sub takes_writes {
+    my ($self) = @_;
+    my $until = Client::now() + 30;
+    until ($self->say('cluster', 'info') =~ /^cluster_state:ok/m) {
+        return 0 if Client::now() > $until;
+        select undef, undef, undef, 0.05;
+    }
+    return 1;
+}
+
 sub pause { kill 'STOP', $_[0]{pid} }
 sub resume { kill 'CONT', $_[0]{pid} }
 
