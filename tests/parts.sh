@@ -5,7 +5,7 @@
 # shellcheck disable=SC2086,SC2046,SC2013 # lists are words
 # shellcheck disable=SC2016 # inner shells expand
 
-all_parts="style unit wire t clients clang asan package"
+all_parts="style package unit wire t clients clang asan"
 
 # count PASSED FAILED: what a part reports; a part may call it several times.
 count()
@@ -55,20 +55,23 @@ check()
     fi
 }
 
+# run_ctest DIRECTORY: the sum of what GoogleTest says in each of its shards.
 run_ctest()
 {
     log=$build/log/ctest.out
-    ctest --test-dir "$1" -j "$jobs" --output-on-failure --timeout 300 \
-        >"$log" 2>&1 || true
-    grep -v -e '  *Start ' -e ' Passed ' "$log" || true
-    set -- $(sed -n \
-        's/.*tests passed, \([0-9]*\) tests* failed out of \([0-9]*\).*/\1 \2/p' \
-        "$log")
-    if [ $# -eq 2 ]; then
-        count $(($2 - $1)) "$1"
-    else
-        count 0 1
+    status=0
+    ctest --test-dir "$1" -j "$jobs" -V --timeout 900 >"$log" 2>&1 \
+        || status=$?
+    grep -v -e 'RUN  *\]' -e ' OK \]' -e '\[-----' -e '^[0-9]*: *$' "$log" \
+        || true
+    set -- $(awk '
+        / \[  PASSED  \] / { passed += $5 }
+        / \[  FAILED  \] [0-9]+ tests?, listed below/ { failed += $5 }
+        END { print passed + 0, failed + 0 }' "$log")
+    if [ "$status" -ne 0 ] && [ "$2" -eq 0 ]; then
+        set -- "$1" 1
     fi
+    count "$1" "$2"
 }
 
 # run_prove PATH...: the sum of prove's own summary.
@@ -101,18 +104,31 @@ count_prove()
     count "$1" "$2"
 }
 
-# The tests link the very objects that the module is made of.
-build_tests_debug()
+# The module under test.  A whole run tests the objects of the package: what
+# ships is what was tested, and it is compiled once.
+build_tested()
+{
+    if [ -z "${AI_PROXY_TEST_PACKAGE:-}" ]; then
+        build_module debug
+        return
+    fi
+    objs=$(echo "$build"/deb/source/obj-*)
+    module=$objs/ngx_http_ai_proxy_module.so
+    [ -f "$module" ] || die "the package was not built"
+}
+
+# The tests link the objects that the module is made of.
+build_tests()
 {
     need $core_packages $build_packages
-    build_module debug
+    build_tested
     build_core "$build/cmake-debug" -DCMAKE_BUILD_TYPE=Debug \
         -DAI_PROXY_OBJECTS="$objs"
 }
 
 part_unit()
 {
-    build_tests_debug
+    build_tests
     run_ctest "$build/cmake-debug"
 }
 
@@ -124,7 +140,7 @@ find_replay()
 part_wire()
 {
     need $wire_packages
-    build_tests_debug
+    build_tests
     counted wire python3 tests/wire/run.py \
         "$(find_replay "$build/cmake-debug")"
 }
@@ -132,7 +148,7 @@ part_wire()
 part_t()
 {
     need $build_packages $t_packages
-    build_module debug
+    build_tested
     export AI_PROXY_MODULE="$module"
     run_prove t/*.t
 }
@@ -141,7 +157,7 @@ part_clients()
 {
     need $build_packages $t_packages $client_packages
     need_node
-    build_tests_debug
+    build_tests
     say "installing the clients' libraries under build/"
     [ -x "$build/venv/bin/python" ] || python3 -m venv "$build/venv"
     "$build/venv/bin/pip" install -q --disable-pip-version-check \
@@ -162,12 +178,9 @@ part_asan()
 {
     need $core_packages $wire_packages $build_packages $t_packages
     build_module asan
-    # Lines are all that a report needs.
-    build_core "$build/cmake-asan" -DCMAKE_BUILD_TYPE=Debug \
-        -DCMAKE_CXX_FLAGS_DEBUG=-g1 \
+    build_core "$build/cmake-asan" -DCMAKE_BUILD_TYPE=None \
         -DAI_PROXY_OBJECTS="$objs" \
-        "-DCMAKE_CXX_FLAGS=-O0 -fno-omit-frame-pointer -D_GLIBCXX_ASSERTIONS \
--fsanitize=address,undefined -fno-sanitize-recover=undefined"
+        "-DCMAKE_CXX_FLAGS=$cc_opt -fno-sanitize-recover=undefined"
     run_ctest "$build/cmake-asan"
     counted wire-asan python3 tests/wire/run.py \
         "$(find_replay "$build/cmake-asan")"
@@ -204,7 +217,7 @@ part_clang()
 {
     need $build_packages $clang_packages
     objs=$build/debug
-    [ -f "$objs/ngx_auto_config.h" ] || build_module debug
+    [ -f "$objs/ngx_auto_config.h" ] || configure_module debug
     common="-std=c++20 -fsyntax-only -I$root/src -Wall -Werror"
     for file in $(grep '\.cpp$' src/sources); do
         case $file in
@@ -240,6 +253,8 @@ part_tidy()
 
 part_package()
 {
+    AI_PROXY_WERROR=1
+    export AI_PROXY_WERROR
     command_package
     need $t_packages
     counted package sh tests/package/install.sh "$build/deb"
@@ -273,7 +288,11 @@ run_part()
 
 command_test()
 {
-    [ $# -gt 0 ] || set -- $all_parts
+    if [ $# -eq 0 ]; then
+        set -- $all_parts
+        AI_PROXY_TEST_PACKAGE=1
+        export AI_PROXY_TEST_PACKAGE
+    fi
     for part in "$@"; do
         case " $all_parts tidy " in
             *" $part "*) ;;
