@@ -168,7 +168,7 @@ for my $case (
     ['a unix:/x tls=on' => qr/TLS on a UNIX socket needs "ssl_name"/],
     ['a none.ai-proxy.test' => qr/host not found: "none\.ai-proxy\.test:6379"/],
     ['a 127.0.0.1 tls=on ssl_trusted_certificate=/none' =>
-        qr/ai_proxy_redis "a": cannot set up TLS/],
+        qr{ai_proxy_redis "a": cannot open "ssl_trusted_certificate" "/none"}],
     ["a 127.0.0.1;\nai_proxy_redis a 127.0.0.1" => qr/duplicate name "a"/])
 {
     my ($line, $error) = @$case;

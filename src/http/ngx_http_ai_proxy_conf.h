@@ -16,4 +16,12 @@ char* fail(ngx_conf_t* cf, std::string_view text);
 // Parses a block with handler called for each of its directives.
 char* parse_block(ngx_conf_t* cf, ngx_conf_handler_pt handler, void* data);
 
+#if (NGX_HTTP_SSL)
+// What connects to a server of ours; the system's certificates are trusted
+// when no file is named.  It lives as long as the configuration; nullptr: why
+// says what is wrong.
+ngx_ssl_t* make_client_tls(ngx_conf_t* cf, bool verify,
+    const std::string& trusted_certificate, std::string& why);
+#endif
+
 } // namespace ai_proxy::http

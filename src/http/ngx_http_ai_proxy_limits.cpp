@@ -1,4 +1,4 @@
-#include "http/ngx_http_ai_proxy_limits.h"
+#include "http/ngx_http_ai_proxy.h"
 
 #include "core/base/hash.h"
 #include "core/base/random.h"
@@ -19,9 +19,7 @@ constexpr uint64_t kTableId = 0x61692d6c696d6974; // "ai-limit"
 
 int64_t monotonic_ms() noexcept
 {
-    struct timespec ts;
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-    return static_cast<int64_t>(ts.tv_sec) * 1000 + ts.tv_nsec / 1'000'000 + 1;
+    return monotonic_micros() / 1000;
 }
 
 } // namespace
@@ -45,26 +43,19 @@ struct Limits::Entry {
 
 struct Limits::Table {
     uint64_t seed;
-    uint64_t entries;
-    uint64_t evicted;
     ngx_queue_t queue;
     size_t mask;
     Entry** buckets;
 };
 
-Limits::Table* Limits::table_of(ngx_http_ai_proxy_zone_t& zone) noexcept
-{
-    return ngx_http_ai_proxy_zone_state<Table>(&zone, kTableId);
-}
-
 void Limits::open(ngx_http_ai_proxy_zone_t& zone) noexcept
 {
-    Table* table = table_of(zone);
+    auto* table = ngx_http_ai_proxy_zone_state<Table>(&zone, kTableId);
     if (table == nullptr) {
         return;
     }
     pool_ = zone.shpool;
-    ngx_shmtx_lock(&pool_->mutex);
+    ShmLock lock(pool_);
     if (table->buckets == nullptr) {
         // One for every 512 bytes: an entry takes 128 or 256.
         const size_t count = std::bit_floor(
@@ -79,13 +70,6 @@ void Limits::open(ngx_http_ai_proxy_zone_t& zone) noexcept
         table->seed = mix(state);
     }
     table_ = table->buckets != nullptr ? table : nullptr;
-    ngx_shmtx_unlock(&pool_->mutex);
-}
-
-Limits::Totals Limits::totals(ngx_http_ai_proxy_zone_t& zone) noexcept
-{
-    const Table* table = zone.sh != nullptr ? table_of(zone) : nullptr;
-    return table != nullptr ? Totals{table->entries, table->evicted} : Totals{};
 }
 
 void Limits::evict_oldest() noexcept
@@ -99,8 +83,6 @@ void Limits::evict_oldest() noexcept
     *at = entry->next;
     ngx_queue_remove(last);
     ngx_slab_free_locked(pool_, entry);
-    table_->entries--;
-    table_->evicted++;
 }
 
 Limits::Entry* Limits::make_entry(
@@ -131,7 +113,6 @@ Limits::Entry* Limits::make_entry(
     entry->next = bucket;
     bucket = entry;
     ngx_queue_insert_head(&table_->queue, &entry->queue);
-    table_->entries++;
     return entry;
 }
 
@@ -155,20 +136,6 @@ Limits::Entry* Limits::find(
 }
 
 namespace {
-
-class Lock {
-public:
-    explicit Lock(ngx_slab_pool_t* pool) noexcept : pool_(pool)
-    {
-        ngx_shmtx_lock(&pool_->mutex);
-    }
-    ~Lock() { ngx_shmtx_unlock(&pool_->mutex); }
-    Lock(const Lock&) = delete;
-    Lock& operator=(const Lock&) = delete;
-
-private:
-    ngx_slab_pool_t* pool_;
-};
 
 // The key as it is stored.
 class StoredKey {
@@ -209,7 +176,7 @@ limit::Taken Limits::take(const limit::Rule& rule, std::string_view key,
     const StoredKey stored(key, table_->seed);
     const int64_t now = monotonic_ms();
     {
-        Lock lock(pool_);
+        ShmLock lock(pool_);
         if (Entry* entry = find(rule, stored.text(), true)) {
             return limit::take(
                 entry->window(), rule.budget, amount, now, force);
@@ -233,7 +200,7 @@ limit::Level Limits::settle(const limit::Rule& rule, std::string_view key,
     }
     const StoredKey stored(key, table_->seed);
     const int64_t now = monotonic_ms();
-    Lock lock(pool_);
+    ShmLock lock(pool_);
     // What was forgotten is not given back, but what is more is spent.
     Entry* entry = find(rule, stored.text(), difference > 0);
     return entry != nullptr

@@ -20,17 +20,10 @@ public:
     limit::Level settle(const limit::Rule& rule, std::string_view key,
         int64_t difference, int64_t stamp) noexcept override;
 
-    struct Totals {
-        uint64_t entries = 0, evicted = 0;
-    };
-    [[nodiscard]] static Totals totals(ngx_http_ai_proxy_zone_t& zone) noexcept;
-
 private:
     struct Table;
     struct Entry;
 
-    [[nodiscard]] static Table* table_of(
-        ngx_http_ai_proxy_zone_t& zone) noexcept;
     [[nodiscard]] Entry* find(
         const limit::Rule& rule, std::string_view key, bool make) noexcept;
     [[nodiscard]] Entry* make_entry(

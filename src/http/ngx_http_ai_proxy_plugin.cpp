@@ -1,4 +1,4 @@
-#include "http/ngx_http_ai_proxy.h"
+#include "http/ngx_http_ai_proxy_conf.h"
 
 #include "core/config/plugin.h"
 #include "core/config/plugin_model_router.h"
@@ -10,12 +10,6 @@
 namespace ai_proxy::http {
 
 namespace {
-
-char* fail(ngx_conf_t* cf, std::string_view text)
-{
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%*s", text.size(), text.data());
-    return static_cast<char*>(NGX_CONF_ERROR);
-}
 
 std::string unknown_plugin(std::string_view name)
 {

@@ -1,4 +1,4 @@
-#include "http/ngx_http_ai_proxy.h"
+#include "http/ngx_http_ai_proxy_conf.h"
 #include "http/ngx_http_ai_proxy_redis.h"
 
 #include "core/config/redis_rules.h"
@@ -8,45 +8,6 @@
 namespace ai_proxy::http {
 
 namespace {
-
-char* refuse(ngx_conf_t* cf, std::string_view text)
-{
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%*s", text.size(), text.data());
-    return static_cast<char*>(NGX_CONF_ERROR);
-}
-
-ngx_ssl_t* make_tls(ngx_conf_t* cf, const config::Redis& rules)
-{
-    auto* ssl =
-        static_cast<ngx_ssl_t*>(ngx_pcalloc(cf->pool, sizeof(ngx_ssl_t)));
-    ngx_pool_cleanup_t* cleanup = ngx_pool_cleanup_add(cf->pool, 0);
-    if (ssl == nullptr || cleanup == nullptr) {
-        return nullptr;
-    }
-    ssl->log = cf->log;
-    if (ngx_ssl_create(ssl, NGX_SSL_TLSv1_2 | NGX_SSL_TLSv1_3, nullptr)
-        != NGX_OK) {
-        return nullptr;
-    }
-    cleanup->handler = ngx_ssl_cleanup_ctx;
-    cleanup->data = ssl;
-    if (!rules.ssl_verify) {
-        log_text(NGX_LOG_WARN, cf->log,
-            "ai_proxy_redis \"" + rules.name
-                + "\": \"ssl_verify=off\": the server's certificate is not "
-                  "checked");
-        return ssl;
-    }
-    if (!rules.ssl_trusted_certificate.empty()) {
-        ngx_str_t file = copy(cf->pool, rules.ssl_trusted_certificate);
-        return file.data != nullptr
-                && ngx_ssl_trusted_certificate(cf, ssl, &file, 10) == NGX_OK
-            ? ssl
-            : nullptr;
-    }
-    SSL_CTX_set_verify_depth(ssl->ctx, 10);
-    return SSL_CTX_set_default_verify_paths(ssl->ctx) == 1 ? ssl : nullptr;
-}
 
 // False: it is not known now, and there is no resolver to ask later.
 bool look_up(ngx_conf_t* cf, const redis::Address& address, RedisSetup& setup)
@@ -80,19 +41,19 @@ char* set_redis(ngx_conf_t* cf, ngx_command_t*, void* conf) noexcept
         words.erase(words.begin());
         const std::string name(words[0]);
         if (!valid_name(name)) {
-            return refuse(cf, "invalid name \"" + name + "\"");
+            return fail(cf, "invalid name \"" + name + "\"");
         }
         if (c.gateway.find_redis(name) >= 0) {
-            return refuse(cf, "duplicate name \"" + name + "\"");
+            return fail(cf, "duplicate name \"" + name + "\"");
         }
         auto rules = config::parse_redis(words, secret_source(cf));
         if (!rules) {
-            return refuse(cf,
+            return fail(cf,
                 "ai_proxy_redis \"" + name + "\": " + rules.error().message);
         }
 #if !(NGX_HTTP_SSL)
         if (rules->tls) {
-            return refuse(cf,
+            return fail(cf,
                 "ai_proxy_redis \"" + name
                     + "\": \"tls=on\" needs nginx with the SSL module");
         }
@@ -132,11 +93,18 @@ bool make_redis(ngx_conf_t* cf, MainConf& mc)
         }
 #if (NGX_HTTP_SSL)
         if (rules.tls) {
-            setup.ssl = make_tls(cf, rules);
+            std::string why;
+            setup.ssl = make_client_tls(
+                cf, rules.ssl_verify, rules.ssl_trusted_certificate, why);
             if (setup.ssl == nullptr) {
-                log_at(cf->log, c.redis_positions[i],
-                    prefix + "cannot set up TLS");
+                log_at(cf->log, c.redis_positions[i], prefix + why);
                 return false;
+            }
+            if (!rules.ssl_verify) {
+                log_text(NGX_LOG_WARN, cf->log,
+                    "ai_proxy_redis \"" + rules.name
+                        + "\": \"ssl_verify=off\": the server's certificate "
+                          "is not checked");
             }
         }
 #endif

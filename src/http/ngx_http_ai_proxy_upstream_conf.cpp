@@ -1,4 +1,4 @@
-#include "http/ngx_http_ai_proxy.h"
+#include "http/ngx_http_ai_proxy_conf.h"
 
 // nginx's side of a provider: timeouts, TLS, and which addresses serve it.
 
@@ -37,24 +37,6 @@ ngx_int_t hide_headers(ngx_conf_t* cf, ngx_http_upstream_conf_t* conf)
 
 #if (NGX_HTTP_SSL)
 
-// OpenSSL's words for a missing file name no line of the configuration.
-bool readable(ngx_conf_t* cf, const std::string& path, std::string& why)
-{
-    ngx_str_t name = copy(cf->pool, path);
-    if (name.data == nullptr
-        || ngx_conf_full_name(cf->cycle, &name, 1) != NGX_OK) {
-        return false;
-    }
-    ngx_fd_t fd = ngx_open_file(name.data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-    if (fd == NGX_INVALID_FILE) {
-        why = "cannot open \"ssl_trusted_certificate\" \"";
-        why.append(view(name)).append("\": ").append(strerror(ngx_errno));
-        return false;
-    }
-    ngx_close_file(fd);
-    return true;
-}
-
 // The handshake begins: nginx goes on with the time that was for connecting.
 void on_tls(const ngx_ssl_conn_t* ssl, int where, int) noexcept
 {
@@ -80,46 +62,19 @@ void on_tls(const ngx_ssl_conn_t* ssl, int where, int) noexcept
     }
 }
 
-bool make_ssl(ngx_conf_t* cf, const provider::Options& options,
-    ngx_http_upstream_conf_t& conf)
+bool set_tls(ngx_conf_t* cf, const provider::Options& options,
+    ngx_http_upstream_conf_t& conf, std::string& why)
 {
-    auto* ssl =
-        static_cast<ngx_ssl_t*>(ngx_pcalloc(cf->pool, sizeof(ngx_ssl_t)));
+    ngx_ssl_t* ssl = make_client_tls(
+        cf, options.ssl_verify, options.ssl_trusted_certificate, why);
     if (ssl == nullptr) {
         return false;
     }
-    ssl->log = cf->log;
-    if (ngx_ssl_create(ssl, NGX_SSL_TLSv1_2 | NGX_SSL_TLSv1_3, nullptr)
-        != NGX_OK) {
-        return false;
-    }
-    ngx_pool_cleanup_t* cleanup = ngx_pool_cleanup_add(cf->pool, 0);
-    if (cleanup == nullptr) {
-        ngx_ssl_cleanup_ctx(ssl);
-        return false;
-    }
-    cleanup->handler = ngx_ssl_cleanup_ctx;
-    cleanup->data = ssl;
-
     if (!options.ssl_verify) {
         log_text(NGX_LOG_WARN, cf->log,
             "ai_proxy_provider \"" + options.name
                 + "\": \"ssl_verify off\": the provider's certificate is not "
                   "checked");
-    } else if (options.ssl_trusted_certificate.empty()) {
-        if (SSL_CTX_set_default_verify_paths(ssl->ctx) != 1) {
-            ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,
-                const_cast<char*>("SSL_CTX_set_default_verify_paths() failed"));
-            return false;
-        }
-        SSL_CTX_set_verify_depth(ssl->ctx, 10);
-    } else {
-        ngx_str_t file = copy(cf->pool, options.ssl_trusted_certificate);
-        if (file.data == nullptr
-            || ngx_ssl_trusted_certificate(cf, ssl, &file, 10) != NGX_OK)
-        {
-            return false;
-        }
     }
     // nginx's own has nothing to do for a client.
     SSL_CTX_set_info_callback(ssl->ctx, on_tls);
@@ -209,11 +164,8 @@ bool fill_conf(ngx_conf_t* cf, MainConf& mc, const config::Provider& provider,
     }
 #if (NGX_HTTP_SSL)
     if (endpoint.tls) {
-        std::string why = "cannot set up TLS";
-        if ((!options.ssl_trusted_certificate.empty()
-                && !readable(cf, options.ssl_trusted_certificate, why))
-            || !make_ssl(cf, options, conf))
-        {
+        std::string why;
+        if (!set_tls(cf, options, conf, why)) {
             log_at(cf->log, position,
                 "ai_proxy_provider \"" + options.name + "\": " + why);
             return false;

@@ -1,6 +1,7 @@
 #include "ngx/ngx.h"
 
 #include "http/ngx_http_ai_proxy_zone.h"
+#include "ngx/bridge.h"
 
 #include "core/base/hash.h"
 
@@ -84,20 +85,6 @@ constexpr uint64_t kMagic = 0x61695f70726f7879; // "ai_proxy"
 constexpr uint64_t kLayout = (uint64_t(3) << 48)
     | (uint64_t(sizeof(Series)) << 24) | (uint64_t(kErrorCodes) << 12)
     | (uint64_t(sizeof(Header)) & 0xfff);
-
-class ShmLock {
-public:
-    explicit ShmLock(ngx_slab_pool_t* pool) noexcept : pool_(pool)
-    {
-        ngx_shmtx_lock(&pool_->mutex);
-    }
-    ~ShmLock() { ngx_shmtx_unlock(&pool_->mutex); }
-    ShmLock(const ShmLock&) = delete;
-    ShmLock& operator=(const ShmLock&) = delete;
-
-private:
-    ngx_slab_pool_t* pool_;
-};
 
 // The labels are a few words and come from the configuration.
 uint64_t hash_of(const Labels& labels) noexcept

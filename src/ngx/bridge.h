@@ -98,4 +98,19 @@ void guard_void(ngx_log_t* log, F&& body, G&& on_error) noexcept
     }
 }
 
+// Who has it alone changes what lies in the zone of the pool.
+class ShmLock {
+public:
+    explicit ShmLock(ngx_slab_pool_t* pool) noexcept : pool_(pool)
+    {
+        ngx_shmtx_lock(&pool_->mutex);
+    }
+    ~ShmLock() { ngx_shmtx_unlock(&pool_->mutex); }
+    ShmLock(const ShmLock&) = delete;
+    ShmLock& operator=(const ShmLock&) = delete;
+
+private:
+    ngx_slab_pool_t* pool_;
+};
+
 } // namespace ai_proxy

@@ -94,6 +94,18 @@ Result<Regex> Regex::compile(
     return regex;
 }
 
+Result<Regex> Regex::compile(std::string_view pattern, const Limits& limits)
+{
+    return compile(pattern, {}, limits);
+}
+
+bool Regex::finds(std::string_view text) const noexcept
+{
+    return pcre2_match(compiled_->code.get(), bytes(text), text.size(), 0, 0,
+               compiled_->match.get(), compiled_->context.get())
+        > 0;
+}
+
 Result<int> Regex::group(std::string_view name, std::string_view target) const
 {
     std::string text(name);

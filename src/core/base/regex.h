@@ -24,10 +24,15 @@ public:
     // Error: a phrase for the configuration log.
     static Result<Regex> compile(std::string_view pattern,
         std::string_view target, const Limits& limits);
+    // One that is only looked for.
+    static Result<Regex> compile(
+        std::string_view pattern, const Limits& limits);
     Regex(Regex&&) noexcept;
     Regex& operator=(Regex&&) noexcept;
     ~Regex();
 
+    // A text in which a limit is reached does not have it.
+    [[nodiscard]] bool finds(std::string_view text) const noexcept;
     // out: the text with all matches replaced, unless there is none, or a
     // limit was reached.
     [[nodiscard]] Outcome replace(

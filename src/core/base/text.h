@@ -38,6 +38,16 @@ struct Header {
 {
     return a.size() == b.size() && istarts_with(a, b);
 }
+// The six bits of a character of base64url (RFC 4648 5); -1: it is none.
+[[nodiscard]] constexpr int base64url_digit(char c) noexcept
+{
+    return c >= 'A' && c <= 'Z' ? c - 'A'
+        : c >= 'a' && c <= 'z'  ? c - 'a' + 26
+        : c >= '0' && c <= '9'  ? c - '0' + 52
+        : c == '-'              ? 62
+        : c == '_'              ? 63
+                                : -1;
+}
 [[nodiscard]] std::string_view trim(std::string_view text) noexcept;
 // Unsigned decimal, whole string; nullopt on anything else or overflow.
 [[nodiscard]] std::optional<uint64_t> parse_uint(

@@ -56,6 +56,14 @@ struct DurationRange {
 [[nodiscard]] std::optional<uint32_t> parse_count(
     std::string_view text, uint32_t most) noexcept;
 
+// Seconds of the unit of a rate: s, m, h, d.
+[[nodiscard]] std::optional<uint32_t> parse_unit(
+    std::string_view text) noexcept;
+
+// A status that a refusal may have: 400 to 599.
+[[nodiscard]] std::optional<uint16_t> parse_refusal_status(
+    std::string_view text) noexcept;
+
 // "50%": 1 to 100.
 [[nodiscard]] std::optional<uint32_t> parse_percent(
     std::string_view text) noexcept;

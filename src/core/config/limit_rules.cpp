@@ -34,7 +34,7 @@ bool set_rate(void* to, std::string_view value)
         return false;
     }
     std::string_view number = value.substr(0, slash);
-    const std::string_view unit = value.substr(slash + 1);
+    const auto seconds = parse_unit(value.substr(slash + 1));
     uint64_t factor = 1;
     if (number.ends_with('k')) {
         factor = 1000;
@@ -44,16 +44,11 @@ bool set_rate(void* to, std::string_view value)
         number.remove_suffix(1);
     }
     const auto n = parse_uint(number);
-    const uint64_t ms = unit == "s" ? 1000
-        : unit == "m"               ? 60'000
-        : unit == "h"               ? 3'600'000
-        : unit == "d"               ? 86'400'000
-                                    : 0;
-    if (!n || *n == 0 || *n > limit::Budget::kMost / factor || ms == 0) {
+    if (!n || *n == 0 || *n > limit::Budget::kMost / factor || !seconds) {
         return false;
     }
     rule(to).budget.amount = *n * factor;
-    rule(to).budget.window_ms = ms;
+    rule(to).budget.window_ms = uint64_t{*seconds} * 1000;
     return true;
 }
 
@@ -80,12 +75,9 @@ bool set_mode(void* to, std::string_view value)
 
 bool set_status(void* to, std::string_view value)
 {
-    const auto n = parse_uint(value);
-    if (!n || *n < 400 || *n > 599) {
-        return false;
-    }
-    rule(to).status = static_cast<uint16_t>(*n);
-    return true;
+    const auto status = parse_refusal_status(value);
+    rule(to).status = status.value_or(0);
+    return status.has_value();
 }
 
 bool set_reserve(void* to, std::string_view value)

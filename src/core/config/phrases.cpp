@@ -54,6 +54,27 @@ std::optional<uint32_t> parse_count(
     return static_cast<uint32_t>(*n);
 }
 
+std::optional<uint32_t> parse_unit(std::string_view text) noexcept
+{
+    if (text == "s")
+        return 1;
+    if (text == "m")
+        return 60;
+    if (text == "h")
+        return 3600;
+    if (text == "d")
+        return 86'400;
+    return std::nullopt;
+}
+
+std::optional<uint16_t> parse_refusal_status(std::string_view text) noexcept
+{
+    const auto n = parse_uint(text);
+    if (!n || *n < 400 || *n > 599)
+        return std::nullopt;
+    return static_cast<uint16_t>(*n);
+}
+
 std::optional<uint32_t> parse_percent(std::string_view text) noexcept
 {
     if (!text.ends_with('%'))

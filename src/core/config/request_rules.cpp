@@ -31,17 +31,12 @@ bool set_rate(void* to, std::string_view value)
     if (slash == std::string_view::npos) {
         return false;
     }
-    const std::string_view unit = value.substr(slash + 1);
+    const auto seconds = parse_unit(value.substr(slash + 1));
     const auto number = parse_count(value.substr(0, slash), 1'000'000'000);
-    const uint32_t seconds = unit == "s" ? 1
-        : unit == "m"                    ? 60
-        : unit == "h"                    ? 3600
-        : unit == "d"                    ? 86'400
-                                         : 0;
-    if (!number || seconds == 0) {
+    if (!number || !seconds) {
         return false;
     }
-    rule(to).window = {static_cast<int64_t>(*number), seconds};
+    rule(to).window = {static_cast<int64_t>(*number), *seconds};
     return true;
 }
 
@@ -56,12 +51,9 @@ bool set_redis(void* to, std::string_view value)
 
 bool set_status(void* to, std::string_view value)
 {
-    const auto number = parse_uint(value);
-    if (!number || *number < 400 || *number > 599) {
-        return false;
-    }
-    rule(to).status = static_cast<uint16_t>(*number);
-    return true;
+    const auto status = parse_refusal_status(value);
+    rule(to).status = status.value_or(0);
+    return status.has_value();
 }
 
 constexpr Parameter kRequestLimit[] = {

@@ -1,26 +1,10 @@
 #include "core/consumer/base64url.h"
 
+#include "core/base/text.h"
+
 #include <cstdint>
 
 namespace ai_proxy::consumer {
-
-namespace {
-
-int digit(char c) noexcept
-{
-    if (c >= 'A' && c <= 'Z') {
-        return c - 'A';
-    }
-    if (c >= 'a' && c <= 'z') {
-        return c - 'a' + 26;
-    }
-    if (c >= '0' && c <= '9') {
-        return c - '0' + 52;
-    }
-    return c == '-' ? 62 : c == '_' ? 63 : -1;
-}
-
-} // namespace
 
 std::optional<std::string> decode_base64url(std::string_view text)
 {
@@ -32,7 +16,7 @@ std::optional<std::string> decode_base64url(std::string_view text)
     uint32_t bits = 0;
     unsigned held = 0;
     for (const char c : text) {
-        const int value = digit(c);
+        const int value = base64url_digit(c);
         if (value < 0) {
             return std::nullopt;
         }

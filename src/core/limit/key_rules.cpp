@@ -5,9 +5,6 @@
 
 #include <arpa/inet.h>
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
 namespace ai_proxy::limit {
 
 namespace {
@@ -15,6 +12,8 @@ namespace {
 using Bits = std::array<uint8_t, 16>;
 
 constexpr size_t kMaxValue = 1024; // of what is found in a request
+// What a client's value may cost.
+constexpr Regex::Limits kLimits{20'000, 1'000, 20'000};
 constexpr std::string_view kFromAddress = "from-remote-addr";
 constexpr std::string_view kFromHeader = "from-header-";
 constexpr std::string_view kRegex = "regexp:";
@@ -166,50 +165,6 @@ std::optional<std::string> value_of(
 
 } // namespace
 
-class KeyRegex {
-public:
-    KeyRegex() = default;
-    KeyRegex(const KeyRegex&) = delete;
-    KeyRegex& operator=(const KeyRegex&) = delete;
-    ~KeyRegex()
-    {
-        pcre2_match_data_free(match_);
-        pcre2_match_context_free(context_);
-        pcre2_code_free(code_);
-    }
-
-    [[nodiscard]] bool compile(std::string_view pattern)
-    {
-        int error = 0;
-        size_t offset = 0;
-        code_ = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()),
-            pattern.size(), 0, &error, &offset, nullptr);
-        if (code_ == nullptr) {
-            return false;
-        }
-        match_ = pcre2_match_data_create_from_pattern(code_, nullptr);
-        context_ = pcre2_match_context_create(nullptr);
-        if (match_ == nullptr || context_ == nullptr) {
-            throw std::bad_alloc();
-        }
-        // What a client's value may cost.
-        pcre2_set_match_limit(context_, 20'000);
-        pcre2_set_depth_limit(context_, 1'000);
-        return true;
-    }
-    [[nodiscard]] bool finds(std::string_view text) const noexcept
-    {
-        return pcre2_match(code_, reinterpret_cast<PCRE2_SPTR>(text.data()),
-                   text.size(), 0, 0, match_, context_)
-            > 0;
-    }
-
-private:
-    pcre2_code* code_ = nullptr;
-    pcre2_match_data* match_ = nullptr;
-    pcre2_match_context* context_ = nullptr;
-};
-
 namespace {
 
 bool matches(const LimitKey& key, std::string_view value,
@@ -295,13 +250,13 @@ Result<LimitKey> make_limit_key(
     } else if (counts_each(kind) && key == "*") {
         made.match = LimitKey::Match::any;
     } else if (counts_each(kind) && key.starts_with(kRegex)) {
-        auto regex = std::make_shared<KeyRegex>();
-        if (!regex->compile(key.substr(kRegex.size()))) {
+        auto regex = Regex::compile(key.substr(kRegex.size()), kLimits);
+        if (!regex.ok()) {
             return fault(
                 "invalid regular expression \"" + std::string(key) + "\"");
         }
         made.match = LimitKey::Match::regex;
-        made.regex = std::move(regex);
+        made.regex = std::make_shared<const Regex>(std::move(*regex));
     } else if (counts_each(kind)) {
         return fault("\"" + std::string(key)
             + "\": only \"*\" and \"regexp:...\" count each value");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/base/regex.h"
 #include "core/base/result.h"
 #include "core/base/text.h"
 
@@ -38,8 +39,6 @@ enum class KeyKind : uint8_t {
 [[nodiscard]] std::optional<KeyKind> parse_key_kind(
     std::string_view text) noexcept;
 
-class KeyRegex;
-
 // An address, or a network: "10.0.0.0/8", "::1".
 struct Network {
     std::array<uint8_t, 16> bits{}; // IPv4 as ::ffff:0:0/96
@@ -55,7 +54,7 @@ struct LimitKey {
     enum class Match : uint8_t { exact, any, regex, network };
     Match match = Match::exact;
     std::string text;
-    std::shared_ptr<const KeyRegex> regex;
+    std::shared_ptr<const Regex> regex;
     Network network;
     KeyWindow window;
 };

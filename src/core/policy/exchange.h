@@ -261,6 +261,8 @@ private:
     // The text that the provider's options put into every chat.
     [[nodiscard]] std::string_view context_of(
         const provider::Options& options) const noexcept;
+    // Reads hub_text_ as the body of the tries to come.
+    [[nodiscard]] Result<json::Node> read_hub();
     // The request as OpenAI chat, whatever the caller speaks.
     [[nodiscard]] Result<json::Node> chat_body();
     [[nodiscard]] Result<void> encode_request(

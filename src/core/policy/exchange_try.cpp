@@ -299,6 +299,11 @@ Result<json::Node> Exchange::chat_body()
     if (auto done = caller_->to_chat(asked, hub_text_); !done) {
         return std::move(done).error();
     }
+    return read_hub();
+}
+
+Result<json::Node> Exchange::read_hub()
+{
     auto parser = std::make_unique<json::Parser>();
     auto parsed = parser->parse(std::string_view(hub_text_));
     if (parsed) {
@@ -386,13 +391,7 @@ Result<json::Node> Exchange::asked_body()
         return std::move(text).error();
     }
     hub_text_ = std::move(*text);
-    auto parser = std::make_unique<json::Parser>();
-    auto parsed = parser->parse(std::string_view(hub_text_));
-    if (parsed) {
-        hub_ = std::move(parser);
-        hub_body_ = *parsed;
-    }
-    return parsed;
+    return read_hub();
 }
 
 Result<void> Exchange::encode_translated(

@@ -12,21 +12,10 @@ namespace {
 // Larger texts are pages of some middle box, not messages.
 constexpr size_t kLongestMessage = 500;
 
+// Of either alphabet.
 int base64_digit(char c) noexcept
 {
-    if (c >= 'A' && c <= 'Z') {
-        return c - 'A';
-    }
-    if (c >= 'a' && c <= 'z') {
-        return c - 'a' + 26;
-    }
-    if (c >= '0' && c <= '9') {
-        return c - '0' + 52;
-    }
-    if (c == '+' || c == '-') {
-        return 62;
-    }
-    return c == '/' || c == '_' ? 63 : -1;
+    return base64url_digit(c == '+' ? '-' : c == '/' ? '_' : c);
 }
 
 } // namespace
