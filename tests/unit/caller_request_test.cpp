@@ -52,8 +52,8 @@ TEST(MessagesRequest, EverythingThatChatCanSay)
     EXPECT_EQ(hub.dropped.fields(), std::vector<std::string>{"tools.2.type"});
 }
 
-// What Anthropic's own tools did in turns before, and the wish for citations,
-// no other vendor has words for; what the model said of it stays.
+// What Anthropic's own tools did in turns before no other vendor has words for;
+// what the model said of it stays.
 TEST(MessagesRequest, SearchesOfTurnsBefore)
 {
     const Hub hub = to_hub(Api::messages, R"({"messages":[
@@ -75,13 +75,16 @@ TEST(MessagesRequest, SearchesOfTurnsBefore)
     ASSERT_TRUE(hub.ok) << hub.error.message;
     EXPECT_EQ(hub.text,
         R"({"model":"m","messages":[{"role":"user","content":[)"
-        R"({"type":"text","text":"doc"},{"type":"text","text":"who?"}]},)"
+        R"({"type":"text","text":"doc","claude_block":{"type":"document",)"
+        R"("citations":{"enabled":true},"source":{"type":"text",)"
+        R"("media_type":"text/plain","data":"doc"}}},)"
+        R"({"type":"text","text":"who?"}]},)"
         R"({"role":"assistant","content":"Ann"},)"
         R"({"role":"user","content":"sure?"}]})");
     EXPECT_EQ(hub.dropped.fields(),
-        (std::vector<std::string>{"messages.0.content.0.citations",
-            "messages.1.content.0.type", "messages.1.content.1.type",
-            "messages.2.content.0.type", "messages.3.content.0.type"}));
+        (std::vector<std::string>{"messages.1.content.0.type",
+            "messages.1.content.1.type", "messages.2.content.0.type",
+            "messages.3.content.0.type"}));
 }
 
 TEST(MessagesRequest, FaultsNameTheirPlace)

@@ -312,6 +312,66 @@ TEST_F(ExchangeTest, ClientsOwnKeyWhereTheOperatorHasNone)
         header_text(prepare().outbound, "authorization"), "Bearer client-own");
 }
 
+// As clients of Anthropic's and of Higress send it; the last kind wins.
+TEST_F(ExchangeTest, ClientsOwnKeyInOtherFields)
+{
+    world.provider("one", "openai", {});
+    request.body = kHello;
+    request.authorization = "Bearer first";
+    request.headers = {{"X-Authorization", "Bearer second"}};
+    EXPECT_EQ(
+        header_text(prepare().outbound, "authorization"), "Bearer second");
+    request.headers.push_back({"X-Api-Key", "third"});
+    EXPECT_EQ(header_text(prepare().outbound, "authorization"), "Bearer third");
+    EXPECT_EQ(header_text(attempt->outbound, "x-api-key"), "");
+    EXPECT_EQ(header_text(attempt->outbound, "x-authorization"), "");
+}
+
+TEST_F(ExchangeTest, OthersGetNoKeyOfTheClient)
+{
+    world.provider("one", "vllm", {});
+    request.body = kHello;
+    request.headers = {
+        {"X-Authorization", "Bearer second"}, {"X-Api-Key", "third"}};
+    EXPECT_EQ(header_text(prepare().outbound, "authorization"), "");
+    EXPECT_EQ(header_text(attempt->outbound, "x-authorization"), "");
+}
+
+TEST_F(ExchangeTest, RelayedMessagesHaveTheOperatorsVersion)
+{
+    auto& claude = world.provider("claude", "claude");
+    request.path = "/v1/messages";
+    request.body = kHello;
+    EXPECT_EQ(
+        header_text(prepare().outbound, "anthropic-version"), "2023-06-01");
+    claude.options.claude_version = "2025-01-01";
+    EXPECT_EQ(
+        header_text(prepare().outbound, "anthropic-version"), "2025-01-01");
+    request.headers = {{"anthropic-version", "2024-04-04"}};
+    EXPECT_EQ(
+        header_text(prepare().outbound, "anthropic-version"), "2024-04-04");
+}
+
+TEST_F(ExchangeTest, RelayedMessagesOfClaudeCode)
+{
+    world.provider("claude", "claude").options.claude_code_mode = true;
+    request.path = "/v1/messages";
+    request.headers = {{"User-Agent", "me"}, {"Anthropic-Beta", "b-1"}};
+    request.body = kHello;
+    prepare();
+    EXPECT_EQ(attempt->outbound.path, "/v1/messages?beta=true");
+    EXPECT_EQ(header_text(attempt->outbound, "authorization"),
+        "Bearer sk-test-key-1");
+    EXPECT_EQ(header_text(attempt->outbound, "x-app"), "cli");
+    EXPECT_EQ(header_text(attempt->outbound, "anthropic-beta"),
+        "oauth-2025-04-20,interleaved-thinking-2025-05-14,"
+        "claude-code-20250219,b-1");
+    EXPECT_EQ(header_text(attempt->outbound, "user-agent"),
+        "claude-cli/2.1.2 (external, cli)");
+    request.query = "beta=true";
+    EXPECT_EQ(prepare().outbound.path, "/v1/messages?beta=true");
+}
+
 TEST_F(ExchangeTest, KeyOfThePool)
 {
     world.provider("one", "openai", {"key-a", "key-b"});
@@ -343,6 +403,27 @@ TEST_F(ExchangeTest, OwnProtocolsGetAConvertedBody)
     EXPECT_EQ((*body)["model"].string_or(), "claude-sonnet-4-5");
     EXPECT_EQ((*body)["messages"].at(0)["role"].string_or(), "user");
     EXPECT_TRUE((*body)["max_tokens"].exists());
+}
+
+TEST_F(ExchangeTest, GeminisCallersReachClaudeOnVertexConverted)
+{
+    auto& vertex = world.provider("vertex", "vertex", {});
+    vertex.options.vertex_project_id = "p";
+    vertex.options.vertex_region = "us";
+    request.path = "/v1beta/models/gemini-2.5-pro:generateContent";
+    request.body = R"({"contents":[{"role":"user","parts":[{"text":"hi"}]}]})";
+    EXPECT_EQ(prepare().outbound.path,
+        "/v1/projects/p/locations/us/publishers/google/models/"
+        "gemini-2.5-pro:generateContent");
+    EXPECT_EQ(body_text(attempt->outbound), request.body);
+    ASSERT_TRUE(vertex.model_map.add("*", "claude-sonnet-4-5"));
+    EXPECT_EQ(prepare().outbound.path,
+        "/v1/projects/p/locations/us/publishers/anthropic/models/"
+        "claude-sonnet-4-5:rawPredict");
+    json::Parser parser;
+    const auto body = parser.parse(body_text(attempt->outbound));
+    ASSERT_TRUE(body);
+    EXPECT_EQ((*body)["messages"].at(0)["role"].string_or(), "user");
 }
 
 TEST_F(ExchangeTest, EachTryIsMadeForItsOwnProvider)

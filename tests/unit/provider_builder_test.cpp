@@ -135,6 +135,11 @@ TEST(ProviderBuilderTest, FieldsOfTheTypes)
     EXPECT_TRUE(claude.provider->options.claude_code_mode);
     EXPECT_EQ(claude.provider->options.claude_version, "2024-01-01");
 
+    Built zhipu = build({{"type", "zhipuai"}, {"api_token", "k"},
+        {"base_url", "https://api.z.ai/api/coding/paas/v4"}});
+    ASSERT_EQ(zhipu.error, "");
+    EXPECT_TRUE(zhipu.provider->options.zhipu_code_plan_mode);
+
     Built ollama = build({{"type", "ollama"},
         {"ollama_server_host", "127.0.0.1"}, {"ollama_server_port", "11434"}});
     ASSERT_EQ(ollama.error, "");

@@ -50,6 +50,27 @@ TEST(RelayPath, GithubsModelsAreACatalogue)
         "/x/catalog/models");
 }
 
+TEST(RelayPath, DashscopesOwnPathsStandBesideTheCompatibleOnes)
+{
+    const Call task{Api::unknown, "/api/v1/tasks/7", "", ""};
+    EXPECT_EQ(path_of(path_options("qwen"), task), "/api/v1/tasks/7");
+    EXPECT_EQ(
+        path_of(path_options("qwen", "https://h/compatible-mode/v1"), task),
+        "/api/v1/tasks/7");
+}
+
+TEST(RelayPath, ModelsOfGooglesOwnOnVertex)
+{
+    Options options = path_options("vertex");
+    options.vertex_project_id = "p";
+    options.vertex_region = "us";
+    EXPECT_EQ(path_of(options,
+                  {Api::gemini_generate, "/v1beta/models/x:generateContent", "",
+                      "google/gemini-2.5-pro"}),
+        "/v1/projects/p/locations/us/publishers/google/models/"
+        "gemini-2.5-pro:generateContent");
+}
+
 // Its images are jobs that have to be polled: clients that speak OpenAI are
 // told so, others reach the vendor's own paths.
 TEST(RelayPath, QwensImageJobs)

@@ -168,6 +168,8 @@ TEST(ProviderTypes, OwnWordsAreChosenByOptions)
     options = typed("hunyuan");
     options.hunyuan_auth_id.emplace("id");
     expect(options, provider::kHunyuan, "hunyuan.tencentcloudapi.com");
+    EXPECT_EQ(
+        provider::endpoint(typed("hunyuan"))->host, "tokenhub.tencentmaas.com");
     options = typed("coze");
     options.coze_bot_id = "1";
     expect(options, provider::kCoze, "api.coze.cn");
@@ -272,6 +274,16 @@ TEST(Credentials, ClaudeCarriesItsVersionOnce)
     out.header("Anthropic-Version", "from-client");
     provider::add_credential(options, 0, "", {}, out);
     EXPECT_EQ(header(out, "anthropic-version"), "(none)");
+}
+
+TEST(ProviderEndpoint, ExpressModeOfVertexKnowsNoRegions)
+{
+    Options options = with_token("vertex");
+    options.vertex_region = "europe-west1";
+    EXPECT_EQ(provider::endpoint(options)->host, "aiplatform.googleapis.com");
+    options.api_tokens.clear();
+    EXPECT_EQ(provider::endpoint(options)->host,
+        "europe-west1-aiplatform.googleapis.com");
 }
 
 TEST(Credentials, ClaudeCodeUsesBearer)

@@ -36,7 +36,19 @@ struct Part {
     std::string_view filename;
     std::string_view signature;
     json::Node cache_control;
+    // What the Messages API says of a document or search result and this has
+    // no words for: title, context, citations; of a text that stands in for a
+    // block, the whole block.
+    json::Node claude_block;
 };
+
+// Is it a text that only stands in for a block of the Messages API?
+[[nodiscard]] inline bool is_claude_block(const Part& part)
+{
+    const std::string_view type = part.claude_block["type"].string_or();
+    return part.kind == PartKind::text
+        && (type == "document" || type == "search_result");
+}
 
 struct ToolCall {
     std::string_view id;

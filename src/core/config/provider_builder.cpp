@@ -60,6 +60,11 @@ Result<std::unique_ptr<Provider>> ProviderBuilder::finish()
     if (options.type != nullptr && options.type->name == "claude"
         && options.claude_version.empty())
         options.claude_version = options.api_version;
+    // The documented address of the coding plan says the mode.
+    if (options.type != nullptr && options.type->name == "zhipuai"
+        && options.base_url
+        && options.base_url->path.ends_with("/api/coding/paas/v4"))
+        options.zhipu_code_plan_mode = true;
     if (auto done = provider::check(options); !done)
         return done.error();
     if (provider_->health.interval_ms != 0

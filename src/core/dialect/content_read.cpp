@@ -136,6 +136,7 @@ Result<void> read_part(
     }
     Part part;
     part.cache_control = node["cache_control"];
+    part.claude_block = node["claude_block"];
     const std::string_view type = node["type"].string_or();
     if (type == "text" || type == "input_text" || type == "output_text") {
         part.text = node["text"].string_or();

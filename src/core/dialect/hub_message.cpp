@@ -1,5 +1,7 @@
 #include "core/dialect/hub_message.h"
 
+#include <utility>
+
 namespace ai_proxy::dialect {
 
 namespace {
@@ -38,7 +40,24 @@ void HubMessage::end_part(json::Node cache_control)
         parts_ += R"(,"cache_control":)";
         json::append_value(parts_, cache_control);
     }
+    if (!claude_block_.empty()) {
+        is_plain_ = false;
+        parts_ += R"(,"claude_block":)";
+        parts_ += std::exchange(claude_block_, {});
+    }
     parts_ += '}';
+}
+
+void HubMessage::claude_block(json::Node block, std::string_view without)
+{
+    json::Writer w(claude_block_);
+    w.begin_object();
+    for (const json::Member member : block.members()) {
+        if (member.key != without) {
+            w.field(member.key, member.value);
+        }
+    }
+    w.end_object();
 }
 
 void HubMessage::text(std::string_view text, json::Node cache_control)

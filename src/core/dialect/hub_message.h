@@ -26,6 +26,9 @@ public:
     void file_url(std::string_view url, std::string_view media_type,
         std::string_view name, json::Node cache_control = {});
     void file_id(std::string_view id, json::Node cache_control = {});
+    // chat::Part::claude_block of the next part: a block's members but
+    // "without".
+    void claude_block(json::Node block, std::string_view without = {});
     void refusal(std::string_view text);
     void thinking(std::string_view text, std::string_view signature);
     void redacted(std::string_view data);
@@ -49,7 +52,8 @@ private:
     std::string_view role_;
     std::string parts_, blocks_, calls_; // items of JSON arrays
     std::string reasoning_, call_id_;
-    std::string plain_; // the text, while there is nothing but text
+    std::string claude_block_; // JSON text
+    std::string plain_;        // the text, while there is nothing but text
     bool is_plain_ = true, is_error_ = false;
 };
 

@@ -118,6 +118,11 @@ void Request::image(HubMessage& out, json::Node block, const std::string& where)
     }
 }
 
+bool wants_citations(json::Node block)
+{
+    return block["citations"]["enabled"].boolean().value_or(false);
+}
+
 void Request::document(
     HubMessage& out, json::Node block, const std::string& where)
 {
@@ -125,8 +130,12 @@ void Request::document(
     const std::string_view type = source["type"].string_or();
     const std::string_view title = block["title"].string_or();
     const json::Node marker = block["cache_control"];
-    if (block["citations"]["enabled"].boolean().value_or(false)) {
-        drop(where + ".citations");
+    const bool cites = wants_citations(block);
+    if (type != "text" && type != "content"
+        && (cites || block["context"].has_value()
+            || (type != "base64" && !title.empty())))
+    {
+        out.claude_block(block, "source");
     }
     if (type == "base64") {
         out.file(source["media_type"].string_or("application/pdf"),
@@ -145,12 +154,19 @@ void Request::document(
             }
         }
         text += source["data"].string_or(source["content"].string_or());
+        bool is_text = true;
         for (const json::Node part : source["content"].items()) {
             if (part["type"].string_or() == "text") {
                 text += part["text"].string_or();
             } else if (part["type"].string_or() == "image") {
                 image(out, part, where);
+                is_text = false;
             }
+        }
+        if (cites && is_text && !text.empty()) {
+            out.claude_block(block);
+        } else if (cites) {
+            drop(where + ".citations");
         }
         out.text(text, marker);
     } else {
@@ -170,6 +186,9 @@ void Request::search_result(HubMessage& out, json::Node block)
     }
     for (const json::Node part : block["content"].items()) {
         text.append("\n").append(part["text"].string_or());
+    }
+    if (wants_citations(block) && !text.empty()) {
+        out.claude_block(block);
     }
     out.text(text, block["cache_control"]);
 }

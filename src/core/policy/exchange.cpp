@@ -173,10 +173,11 @@ bool Exchange::is_chat() const noexcept
     return books_.api == Api::chat_completions && kind_ == BodyKind::json;
 }
 
-bool Exchange::converts(const provider::Options& options) const noexcept
+bool Exchange::converts(
+    const provider::Options& options, std::string_view model) const noexcept
 {
     return caller_ != nullptr && kind_ == BodyKind::json && !options.original
-        && !provider::native(options, books_.api);
+        && !provider::native(options, books_.api, model);
 }
 
 bool Exchange::has_path_model() const noexcept

@@ -211,7 +211,9 @@ public:
 private:
     [[nodiscard]] bool is_chat() const noexcept;
     // Is the request of a kind that this provider gets converted?
-    [[nodiscard]] bool converts(
+    [[nodiscard]] bool converts(const provider::Options& options,
+        std::string_view model = {}) const noexcept;
+    [[nodiscard]] std::string_view client_credential(
         const provider::Options& options) const noexcept;
     // May the request name a model, and is it rewritten?
     [[nodiscard]] bool has_model() const noexcept;

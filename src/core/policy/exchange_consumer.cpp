@@ -96,4 +96,23 @@ Result<void> Exchange::check_consumer() const
     return error;
 }
 
+// What the client has for a provider without keys of its own: OpenAI's takes
+// the fields of Anthropic's and Higress' clients as well (providers.md 3.1).
+std::string_view Exchange::client_credential(
+    const provider::Options& options) const noexcept
+{
+    std::string_view found = head_.authorization;
+    if (head_.credential_ended || options.type->name != "openai") {
+        return found;
+    }
+    for (const std::string_view name : {"x-authorization", "x-api-key"}) {
+        for (const Header& field : head_.headers) {
+            if (iequals(field.name, name) && !trim(field.value).empty()) {
+                found = field.value;
+            }
+        }
+    }
+    return found;
+}
+
 } // namespace ai_proxy::policy

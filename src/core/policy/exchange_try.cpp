@@ -27,13 +27,14 @@ using dialect::BodyKind;
 
 // Fields of the client that end here: those of its connection (RFC 9110
 // 7.6.1), those that say who it is, and those the gateway sets itself.
-constexpr std::array<std::string_view, 29> kNotRelayed{"accept",
+constexpr std::array<std::string_view, 30> kNotRelayed{"accept",
     "accept-encoding", "api-key", "authorization", "connection",
     "content-length", "content-type", "cookie", "expect", "forwarded", "host",
     "keep-alive", "http2-settings", "origin", "proxy-authorization",
     "proxy-connection", "referer", "te", "trailer", "transfer-encoding",
-    "upgrade", "via", "x-api-key", "x-goog-api-key", "x-hi-original-auth",
-    "x-mock", "x-mse-consumer", "x-real-ip", "ocp-apim-subscription-key"};
+    "upgrade", "via", "x-api-key", "x-authorization", "x-goog-api-key",
+    "x-hi-original-auth", "x-mock", "x-mse-consumer", "x-real-ip",
+    "ocp-apim-subscription-key"};
 
 bool is_relayed(std::string_view name) noexcept
 {
@@ -172,7 +173,8 @@ Result<std::unique_ptr<Try>> Exchange::make_try(const route::Target& target,
     attempt->model = model;
     books_.provider = target.provider;
     books_.model = model;
-    if ((is_chat() || converts(provider.options)) && model.empty()) {
+    const bool converts = this->converts(provider.options, model);
+    if ((is_chat() || converts) && model.empty()) {
         return make_error(ErrorCode::invalid_request,
             "you must provide a model parameter", "model");
     }
@@ -188,7 +190,7 @@ Result<std::unique_ptr<Try>> Exchange::make_try(const route::Target& target,
     attempt->translation = kind_ == BodyKind::json || is_image_form
         ? provider::translation(provider.options, books_.api)
         : nullptr;
-    if (converts(provider.options) && caller_->answer != nullptr) {
+    if (converts && caller_->answer != nullptr) {
         auto body = document();
         if (!body) {
             return std::move(body).error();
@@ -198,12 +200,11 @@ Result<std::unique_ptr<Try>> Exchange::make_try(const route::Target& target,
         caller_->answer(*body, attempt->reply->body);
         return attempt;
     }
-    attempt->api =
-        converts(provider.options) ? Api::chat_completions : books_.api;
+    attempt->api = converts ? Api::chat_completions : books_.api;
     auto encoded = attempt->translation != nullptr
         ? encode_translated(context, *attempt)
-        : converts(provider.options) ? encode_chat(context, *attempt)
-                                     : encode_relay(context, *attempt);
+        : converts ? encode_chat(context, *attempt)
+                   : encode_relay(context, *attempt);
     if (!encoded) {
         return std::move(encoded).error();
     }
@@ -218,7 +219,7 @@ void Exchange::complete(const provider::EncodeContext& context,
     provider::Outbound& out = attempt.outbound;
     out.path = provider::with_base_paths(options, std::move(out.path));
     provider::add_credential(
-        options, attempt.key, head_.authorization, access_token, out);
+        options, attempt.key, client_credential(options), access_token, out);
     for (const auto& [name, value] : options.headers) {
         set_header(out, name, value);
     }
@@ -235,7 +236,7 @@ ResponseContext Exchange::response_context(
     response.provider = attempt.provider;
     response.api = books_.api;
     // Thoughts are sorted in the canonical form.
-    response.convert = converts(context.options)
+    response.convert = converts(context.options, context.model)
         || (is_chat() && rewrites_answers(context.options));
     response.translation = attempt.translation;
     response.base64 = attempt.base64;
@@ -579,7 +580,9 @@ void Exchange::relay_headers(Try& attempt)
                 return iequals(field.first, "anthropic-version");
             }))
     {
-        out.header("anthropic-version", "2023-06-01");
+        const std::string& version = attempt.provider->options.claude_version;
+        out.header("anthropic-version",
+            version.empty() ? "2023-06-01" : std::string_view(version));
     }
     if (envelope_.stream && !has_path_model()) {
         out.header("Accept", "text/event-stream");

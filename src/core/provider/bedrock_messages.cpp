@@ -1,6 +1,7 @@
 #include "core/provider/bedrock.h"
 
 #include "core/base/text.h"
+#include "core/provider/bedrock_documents.h"
 #include "core/provider/vendor.h"
 
 #include <algorithm>
@@ -15,7 +16,6 @@ using chat::Role;
 
 // The API wants a first turn of the user's; stands in when there is none.
 constexpr std::string_view kNoUserTurn = ".";
-constexpr size_t kLongestName = 200; // of a document
 
 bool is_system(const Message& message) noexcept
 {
@@ -38,69 +38,6 @@ void write_text(json::Writer& w, std::string_view text)
     w.begin_object().field("text", text).end_object();
 }
 
-struct MediaFormat {
-    std::string_view media_type, format;
-};
-constexpr MediaFormat kFormats[] = {
-    {"application/pdf", "pdf"},
-    {"text/csv", "csv"},
-    {"application/msword", "doc"},
-    {"application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-        "docx"},
-    {"application/vnd.ms-excel", "xls"},
-    {"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        "xlsx"},
-    {"text/html", "html"},
-    {"text/plain", "txt"},
-    {"text/markdown", "md"},
-};
-
-// By the media type, else by the end of the file's name; "" when neither
-// tells.
-std::string_view document_format(const Part& part) noexcept
-{
-    const std::string_view media =
-        trim(part.media_type.substr(0, part.media_type.find(';')));
-    for (const MediaFormat& row : kFormats) {
-        if (iequals(media, row.media_type)) {
-            return row.format;
-        }
-    }
-    const std::string_view end =
-        part.filename.substr(part.filename.rfind('.') + 1);
-    for (const MediaFormat& row : kFormats) {
-        if (iequals(end, row.format)) {
-            return row.format;
-        }
-    }
-    if (istarts_with(media, "text/")) {
-        return "txt";
-    }
-    return media.empty() ? "pdf" : std::string_view();
-}
-
-// The API takes letters, digits, single spaces, hyphens and brackets.
-std::string document_name(std::string_view filename, size_t number)
-{
-    constexpr std::string_view kMarks = "-()[]";
-    filename = filename.substr(0, std::min(filename.rfind('.'), kLongestName));
-    std::string name;
-    for (const char c : filename) {
-        const char l = lower(c);
-        const bool plain = (c >= '0' && c <= '9') || (l >= 'a' && l <= 'z')
-            || kMarks.find(c) != std::string_view::npos;
-        if (plain) {
-            name += c;
-        } else if (!name.empty() && name.back() != ' ') {
-            name += ' ';
-        }
-    }
-    while (name.ends_with(' ')) {
-        name.pop_back();
-    }
-    return name.empty() ? "Document " + std::to_string(number) : name;
-}
-
 // Writes the messages of one request; where it stands is known for errors.
 class Turns {
 public:
@@ -109,7 +46,8 @@ public:
         : w_(w), request_(request), context_(context),
           retention_(
               bedrock_retention(request.raw["prompt_cache_retention"].string_or(
-                  context.options.prompt_cache_retention)))
+                  context.options.prompt_cache_retention))),
+          is_claude_(context.model.find("claude") != std::string_view::npos)
     {
         if (!bedrock_caches(context.model)) {
             retention_ = {};
@@ -142,6 +80,7 @@ private:
     const EncodeContext& context_;
     std::string_view retention_;
     json::Parser scratch_;
+    bool is_claude_;
     size_t documents_ = 0;
 };
 
@@ -328,10 +267,15 @@ void Turns::reasoning(const Part& part)
 Result<void> Turns::part(size_t index, size_t place)
 {
     const Part& one = request_.messages[index].parts[place];
+    if (!is_claude_ && one.claude_block["citations"].has_value()) {
+        context_.drop(part_path(index, place) + ".citations");
+    }
     switch (one.kind) {
     case PartKind::text:
     case PartKind::refusal:
-        if (!one.text.empty()) {
+        if (is_claude_ && is_claude_block(one)) {
+            write_bedrock_block(w_, one.claude_block, ++documents_);
+        } else if (!one.text.empty()) {
             write_text(w_, one.text);
         }
         return {};
@@ -344,9 +288,7 @@ Result<void> Turns::part(size_t index, size_t place)
             : document(one, index, place);
     case PartKind::thinking:
         // Claude takes back only what it has signed.
-        if (!one.signature.empty()
-            || context_.model.find("claude") == std::string_view::npos)
-        {
+        if (!one.signature.empty() || !is_claude_) {
             reasoning(one);
         }
         return {};
@@ -392,7 +334,7 @@ Result<void> Turns::image(const Part& part, size_t index, size_t place)
 Result<void> Turns::document(const Part& part, size_t index, size_t place)
 {
     const bool stored = part.url.starts_with("s3://");
-    const std::string_view format = document_format(part);
+    const std::string_view format = bedrock_format(part);
     if ((part.data.empty() && !stored) || format.empty()) {
         return make_error(ErrorCode::invalid_request,
             format.empty() ? "the provider takes no documents of this type"
@@ -403,7 +345,7 @@ Result<void> Turns::document(const Part& part, size_t index, size_t place)
     w_.begin_object().key("document").begin_object();
     w_.field("format", format);
     w_.field(
-        "name", std::string_view(document_name(part.filename, ++documents_)));
+        "name", std::string_view(bedrock_name(part.filename, ++documents_)));
     w_.key("source").begin_object();
     if (stored) {
         w_.key("s3Location").begin_object();
@@ -411,7 +353,11 @@ Result<void> Turns::document(const Part& part, size_t index, size_t place)
     } else {
         w_.field("bytes", part.data);
     }
-    w_.end_object().end_object().end_object();
+    w_.end_object();
+    if (is_claude_) {
+        write_bedrock_wishes(w_, part.claude_block);
+    }
+    w_.end_object().end_object();
     return {};
 }
 

@@ -20,7 +20,7 @@ constexpr std::string_view kWords[] = {"max_tokens", "temperature", "top_p",
     "top_k", "stop", "service_tier", "reasoning_effort", "tools",
     "tools.strict", "tool_choice.none", "tool_choice.required",
     "tool_choice.named", "response_format.json_schema",
-    "prompt_cache_retention", "additionalModelRequestFields"};
+    "prompt_cache_retention", "additionalModelRequestFields", "citations"};
 constexpr Vocabulary kVocabulary{kWords, kOwnMembers};
 
 bool is_claude(std::string_view model) noexcept

@@ -174,9 +174,13 @@ void BedrockDecoder::cite(json::Node citation, chat::Sink& sink)
     }
     const json::Node location = citation["location"];
     Citation cited;
-    cited.url = location["web"]["url"].string_or();
+    const std::string_view source = citation["source"].string_or();
+    cited.url = location["web"]["url"].string_or(
+        source.starts_with("https://") || source.starts_with("http://")
+            ? source
+            : std::string_view());
     cited.title = citation["title"].string_or();
-    cited.id = citation["source"].string_or();
+    cited.id = source;
     cited.content = content;
     for (const LocationKind& kind : kLocations) {
         const json::Node place = location[kind.member];

@@ -79,7 +79,8 @@ std::string cloud_host(const Options& options)
     if (options.type->name != "vertex")
         return {};
     const std::string& region = options.vertex_region;
-    if (region.empty() || region == "global")
+    // Express mode (with a key) knows no regions.
+    if (region.empty() || region == "global" || !options.api_tokens.empty())
         return "aiplatform.googleapis.com";
     // Whole continents.
     if (region == "us" || region == "eu")

@@ -99,7 +99,8 @@ bool Turns::is_plain(size_t begin, size_t end) const noexcept
         }
     }
     return first.plain && first.role != Role::tool && first.tool_calls.empty()
-        && first.parts.size() == 1 && !first.raw["cache_control"].is_object();
+        && first.parts.size() == 1 && !is_claude_block(first.parts[0])
+        && !first.raw["cache_control"].is_object();
 }
 
 Result<ClaudeNeeds> Turns::write()
@@ -181,7 +182,9 @@ Result<void> Turns::tool_result(size_t index)
     }
     w_.begin_object().field("type", "tool_result");
     w_.field("tool_use_id", one.tool_call_id);
-    if (one.parts.size() == 1 && one.parts[0].kind == PartKind::text) {
+    if (one.parts.size() == 1 && one.parts[0].kind == PartKind::text
+        && !is_claude_block(one.parts[0]))
+    {
         if (!one.parts[0].text.empty()) {
             w_.field("content", one.parts[0].text);
         }
@@ -220,7 +223,9 @@ Result<void> Turns::part(size_t index, size_t place, json::Node marker)
     switch (one.kind) {
     case PartKind::text:
     case PartKind::refusal:
-        if (!one.text.empty()) {
+        if (is_claude_block(one)) {
+            w_.value(one.claude_block);
+        } else if (!one.text.empty()) {
             write_text(w_, one.text, marker);
         }
         return {};
@@ -293,8 +298,16 @@ Result<void> Turns::document(
         w_.field("data", part.data);
     }
     w_.end_object();
-    if (!part.filename.empty() && !is_image) {
+    const json::Node own = is_image ? json::Node() : part.claude_block;
+    if (const json::Node title = own["title"]; title.has_value()) {
+        w_.field("title", title);
+    } else if (!part.filename.empty() && !is_image) {
         w_.field("title", part.filename);
+    }
+    for (const std::string_view name : {"context", "citations"}) {
+        if (const json::Node value = own[name]; value.has_value()) {
+            w_.field(name, value);
+        }
     }
     write_cache_control(w_, marker);
     w_.end_object();
@@ -356,7 +369,12 @@ std::string join(const std::vector<SystemText>& texts)
 
 void write_system(json::Writer& w, const chat::Request& request, bool code_mode)
 {
-    const std::vector<SystemText> texts = system_texts(request);
+    std::vector<SystemText> texts = system_texts(request);
+    if (code_mode
+        && (texts.empty() || !texts.front().text.starts_with(kClaudeCode)))
+    {
+        texts.insert(texts.begin(), SystemText{kClaudeCode, {}});
+    }
     const bool marked = std::any_of(texts.begin(), texts.end(),
         [](const SystemText& t) { return t.marker.is_object(); });
     if (marked) {
@@ -366,12 +384,17 @@ void write_system(json::Writer& w, const chat::Request& request, bool code_mode)
         }
         w.end_array();
     } else if (code_mode) {
-        const std::string text =
-            texts.empty() ? std::string(kClaudeCode) : join(texts);
-        w.key("system").begin_array().begin_object();
-        w.field("type", "text").field("text", std::string_view(text));
-        w.key("cache_control").begin_object().field("type", "ephemeral");
-        w.end_object().end_object().end_array();
+        // Anthropic wants its own words in a block of their own.
+        w.key("system").begin_array();
+        for (const SystemText& one : texts) {
+            w.begin_object().field("type", "text").field("text", one.text);
+            if (&one == &texts.back()) {
+                w.key("cache_control").begin_object();
+                w.field("type", "ephemeral").end_object();
+            }
+            w.end_object();
+        }
+        w.end_array();
     } else if (!texts.empty()) {
         w.field("system", std::string_view(join(texts)));
     }

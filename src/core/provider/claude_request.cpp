@@ -12,8 +12,6 @@ namespace {
 
 constexpr std::string_view kDefaultVersion = "2023-06-01";
 constexpr std::string_view kFilesBeta = "files-api-2025-04-14";
-constexpr std::string_view kCodeBeta =
-    "oauth-2025-04-20,interleaved-thinking-2025-05-14,claude-code-20250219";
 
 // From here on tools may be strict.
 constexpr ClaudeVersion kStrictTools{4, 5};
@@ -26,7 +24,7 @@ constexpr std::string_view kWords[] = {"max_tokens", "temperature", "top_p",
     "top_k", "stop", "user", "service_tier", "reasoning_effort", "tools",
     "tools.strict", "tool_choice.none", "tool_choice.required",
     "tool_choice.named", "parallel_tool_calls", "response_format.json_schema",
-    "anthropic_beta", "web_search_options"};
+    "anthropic_beta", "citations", "web_search_options"};
 constexpr Vocabulary kVocabulary{kWords, kOwnMembers};
 
 // json_object has no counterpart: OpenAI itself demands that the prompt asks
@@ -247,14 +245,8 @@ void write_headers(
     }
     out.header("anthropic-version", version);
     std::string beta;
-    if (options.claude_code_mode) {
-        out.header("User-Agent", "claude-cli/2.1.2 (external, cli)");
-        out.header("x-app", "cli");
-        beta = kCodeBeta;
-    }
     if (files) {
-        beta += beta.empty() ? "" : ",";
-        beta += kFilesBeta;
+        beta = kFilesBeta;
     }
     add_betas(beta, betas);
     if (!beta.empty()) {
@@ -272,8 +264,7 @@ Result<void> encode(
         return needs.error();
     }
     out.method = "POST";
-    out.path =
-        options.claude_code_mode ? "/v1/messages?beta=true" : "/v1/messages";
+    out.path = "/v1/messages";
     write_headers(
         out, options, needs->files_beta, request.raw["anthropic_beta"]);
     out.own_body(std::move(body));

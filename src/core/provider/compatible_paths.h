@@ -40,6 +40,15 @@ inline constexpr ApiPath kServerPaths[] = {
     {dialect::Api::messages,         "/v1/messages"},
 };
 
+inline constexpr ApiPath kHuggingfacePaths[] = {
+    {dialect::Api::chat_completions, "/v1/chat/completions"},
+    {dialect::Api::embeddings,       "/v1/embeddings"},
+    {dialect::Api::models,           "/v1/models"},
+    {dialect::Api::model,            "/v1/models/{id}"},
+    {dialect::Api::responses,        "/v1/responses"},
+    {dialect::Api::response,         "/v1/responses/{id}"},
+};
+
 // No version in the path at all.
 inline constexpr ApiPath kGithubPaths[] = {
     {dialect::Api::chat_completions, "/chat/completions"},

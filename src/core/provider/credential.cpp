@@ -50,6 +50,38 @@ void add_anthropic_version(const Options& options, Outbound& out)
         "anthropic-version", set ? options.claude_version : "2023-06-01");
 }
 
+void replace_header(Outbound& out, std::string_view name, std::string value)
+{
+    std::erase_if(out.headers,
+        [name](const auto& field) { return iequals(field.first, name); });
+    out.header(name, value);
+}
+
+// Anthropic takes OAuth tokens of Claude Code only.
+void add_claude_code(Outbound& out)
+{
+    std::string betas = "oauth-2025-04-20,interleaved-thinking-2025-05-14,"
+                        "claude-code-20250219";
+    for (const auto& [name, value] : out.headers) {
+        if (iequals(name, "anthropic-beta")) {
+            betas.append(",").append(value);
+        }
+    }
+    replace_header(out, "anthropic-beta", std::move(betas));
+    replace_header(out, "User-Agent", "claude-cli/2.1.2 (external, cli)");
+    replace_header(out, "x-app", "cli");
+    const size_t mark = out.path.find('?');
+    const std::string_view path = std::string_view(out.path).substr(0, mark);
+    if (path.ends_with("/v1/messages")
+        && !query_value(mark == out.path.npos
+                ? std::string_view()
+                : std::string_view(out.path).substr(mark + 1),
+            "beta"))
+    {
+        out.path += mark == out.path.npos ? "?beta=true" : "&beta=true";
+    }
+}
+
 // The operator's key replaces one that the client sent.
 void add_query_key(std::string_view token, Outbound& out)
 {
@@ -127,8 +159,10 @@ void add_credential(const Options& options, size_t key_index,
     if (token.empty() || !is_clean(token))
         return;
     // Claude Code's tokens are OAuth tokens.
-    if (options.claude_code_mode && credential == Credential::x_api_key)
+    if (options.claude_code_mode && credential == Credential::x_api_key) {
         credential = Credential::bearer;
+        add_claude_code(out);
+    }
     add_token(credential, token, out);
 }
 

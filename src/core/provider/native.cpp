@@ -1,5 +1,6 @@
 #include "core/provider/surface.h"
 #include "core/provider/url.h"
+#include "core/provider/vertex.h"
 
 // Whether a caller's API is the provider's own.
 namespace ai_proxy::provider {
@@ -23,7 +24,7 @@ std::string_view fixed_path(const Options& options) noexcept
 
 } // namespace
 
-bool native(const Options& options, Api api) noexcept
+bool native(const Options& options, Api api, std::string_view model) noexcept
 {
     if (api == Api::chat_completions) {
         return relays(options);
@@ -40,6 +41,12 @@ bool native(const Options& options, Api api) noexcept
     }
     if (const std::string_view path = fixed_path(options); !path.empty()) {
         return dialect::recognise(path) == api;
+    }
+    // Vertex AI serves Claude by Anthropic's API alone.
+    if ((api == Api::gemini_generate || api == Api::gemini_stream)
+        && options.type->name == "vertex" && vertex_is_claude(model))
+    {
+        return false;
     }
     return !api_path(options, api).empty();
 }

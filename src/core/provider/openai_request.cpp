@@ -118,7 +118,9 @@ void Body::marker(json::Node value)
 
 void Body::part(json::Node part)
 {
-    if (!part["cache_control"].exists() || !part.is_object()) {
+    if (!part.is_object()
+        || (!part["cache_control"].exists() && !part["claude_block"].exists()))
+    {
         w_.value(part);
         return;
     }
@@ -126,10 +128,11 @@ void Body::part(json::Node part)
     for (const json::Member member : part.members()) {
         if (member.key == "cache_control") {
             marker(member.value);
-        } else {
+        } else if (member.key != "claude_block") {
             w_.field(member.key, member.value);
         }
     }
+    drop_if(context_, "citations", part["claude_block"]["citations"].exists());
     w_.end_object();
 }
 

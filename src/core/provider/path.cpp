@@ -175,6 +175,8 @@ Result<std::string> fill(const Options& options, Api api, std::string_view path,
         }
         if (model.starts_with("models/"))
             model.remove_prefix(7);
+        if (options.type->name == "vertex" && model.starts_with("google/"))
+            model.remove_prefix(7);
         auto encoded = encode_model(model);
         if (!encoded)
             return encoded;
@@ -434,9 +436,14 @@ Result<std::string> relay_path(const Options& options, const Endpoint& endpoint,
                 "/compatible-mode" + std::string(client_path.substr(talks))),
             query);
     if (path.empty()) { // unknown to the type: relayed as it came
-        size_t both = overlap(endpoint.path, client_path);
+        // DashScope's own paths stand beside its compatible ones.
+        const std::string_view prefix =
+            options.type->name == "qwen" && client_path.starts_with("/api/v1/")
+            ? without_surface(options, endpoint.path)
+            : std::string_view(endpoint.path);
+        const size_t both = overlap(prefix, client_path);
         return with_query(
-            endpoint.path + std::string(client_path.substr(both)), query);
+            std::string(prefix).append(client_path.substr(both)), query);
     }
     auto rest = fill(options, api, path, client_path, model);
     if (!rest)

@@ -83,7 +83,9 @@ struct Type {
     const Options& options, dialect::Api api) noexcept;
 // Does the provider speak the caller's API itself, so that bytes are relayed?
 // Asked for the APIs that could be converted instead (dialect::Caller).
-[[nodiscard]] bool native(const Options& options, dialect::Api api) noexcept;
+// model: the name to send, "" when it does not matter.
+[[nodiscard]] bool native(const Options& options, dialect::Api api,
+    std::string_view model = {}) noexcept;
 [[nodiscard]] bool supports(const Options& options, dialect::Api api) noexcept;
 
 // Where to connect: base_url, else the type's own options (qwen_domain, ...),

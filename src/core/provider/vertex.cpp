@@ -25,11 +25,6 @@ std::string_view bare_model(std::string_view model) noexcept
     return model;
 }
 
-bool is_claude(std::string_view model) noexcept
-{
-    return bare_model(model).starts_with("claude");
-}
-
 Result<void> encode_claude(
     const chat::Request& request, const EncodeContext& context, Outbound& out)
 {
@@ -53,7 +48,7 @@ Result<void> encode(
 {
     out.method = "POST";
     out.header("Content-Type", "application/json");
-    if (is_claude(context.model)) {
+    if (vertex_is_claude(context.model)) {
         return encode_claude(request, context, out);
     }
     // Thinking and the like are decided by the name alone.
@@ -76,14 +71,14 @@ Result<void> encode(
 
 const Vocabulary* vocabulary(const EncodeContext& context)
 {
-    return is_claude(context.model) ? &claude_vocabulary(context)
-                                    : &gemini_vocabulary();
+    return vertex_is_claude(context.model) ? &claude_vocabulary(context)
+                                           : &gemini_vocabulary();
 }
 
 std::unique_ptr<Decoder> decoder(const EncodeContext& context)
 {
-    return is_claude(context.model) ? make_claude_decoder(context)
-                                    : make_gemini_decoder(context);
+    return vertex_is_claude(context.model) ? make_claude_decoder(context)
+                                           : make_gemini_decoder(context);
 }
 
 // Google's own errors and Anthropic's, whichever side of rawPredict failed.
@@ -96,6 +91,11 @@ Error error(int status, json::Node body, std::string_view text)
 
 } // namespace
 
+bool vertex_is_claude(std::string_view model) noexcept
+{
+    return bare_model(model).starts_with("claude");
+}
+
 std::string vertex_model_path(
     const Options& options, std::string_view model, std::string_view action)
 {
@@ -104,8 +104,8 @@ std::string vertex_model_path(
         path += "projects/" + options.vertex_project_id + "/locations/"
             + options.vertex_region + "/";
     }
-    path += is_claude(model) ? "publishers/anthropic/models/"
-                             : "publishers/google/models/";
+    path += vertex_is_claude(model) ? "publishers/anthropic/models/"
+                                    : "publishers/google/models/";
     // "@" stands before a version.
     path += percent_encode(bare_model(model), "@");
     return path.append(":").append(action);

@@ -9,6 +9,8 @@ namespace ai_proxy::provider {
 [[nodiscard]] std::string vertex_model_path(
     const Options& options, std::string_view model, std::string_view action);
 
+[[nodiscard]] bool vertex_is_claude(std::string_view model) noexcept;
+
 // The part of a client's path that is Vertex AI's own, "/v1/projects/...";
 // "" when there is none.
 [[nodiscard]] std::string_view vertex_raw_path(

@@ -120,6 +120,13 @@ void note_message(const Vocabulary& vocabulary, const chat::Message& message,
     if (message.raw["audio"].has_value()) {
         dropped.add(place + ".audio");
     }
+    for (size_t i = 0; i < message.parts.size(); i++) {
+        const Node block = message.parts[i].claude_block;
+        if (!vocabulary.has("citations") && block["citations"].has_value()) {
+            dropped.add(
+                place + ".content[" + std::to_string(i) + "].citations");
+        }
+    }
     if (vocabulary.has("image_url.detail")) {
         return;
     }

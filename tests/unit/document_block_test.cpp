@@ -1,0 +1,152 @@
+#include "exchange_fixture.h"
+
+#include "core/json/writer.h"
+
+#include <string>
+
+// Documents and search results of the Messages API on their way to vendors
+// that serve Claude, and to others.
+namespace ai_proxy::testing {
+namespace {
+
+constexpr std::string_view kDocument =
+    R"({"type":"document","title":"Rules","context":"of 2026",)"
+    R"("source":{"type":"text","media_type":"text/plain","data":"No dogs."},)"
+    R"("citations":{"enabled":true},"cache_control":{"type":"ephemeral"}})";
+constexpr std::string_view kChunks =
+    R"({"type":"document","source":{"type":"content","content":[)"
+    R"({"type":"text","text":"one"},{"type":"text","text":"two"}]},)"
+    R"("citations":{"enabled":true}})";
+constexpr std::string_view kPdf =
+    R"({"type":"document","title":"Plan","context":"a draft","source":)"
+    R"({"type":"base64","media_type":"application/pdf","data":"QUJD"},)"
+    R"("citations":{"enabled":true}})";
+constexpr std::string_view kResult =
+    R"({"type":"search_result","source":"https://x.test/a","title":"A",)"
+    R"("content":[{"type":"text","text":"found"}],)"
+    R"("citations":{"enabled":true}})";
+
+std::string asking(std::string_view block)
+{
+    return R"({"model":"m","max_tokens":9,"messages":[{"role":"user",)"
+           R"("content":[)"
+        + std::string(block) + R"(,{"type":"text","text":"so?"}]}]})";
+}
+
+class DocumentBlock : public ExchangeFixture {
+protected:
+    void SetUp() override { request.path = "/v1/messages"; }
+
+    void serve(std::string_view type, std::string_view model)
+    {
+        auto& made = world.provider("one", type);
+        made.options.vertex_project_id = "p";
+        made.options.vertex_region = "us";
+        made.options.aws_region = "us-east-1";
+        ASSERT_TRUE(made.model_map.add("*", std::string(model)));
+    }
+    // The content of the first message that is sent.
+    std::string sent(const std::string& body)
+    {
+        request.body = body;
+        const std::string text = body_text(prepare().outbound);
+        json::Parser parser;
+        const auto parsed = parser.parse(text);
+        EXPECT_TRUE(parsed) << text;
+        std::string content;
+        if (parsed) {
+            json::append_value(content, (*parsed)["messages"].at(0)["content"]);
+        }
+        return content;
+    }
+    std::string refusal(const std::string& body)
+    {
+        world.site().strict = true;
+        request.body = body;
+        const auto received = receive();
+        EXPECT_TRUE(received);
+        const auto made =
+            exchange->make_try(exchange->route().targets[0], 0, 1, 2);
+        return made ? "accepted" : made.error().param;
+    }
+};
+
+TEST_F(DocumentBlock, ClaudeOnVertexGetsThemWhole)
+{
+    serve("vertex", "claude-sonnet-4-5");
+    for (const std::string_view block : {kDocument, kChunks, kResult}) {
+        EXPECT_EQ(sent(asking(block)),
+            "[" + std::string(block) + R"(,{"type":"text","text":"so?"}])");
+    }
+    EXPECT_EQ(sent(asking(kPdf)),
+        R"([{"type":"document","source":{"type":"base64",)"
+        R"("media_type":"application/pdf","data":"QUJD"},"title":"Plan",)"
+        R"("context":"a draft","citations":{"enabled":true}},)"
+        R"({"type":"text","text":"so?"}])");
+    EXPECT_EQ(refusal(asking(kPdf)), "accepted");
+}
+
+TEST_F(DocumentBlock, TitleAndContextOfFilesAreKept)
+{
+    serve("vertex", "claude-sonnet-4-5");
+    EXPECT_EQ(sent(asking(R"({"type":"document","title":"T","context":"C",)"
+                          R"("source":{"type":"file","file_id":"f1"}})")),
+        R"([{"type":"document","source":{"type":"file","file_id":"f1"},)"
+        R"("title":"T","context":"C"},{"type":"text","text":"so?"}])");
+}
+
+TEST_F(DocumentBlock, ResultsOfToolsMayHaveThem)
+{
+    serve("vertex", "claude-sonnet-4-5");
+    const std::string result =
+        R"({"type":"tool_result","tool_use_id":"t1","content":[)"
+        + std::string(kResult) + "]}";
+    EXPECT_EQ(sent(asking(result)),
+        "[" + result + R"(,{"type":"text","text":"so?"}])");
+}
+
+TEST_F(DocumentBlock, ClaudeOnBedrock)
+{
+    serve("bedrock", "anthropic.claude-sonnet-4-5-v1:0");
+    constexpr std::string_view kEnd = R"(,{"text":"so?"}])";
+    EXPECT_EQ(sent(asking(kDocument)),
+        R"([{"document":{"format":"txt","name":"Rules",)"
+        R"("source":{"text":"No dogs."},"context":"of 2026",)"
+        R"("citations":{"enabled":true}}},)"
+        R"({"cachePoint":{"type":"default"}})"
+            + std::string(kEnd));
+    EXPECT_EQ(sent(asking(kChunks)),
+        R"([{"document":{"format":"txt","name":"Document 1",)"
+        R"("source":{"content":[{"text":"one"},{"text":"two"}]},)"
+        R"("citations":{"enabled":true}}})"
+            + std::string(kEnd));
+    EXPECT_EQ(sent(asking(kPdf)),
+        R"([{"document":{"format":"pdf","name":"Plan",)"
+        R"("source":{"bytes":"QUJD"},"context":"a draft",)"
+        R"("citations":{"enabled":true}}})"
+            + std::string(kEnd));
+    EXPECT_EQ(sent(asking(kResult)),
+        R"([{"searchResult":{"source":"https://x.test/a","title":"A",)"
+        R"("content":[{"text":"found"}],"citations":{"enabled":true}}})"
+            + std::string(kEnd));
+}
+
+TEST_F(DocumentBlock, OthersGetTheTextAndStrictRefuses)
+{
+    serve("bedrock", "amazon.nova-pro-v1:0");
+    EXPECT_EQ(sent(asking(kChunks)), R"([{"text":"onetwo"},{"text":"so?"}])");
+    EXPECT_EQ(refusal(asking(kChunks)), "messages[0].content[0].citations");
+    EXPECT_EQ(refusal(asking(kPdf)), "messages[0].content[0].citations");
+}
+
+TEST_F(DocumentBlock, NothingOfItReachesOpenai)
+{
+    serve("openai", "gpt-4o");
+    EXPECT_EQ(sent(asking(kResult)),
+        R"([{"type":"text","text":"A\nhttps://x.test/a\n\nfound"},)"
+        R"({"type":"text","text":"so?"}])");
+    EXPECT_EQ(refusal(asking(kResult)), "citations");
+}
+
+} // namespace
+} // namespace ai_proxy::testing
