@@ -109,7 +109,7 @@ TEST(ResponsesRequest, ItemsBecomeTurns)
         "instructions":"be brief","max_output_tokens":5,"temperature":0,
         "input":[{"role":"user","content":[{"type":"input_text","text":"q"},
                 {"type":"input_image","image_url":"https://i/x.png","detail":"low"}]},
-            {"type":"reasoning","id":"rs","summary":[{"type":"summary_text","text":"hm"}],"encrypted_content":"SIG"},
+            {"type":"reasoning","id":"rs","summary":[{"type":"summary_text","text":"hm"}],"encrypted_content":"signed_thinking:SIG"},
             {"type":"message","role":"assistant","content":[{"type":"output_text","text":"a"}]},
             {"type":"function_call","call_id":"c1","name":"f","arguments":"{}"},
             {"type":"function_call","call_id":"c2","name":"g","arguments":"{\"k\":0}"},
@@ -313,6 +313,49 @@ TEST_F(CallerExchange, TokensAreEstimatedWhereNobodyCounts)
     const int64_t tokens = (*said)["input_tokens"].integer().value_or(0);
     EXPECT_GE(tokens, 5);
     EXPECT_LE(tokens, 15);
+}
+
+class NewerModels : public ExchangeFixture {
+protected:
+    // What a provider of the type is asked for by this model.
+    std::string sent(std::string_view type, std::string_view model)
+    {
+        attempt.reset();
+        exchange.reset();
+        world.site().routes.clear();
+        world.gateway.routes.clear();
+        world.gateway.providers.clear();
+        world.gateway.keys.clear();
+        world.provider("one", type);
+        request.path = "/v1/messages";
+        request.body = R"({"model":")" + std::string(model)
+            + R"(","max_tokens":5,"messages":[{"role":"user","content":"x"}],)"
+              R"("thinking":{"type":"enabled","budget_tokens":5000}})";
+        return body_text(prepare().outbound);
+    }
+};
+
+TEST_F(NewerModels, AreKnownByTheirNumber)
+{
+    for (const std::string_view model : {"o3", "o4-mini", "gpt-5",
+             "gpt-5.1-codex", "gpt-6-sol", "gpt-6.1-mini", "gpt-10"})
+    {
+        const std::string body = sent("openai", model);
+        EXPECT_TRUE(has(body, R"("max_completion_tokens":5)")) << body;
+        EXPECT_TRUE(has(body, R"("reasoning_effort":"medium")")) << body;
+        const std::string github =
+            sent("github", "openai/" + std::string(model));
+        EXPECT_TRUE(has(github, R"("max_completion_tokens":5)")) << github;
+    }
+    for (const std::string_view model :
+        {"gpt-4o", "gpt-4.1", "gpt-35-turbo", "gpt-41", "gpt-", "omni", "o"})
+    {
+        const std::string body = sent("openai", model);
+        EXPECT_TRUE(has(body, R"("max_tokens":5)")) << body;
+        EXPECT_FALSE(has(body, "reasoning_effort")) << body;
+    }
+    EXPECT_TRUE(has(sent("github", "xai/grok-3-mini"), R"("max_tokens":5)"));
+    EXPECT_TRUE(has(sent("openrouter", "openai/gpt-6"), R"("max_tokens":5)"));
 }
 
 } // namespace

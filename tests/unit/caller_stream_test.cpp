@@ -102,7 +102,7 @@ TEST_P(CallerStream, Responses)
             R"("type":"response.output_text.done","sequence_number":13,"item_id":"msg_1_1","output_index":1,"content_index":0,"text":"Let \"me\" see","logprobs":[]})",
             R"("item_id":"fc_1_2","output_index":2,"name":"f","arguments":"{\"a\":1}"})",
             R"("item_id":"fc_1_3","output_index":3,"name":"g","arguments":"{\"b\":2}"})",
-            R"("usage":{"input_tokens":10,"input_tokens_details":{"cached_tokens":4},"output_tokens":6,"output_tokens_details":{"reasoning_tokens":2},"total_tokens":16})"})
+            R"("usage":{"input_tokens":10,"input_tokens_details":{"cached_tokens":4,"cache_write_tokens":0},"output_tokens":6,"output_tokens_details":{"reasoning_tokens":2},"total_tokens":16})"})
     {
         EXPECT_TRUE(has(fed.out, what)) << what << "\n" << fed.out;
     }
@@ -206,7 +206,8 @@ TEST_P(CallerStream, SignaturesComeBackAsTheyWere)
     }
     const Fed other = feed(claude, Api::responses, true, stream, GetParam());
     EXPECT_EQ(count(other.out, "event: response.incomplete\n"), 1U);
-    EXPECT_TRUE(has(other.out, R"("encrypted_content":"Zm9v+/==")"));
+    EXPECT_TRUE(
+        has(other.out, R"("encrypted_content":"signed_thinking:Zm9v+/==")"));
     EXPECT_TRUE(
         has(other.out, R"("encrypted_content":"redacted_thinking:RED")"));
     EXPECT_TRUE(has(other.out, R"({"reason":"max_output_tokens"})"));

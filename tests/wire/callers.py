@@ -138,7 +138,9 @@ def read_responses(response):
             if opaque.startswith("redacted_thinking:"):
                 choice.redacted.append(opaque[18:])
             elif opaque:
-                choice.signatures.append(opaque)
+                demand(opaque.startswith("signed_thinking:"),
+                       "a signature without a mark")
+                choice.signatures.append(opaque[16:])
         else:
             choice.calls.append(Call(
                 item["name"], item["arguments"], item["call_id"]))

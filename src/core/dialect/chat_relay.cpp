@@ -3,6 +3,7 @@
 #include "core/base/text.h"
 #include "core/dialect/content_parts.h"
 #include "core/dialect/openai_error.h"
+#include "core/dialect/responses_finish.h"
 #include "core/json/writer.h"
 #include "core/usage/reading.h"
 
@@ -318,7 +319,7 @@ PlainFacts read_plain(json::Node body)
     } else if (body["object"].string_or() == "response") {
         const std::string_view status = body["status"].string_or();
         facts.finish = status == "completed" ? chat::Finish::stop
-            : status == "incomplete"         ? chat::Finish::length
+            : status == "incomplete"         ? incomplete_finish(body)
                                              : chat::Finish::none;
     }
     return facts;

@@ -99,9 +99,7 @@ void ResponsesWriter::write_response(
         w.begin_object().field("input_tokens", usage_.prompt);
         w.key("input_tokens_details").begin_object();
         w.field("cached_tokens", usage_.cache_read);
-        if (usage_.cache_write > 0) {
-            w.field("cache_write_tokens", usage_.cache_write);
-        }
+        w.field("cache_write_tokens", usage_.cache_write);
         w.end_object().field("output_tokens", usage_.completion);
         w.key("output_tokens_details").begin_object();
         w.field("reasoning_tokens", usage_.reasoning).end_object();

@@ -52,6 +52,7 @@ private:
     Result<void> call_output(json::Node item, const Place& place);
     HubMessage& assistant();
     void flush();
+    [[nodiscard]] bool may_search() const;
     Result<void> tools();
     void allowed_tools(json::Node choice);
     void tool_choice();
@@ -64,6 +65,7 @@ private:
     // What the model said since the user's last word is one message in chat.
     HubMessage turn_{"assistant"};
     bool in_turn_ = false;
+    bool searches_ = false; // there is a tool for it
 };
 
 Result<void> Request::check()
@@ -210,8 +212,13 @@ Result<void> Request::reasoning(json::Node item)
     const std::string_view opaque = item["encrypted_content"].string_or();
     if (opaque.starts_with(kRedactedMark)) {
         assistant().redacted(opaque.substr(kRedactedMark.size()));
-    } else if (!text.empty() || !opaque.empty()) {
-        assistant().thinking(text, opaque);
+        return {};
+    }
+    const std::string_view signature = opaque.starts_with(kSignedMark)
+        ? opaque.substr(kSignedMark.size())
+        : std::string_view();
+    if (!text.empty() || !signature.empty()) {
+        assistant().thinking(text, signature);
     }
     return {};
 }
@@ -298,6 +305,26 @@ Result<void> Request::input()
     return {};
 }
 
+bool is_search(json::Node tool)
+{
+    return tool["type"].string_or().starts_with("web_search");
+}
+
+// Does tool_choice leave the search among what may be called?
+bool Request::may_search() const
+{
+    const json::Node choice = body_["tool_choice"];
+    if (choice["type"].string_or() != "allowed_tools") {
+        return choice.string_or() != "none";
+    }
+    for (const json::Node tool : choice["tools"].items()) {
+        if (is_search(tool)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 Result<void> Request::tools()
 {
     std::string list;
@@ -305,7 +332,7 @@ Result<void> Request::tools()
     size_t index = 0;
     for (const json::Node tool : body_["tools"].items()) {
         const size_t here = index++;
-        if (tool["type"].string_or().starts_with("web_search")) {
+        if (is_search(tool)) {
             search = tool;
             continue;
         }
@@ -326,7 +353,8 @@ Result<void> Request::tools()
         }
         w.end_object().end_object();
     }
-    if (search.is_object()) {
+    searches_ = search.is_object();
+    if (searches_ && may_search()) {
         write_web_search(w_, search);
     }
     if (list.empty()) {
@@ -340,7 +368,7 @@ Result<void> Request::tools()
     return {};
 }
 
-// Only functions are left of the tools.
+// Beside functions only the search is left of the tools.
 void Request::allowed_tools(json::Node choice)
 {
     std::vector<std::string_view> names;
@@ -348,7 +376,7 @@ void Request::allowed_tools(json::Node choice)
     for (const json::Node tool : choice["tools"].items()) {
         if (tool["type"].string_or() == "function") {
             names.push_back(tool["name"].string_or());
-        } else {
+        } else if (!searches_ || !is_search(tool)) {
             drop("tool_choice.tools[" + std::to_string(i) + "]");
         }
         i++;

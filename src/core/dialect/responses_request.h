@@ -13,5 +13,8 @@ namespace ai_proxy::dialect {
 // An opaque reasoning block in encrypted_content, told from a signature by
 // what it begins with.
 inline constexpr std::string_view kRedactedMark = "redacted_thinking:";
+// Before a provider's signature of its thoughts.  What is not marked another
+// service encrypted: no provider behind chat can read it.
+inline constexpr std::string_view kSignedMark = "signed_thinking:";
 
 } // namespace ai_proxy::dialect

@@ -262,7 +262,7 @@ void ResponsesWriter::opaque(std::string_view data, bool redacted)
         close_others(nullptr);
     }
     Item& item = current(Kind::reasoning);
-    item.opaque = redacted ? kRedactedMark : std::string_view();
+    item.opaque = redacted ? kRedactedMark : kSignedMark;
     item.opaque += data;
     close(item);
 }

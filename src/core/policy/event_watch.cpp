@@ -1,6 +1,7 @@
 #include "core/policy/event_watch.h"
 
 #include "core/dialect/openai_error.h"
+#include "core/dialect/responses_finish.h"
 #include "core/usage/merge.h"
 #include "core/usage/reading.h"
 
@@ -9,6 +10,10 @@ namespace ai_proxy::policy {
 namespace {
 
 using dialect::Api;
+
+// A response that begins tells the request's instructions and tools again,
+// twice.
+constexpr size_t kMaxHeldResponse = 64 * 1024;
 
 // The type of an event as its name says or, without one, its body.
 bool matters(const wire::SseEvent& event)
@@ -29,19 +34,29 @@ bool holds(std::string_view data, std::string_view mark) noexcept
 }
 
 // Is it a piece of the answer, not the frame around it?
-bool speaks(Api api, const wire::SseEvent& event) noexcept
+bool speaks(
+    Api api, const wire::SseEvent& event, std::string_view type) noexcept
 {
     switch (api) {
     case Api::messages:
         return holds(event.data, "\"content_block_delta\"");
     case Api::responses:
-        return holds(event.data, ".delta\"");
+        return type.ends_with(".delta");
     case Api::gemini_stream:
     case Api::gemini_generate:
         return holds(event.data, "\"parts\"");
     default:
         return true;
     }
+}
+
+// A response that was taken in but of which nothing is there yet.  One in the
+// background goes on without the client, who wants its id.
+bool is_beginning(std::string_view type, json::Node body)
+{
+    return (type == "response.created" || type == "response.in_progress"
+               || type == "response.queued")
+        && !body["response"]["background"].boolean().value_or(false);
 }
 
 // Why a Message ended.
@@ -143,7 +158,7 @@ void EventWatch::note(json::Node body)
         }
     } else if (type == "response.incomplete") {
         terminal_ = over_ = true;
-        finish_ = chat::Finish::length;
+        finish_ = dialect::incomplete_finish(body["response"]);
     } else if (type == "response.failed" || type == "error") {
         terminal_ = over_ = true;
         finish_ = chat::Finish::error;
@@ -184,25 +199,38 @@ Result<void> EventWatch::event(
         }
         return {};
     }
+    json::Node body;
+    std::string_view type = event.event;
+    // Until a response says something, what an event is decides.
+    if (matters(event) || (api_ == Api::responses && !spoke_)) {
+        if (auto parsed = parser.parse(event.data); parsed) {
+            body = *parsed;
+        }
+        type = body["type"].string_or(type);
+    }
     if (matters(event)) {
-        auto parsed = parser.parse(event.data);
-        const json::Node body = parsed ? *parsed : json::Node();
-        const bool error = event.event == "error"
-            || body["type"].string_or() == "error"
+        const bool error = event.event == "error" || type == "error"
             || (body["error"].is_object() && !body["type"].exists());
-        if (error && !begun_) {
+        const bool failed = error || type == "response.failed";
+        if (failed && !begun_) {
             return dialect::read_openai_error(0, body, event.data);
         }
         terminal_ = terminal_ || error;
         over_ = over_ || error;
         note(body);
-        told_ = error || body["type"].string_or() == "response.failed";
+        told_ = failed;
         if (told_) {
             out += event.raw;
             return dialect::read_openai_error(0, body, event.data);
         }
     }
-    spoke_ = spoke_ || speaks(api_, event);
+    spoke_ = spoke_ || speaks(api_, event, type);
+    if (api_ == Api::responses && !begun_ && is_beginning(type, body)
+        && held_.size() + event.raw.size() <= kMaxHeldResponse)
+    {
+        held_ += event.raw;
+        return {};
+    }
     pass(event.raw, out);
     return {};
 }

@@ -13,8 +13,8 @@ namespace ai_proxy::policy {
 
 // Passes the event stream of an API other than chat on as it came (Responses,
 // Messages, images, ...) and reads in passing what the books need.  The
-// beginning of a Message, which says nothing yet, is kept back and passed on
-// with the first piece of the answer: until then another provider may stand in.
+// beginning of a Message or a response says nothing yet: it is kept back and
+// passed on with what follows.  Until then another provider may stand in.
 class EventWatch {
 public:
     explicit EventWatch(dialect::Api api) : api_(api) {}

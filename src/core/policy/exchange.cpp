@@ -217,6 +217,14 @@ Result<void> Exchange::receive(const char* body, size_t length, async::Io* io)
             return error;
         }
         read_realtime();
+    } else if (books_.api == Api::responses && head_.method == "GET"
+        && head_.websocket)
+    {
+        // Clients that know both take this for the sign to fall back.
+        Error error = make_error(ErrorCode::invalid_request,
+            "Responses are not served over WebSocket here; use HTTP.");
+        error.status = 426;
+        return error;
     }
     if (auto allowed = check_consumer(); !allowed) {
         return allowed;

@@ -1,4 +1,5 @@
 #include "core/base/hash.h"
+#include "core/base/text.h"
 #include "core/json/splice.h"
 #include "core/json/writer.h"
 #include "core/provider/openai.h"
@@ -6,7 +7,6 @@
 #include "core/provider/web_search.h"
 
 #include <algorithm>
-#include <array>
 #include <span>
 #include <string>
 #include <vector>
@@ -40,17 +40,52 @@ bool holds(Names names, std::string_view name) noexcept
     return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+bool is_digit(char c) noexcept
+{
+    return c >= '0' && c <= '9';
+}
+
+// Of "openai/gpt-5" what stands behind the maker.
+std::string_view bare_name(std::string_view model) noexcept
+{
+    const size_t slash = model.rfind('/');
+    return slash == std::string_view::npos ? model : model.substr(slash + 1);
+}
+
+// OpenAI's models that think: the o series, and GPT from 5 on.
+bool is_newer_openai(std::string_view model) noexcept
+{
+    constexpr std::string_view kGpt = "gpt-";
+    const std::string_view name = bare_name(model);
+    if (name.size() > 1 && name[0] == 'o') {
+        return is_digit(name[1]);
+    }
+    if (!name.starts_with(kGpt)) {
+        return false;
+    }
+    const std::string_view rest = name.substr(kGpt.size());
+    size_t end = 0;
+    while (end < rest.size() && is_digit(rest[end])) {
+        ++end;
+    }
+    const auto version = parse_uint(rest.substr(0, end));
+    // Azure writes 3.5 and 4.1 as 35 and 41.
+    return version && *version >= 5 && *version < 30;
+}
+
 // Models that think before they answer and can be told how much.
 bool takes_effort(std::string_view model) noexcept
 {
-    constexpr std::array<std::string_view, 6> kNames{
-        "o1", "o3", "o4", "gpt-5", "gpt-oss", "grok-3-mini"};
-    if (const size_t slash = model.rfind('/'); slash != std::string_view::npos)
-    {
-        model.remove_prefix(slash + 1);
-    }
-    return std::any_of(kNames.begin(), kNames.end(),
-        [model](std::string_view name) { return model.starts_with(name); });
+    const std::string_view name = bare_name(model);
+    return is_newer_openai(model) || name.starts_with("gpt-oss")
+        || name.starts_with("grok-3-mini");
+}
+
+// Who refuses the older name of max_completion_tokens.
+bool wants_completion_tokens(const Type& type, std::string_view model) noexcept
+{
+    return (type.developer_role && takes_effort(model))
+        || (type.name == "github" && is_newer_openai(model));
 }
 
 std::string_view effort_of_budget(int64_t budget) noexcept
@@ -319,8 +354,7 @@ void Body::member(json::Member member)
         return;
     }
     // OpenAI's newer models refuse the older name.
-    if (key == "max_tokens" && type_.developer_role
-        && takes_effort(context_.model)) {
+    if (key == "max_tokens" && wants_completion_tokens(type_, context_.model)) {
         w_.field("max_completion_tokens", member.value);
         return;
     }
