@@ -49,7 +49,8 @@ struct Fed {
 };
 
 inline Fed feed(const config::Provider& provider, dialect::Api api, bool stream,
-    std::string_view body, size_t split, bool json_array = false)
+    std::string_view body, size_t split, bool json_array = false,
+    std::string echo = {})
 {
     policy::ResponseContext context;
     context.provider = &provider;
@@ -58,6 +59,7 @@ inline Fed feed(const config::Provider& provider, dialect::Api api, bool stream,
     context.stream = stream;
     context.show_usage = true;
     context.json_array = json_array;
+    context.echo = std::move(echo);
     context.model = "m";
     context.fallback_id = "resp_1";
     context.now_seconds = 7;

@@ -1,3 +1,4 @@
+#include "core/dialect/responses_tools.h"
 #include "core/dialect/responses_writer.h"
 
 // The objects of the Responses API: items, parts, the response itself.
@@ -17,6 +18,24 @@ void ResponsesWriter::write_part(
         w.key("logprobs").raw("[" + item.logprobs + "]");
     }
     w.end_object();
+}
+
+void ResponsesWriter::write_call(
+    json::Writer& w, const Item& item, std::string_view status) const
+{
+    w.field("type", item.custom ? "custom_tool_call" : "function_call");
+    w.field("status", status);
+    w.field("call_id", std::string_view(item.call_id));
+    if (!item.space.empty()) {
+        w.field("namespace", std::string_view(item.space));
+    }
+    w.field("name", std::string_view(item.name));
+    if (!item.custom) {
+        w.field("arguments", std::string_view(item.text));
+    } else {
+        w.field("input",
+            item.done ? std::string_view(item.text) : std::string_view());
+    }
 }
 
 void ResponsesWriter::write_item(json::Writer& w, const Item& item) const
@@ -50,10 +69,7 @@ void ResponsesWriter::write_item(json::Writer& w, const Item& item) const
         w.end_array();
         break;
     case Kind::call:
-        w.field("type", "function_call").field("status", status);
-        w.field("call_id", std::string_view(item.call_id));
-        w.field("name", std::string_view(item.name));
-        w.field("arguments", std::string_view(item.text));
+        write_call(w, item, status);
         break;
     }
     w.end_object();
@@ -112,7 +128,7 @@ void ResponsesWriter::write_response(
         for (const json::Member member : echo->members()) {
             if (member.key == "service_tier" && !tier_.empty()) {
                 w.field("service_tier", std::string_view(tier_));
-            } else {
+            } else if (member.key != kToolNames) {
                 w.field(member.key, member.value);
             }
         }

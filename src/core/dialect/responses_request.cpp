@@ -1,14 +1,15 @@
 #include "core/dialect/responses_request.h"
 
-#include "core/chat/allowed_tools.h"
+#include "core/base/text.h"
 #include "core/dialect/hub_message.h"
 #include "core/dialect/request_fault.h"
-#include "core/dialect/web_search.h"
+#include "core/dialect/responses_tools.h"
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string>
-#include <vector>
+#include <utility>
 
 namespace ai_proxy::dialect {
 
@@ -16,13 +17,13 @@ namespace {
 
 // Members that are read somewhere here, or that ask for nothing a chat
 // provider could do otherwise.
-constexpr std::array<std::string_view, 25> kKnown{"model", "input",
+constexpr std::array<std::string_view, 26> kKnown{"model", "input",
     "instructions", "stream", "stream_options", "tools", "tool_choice",
     "parallel_tool_calls", "text", "reasoning", "max_output_tokens",
     "temperature", "top_p", "metadata", "store", "user", "service_tier",
     "include", "truncation", "top_logprobs", "prompt_cache_key",
     "safety_identifier", "previous_response_id", "conversation",
-    "prompt_cache_retention"};
+    "prompt_cache_retention", "prompt_cache_options"};
 
 Error unsupported(std::string_view field, std::string_view why)
 {
@@ -47,15 +48,14 @@ private:
     Result<void> item(json::Node item, const Place& place);
     Result<void> message(json::Node item, const Place& place);
     Result<void> part(HubMessage& out, json::Node part, const Place& place);
-    void file(HubMessage& out, json::Node part);
+    json::Node marker(json::Node part);
+    void say(HubMessage& out, std::string_view text, json::Node marker);
+    Result<void> file(HubMessage& out, json::Node part, const Place& place);
     Result<void> reasoning(json::Node item);
+    Result<void> call(json::Node item, const Place& place, bool custom);
     Result<void> call_output(json::Node item, const Place& place);
     HubMessage& assistant();
     void flush();
-    [[nodiscard]] bool may_search() const;
-    Result<void> tools();
-    void allowed_tools(json::Node choice);
-    void tool_choice();
     void format();
     void rest();
 
@@ -65,7 +65,9 @@ private:
     // What the model said since the user's last word is one message in chat.
     HubMessage turn_{"assistant"};
     bool in_turn_ = false;
-    bool searches_ = false; // there is a tool for it
+    // Has it a text already, of a message that is over?
+    bool said_ = false, apart_ = false;
+    std::optional<json::Parser> marker_; // {"type":"ephemeral"}
 };
 
 Result<void> Request::check()
@@ -101,28 +103,94 @@ void Request::flush()
         turn_.write(w_);
     }
     turn_ = HubMessage("assistant");
-    in_turn_ = false;
+    in_turn_ = said_ = apart_ = false;
 }
 
-void Request::file(HubMessage& out, json::Node part)
+// What a client marks as the end of a prefix to be kept.
+json::Node Request::marker(json::Node part)
+{
+    if (!part["prompt_cache_breakpoint"].is_object()) {
+        return {};
+    }
+    if (!marker_) {
+        marker_.emplace();
+    }
+    const auto parsed =
+        marker_->parse(std::string_view(R"({"type":"ephemeral"})"));
+    return parsed ? *parsed : json::Node();
+}
+
+// Two messages of a turn are two, though chat has one.
+void Request::say(HubMessage& out, std::string_view text, json::Node marker)
+{
+    if (text.empty()) {
+        return;
+    }
+    if (std::exchange(apart_, false)) {
+        out.text("\n\n" + std::string(text), marker);
+    } else {
+        out.text(text, marker);
+    }
+    said_ = said_ || &out == &turn_;
+}
+
+std::string_view type_of_name(std::string_view name)
+{
+    struct Row {
+        std::string_view end, type;
+    };
+    constexpr Row kTypes[] = {{".txt", "text/plain"}, {".md", "text/markdown"},
+        {".csv", "text/csv"}, {".html", "text/html"},
+        {".json", "application/json"}, {".xml", "application/xml"},
+        {".docx",
+            "application/vnd.openxmlformats-officedocument."
+            "wordprocessingml.document"},
+        {".xlsx",
+            "application/vnd.openxmlformats-officedocument."
+            "spreadsheetml.sheet"},
+        {".pptx",
+            "application/vnd.openxmlformats-officedocument."
+            "presentationml.presentation"}};
+    for (const Row& row : kTypes) {
+        if (name.size() > row.end.size()
+            && iequals(name.substr(name.size() - row.end.size()), row.end))
+        {
+            return row.type;
+        }
+    }
+    return "application/pdf";
+}
+
+Result<void> Request::file(HubMessage& out, json::Node part, const Place& place)
 {
     const std::string_view name = part["filename"].string_or();
-    const std::string_view data = part["file_data"].string_or();
     if (const auto id = part["file_id"].string(); id) {
-        out.file_id(*id);
-    } else if (const auto url = part["file_url"].string(); url) {
-        out.file_url(*url, {}, name);
-    } else if (data.starts_with("data:")) {
-        const size_t type = data.find(';');
-        const size_t comma = data.find(',');
-        if (type != std::string_view::npos && comma != std::string_view::npos
-            && type < comma)
-        {
-            out.file(data.substr(5, type - 5), data.substr(comma + 1), name);
-        }
-    } else {
-        out.file("application/pdf", data, name);
+        out.file_id(*id, marker(part));
+        return {};
     }
+    if (const auto url = part["file_url"].string(); url) {
+        out.file_url(*url, {}, name, marker(part));
+        return {};
+    }
+    if (auto done = require(Need::string, part, place, "file_data"); !done) {
+        return done;
+    }
+    std::string_view data = part["file_data"].string_or(), type;
+    if (data.starts_with("data:")) {
+        constexpr size_t begin = 5;
+        const size_t comma = std::min(data.find(','), data.size());
+        const std::string_view head = data.substr(begin, comma - begin);
+        if (comma == data.size() || !head.ends_with(";base64")) {
+            return fault("Invalid file data URL: expected "
+                         "'data:<media type>;base64,<data>'.",
+                place.member("file_data").text(), "invalid_value");
+        }
+        type = head.substr(0, head.find(';'));
+        data.remove_prefix(comma + 1);
+    }
+    out.file(
+        type.empty() ? type_of_name(name) : type, data, name, marker(part));
+    return {};
 }
 
 Result<void> Request::part(HubMessage& out, json::Node part, const Place& place)
@@ -137,18 +205,18 @@ Result<void> Request::part(HubMessage& out, json::Node part, const Place& place)
         if (auto done = require(Need::string, part, place, "text"); !done) {
             return done;
         }
-        out.text(part["text"].string_or());
+        say(out, part["text"].string_or(), marker(part));
     } else if (type == "refusal") {
         out.refusal(part["refusal"].string_or());
     } else if (type == "input_image") {
         if (const auto id = part["file_id"].string(); id) {
-            out.file_id(*id);
+            out.file_id(*id, marker(part));
         } else {
-            out.image_url(
-                part["image_url"].string_or(), part["detail"].string_or());
+            out.image_url(part["image_url"].string_or(),
+                part["detail"].string_or(), marker(part));
         }
     } else if (type == "input_file") {
-        file(out, part);
+        return file(out, part, place);
     } else if (type == "input_audio") {
         const json::Node audio = part["input_audio"];
         out.audio(audio["format"].string_or(), audio["data"].string_or());
@@ -174,10 +242,11 @@ Result<void> Request::message(json::Node item, const Place& place)
     }
     HubMessage other(role);
     HubMessage& out = own ? assistant() : other;
+    apart_ = own && said_;
     const json::Node content = item["content"];
     const Place inner = place.member("content");
     if (content.is_string()) {
-        out.text(content.string_or());
+        say(out, content.string_or(), {});
     } else if (content.is_array()) {
         size_t index = 0;
         for (const json::Node one : content.items()) {
@@ -223,14 +292,46 @@ Result<void> Request::reasoning(json::Node item)
     return {};
 }
 
+Result<void> Request::call(json::Node item, const Place& place, bool custom)
+{
+    const std::string_view said = custom ? "input" : "arguments";
+    for (const std::string_view name :
+        {std::string_view("call_id"), std::string_view("name"), said})
+    {
+        if (auto done = require(Need::string, item, place, name); !done) {
+            return done;
+        }
+    }
+    std::string arguments(item[said].string_or());
+    if (custom) {
+        std::string object;
+        json::Writer w(object);
+        w.begin_object().field("input", std::string_view(arguments));
+        w.end_object();
+        arguments = std::move(object);
+    }
+    assistant().call(item["call_id"].string_or(),
+        flat_tool_name(item["namespace"].string_or(), item["name"].string_or()),
+        arguments);
+    return {};
+}
+
 Result<void> Request::call_output(json::Node item, const Place& place)
 {
     flush();
+    if (auto done = require(Need::string, item, place, "call_id"); !done) {
+        return done;
+    }
     HubMessage out("tool");
     out.answers(item["call_id"].string_or(), false);
     const json::Node output = item["output"];
-    out.text(output.string_or());
     const Place inner = place.member("output");
+    if (!output.is_string() && !output.is_array()) {
+        return output.exists()
+            ? wrong_type(inner.text(), "one of a string or array", output)
+            : missing(inner.text());
+    }
+    out.text(output.string_or());
     size_t index = 0;
     for (const json::Node one : output.items()) {
         const Place at = inner[index++];
@@ -242,28 +343,37 @@ Result<void> Request::call_output(json::Node item, const Place& place)
     return {};
 }
 
+// Without a type it is a message, or the id of an item that is kept.
+std::string_view type_of(json::Node item)
+{
+    const bool reference = !item["role"].has_value() && item["id"].is_string();
+    return item["type"].string_or(reference ? "item_reference" : "message");
+}
+
 Result<void> Request::item(json::Node item, const Place& place)
 {
     if (!item.is_object()) {
         return wrong_type(place.text(), "an object", item);
     }
-    const std::string_view type = item["type"].string_or("message");
+    const std::string_view type = type_of(item);
     if (type == "message") {
         return message(item, place);
     }
-    if (type == "function_call") {
-        assistant().call(item["call_id"].string_or(), item["name"].string_or(),
-            item["arguments"].string_or());
-        return {};
+    if (type == "function_call" || type == "custom_tool_call") {
+        return call(item, place, type == "custom_tool_call");
     }
-    if (type == "function_call_output") {
+    if (type == "function_call_output" || type == "custom_tool_call_output") {
         return call_output(item, place);
     }
     if (type == "reasoning") {
         return reasoning(item);
     }
-    if (type == "custom_tool_call" || type == "custom_tool_call_output"
-        || type == "item_reference")
+    if (type == "additional_tools") {
+        return {}; // they are among the tools
+    }
+    // What they stand for only their maker knows.
+    if (type == "item_reference" || type == "compaction"
+        || type == "compaction_trigger")
     {
         return fault("Items of type '" + std::string(type)
                 + "' need a provider that has the Responses API; this one "
@@ -305,103 +415,6 @@ Result<void> Request::input()
     return {};
 }
 
-bool is_search(json::Node tool)
-{
-    return tool["type"].string_or().starts_with("web_search");
-}
-
-// Does tool_choice leave the search among what may be called?
-bool Request::may_search() const
-{
-    const json::Node choice = body_["tool_choice"];
-    if (choice["type"].string_or() != "allowed_tools") {
-        return choice.string_or() != "none";
-    }
-    for (const json::Node tool : choice["tools"].items()) {
-        if (is_search(tool)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-Result<void> Request::tools()
-{
-    std::string list;
-    json::Node search;
-    size_t index = 0;
-    for (const json::Node tool : body_["tools"].items()) {
-        const size_t here = index++;
-        if (is_search(tool)) {
-            search = tool;
-            continue;
-        }
-        if (tool["type"].string_or() != "function") {
-            drop("tools[" + std::to_string(here) + "].type");
-            continue;
-        }
-        list += list.empty() ? "" : ",";
-        json::Writer w(list);
-        w.begin_object().field("type", "function");
-        w.key("function").begin_object();
-        for (const std::string_view name :
-            {"name", "description", "parameters", "strict"})
-        {
-            if (tool[name].has_value()) {
-                w.field(name, tool[name]);
-            }
-        }
-        w.end_object().end_object();
-    }
-    searches_ = search.is_object();
-    if (searches_ && may_search()) {
-        write_web_search(w_, search);
-    }
-    if (list.empty()) {
-        return {};
-    }
-    w_.key("tools").raw("[" + list + "]");
-    tool_choice();
-    if (const auto flag = body_["parallel_tool_calls"].boolean(); flag) {
-        w_.field("parallel_tool_calls", *flag);
-    }
-    return {};
-}
-
-// Beside functions only the search is left of the tools.
-void Request::allowed_tools(json::Node choice)
-{
-    std::vector<std::string_view> names;
-    size_t i = 0;
-    for (const json::Node tool : choice["tools"].items()) {
-        if (tool["type"].string_or() == "function") {
-            names.push_back(tool["name"].string_or());
-        } else if (!searches_ || !is_search(tool)) {
-            drop("tool_choice.tools[" + std::to_string(i) + "]");
-        }
-        i++;
-    }
-    chat::write_allowed_tools(w_, choice["mode"].string_or("auto"), names);
-}
-
-void Request::tool_choice()
-{
-    const json::Node choice = body_["tool_choice"];
-    const std::string_view type = choice["type"].string_or();
-    if (choice.is_string()) {
-        w_.field("tool_choice", choice);
-    } else if (type == "function") {
-        w_.key("tool_choice").begin_object().field("type", "function");
-        w_.key("function").begin_object();
-        w_.field("name", choice["name"].string_or());
-        w_.end_object().end_object();
-    } else if (type == "allowed_tools") {
-        allowed_tools(choice);
-    } else if (choice.has_value()) {
-        drop("tool_choice.type");
-    }
-}
-
 void Request::format()
 {
     const json::Node text = body_["text"];
@@ -423,7 +436,7 @@ void Request::format()
     }
     if (text["verbosity"].has_value()
         && text["verbosity"].string_or() != "medium") {
-        drop("text.verbosity");
+        w_.field("verbosity", text["verbosity"]);
     }
 }
 
@@ -434,14 +447,15 @@ void Request::rest()
     };
     constexpr Name kSame[] = {{"max_output_tokens", "max_tokens"},
         {"temperature", "temperature"}, {"top_p", "top_p"}, {"user", "user"},
-        {"service_tier", "service_tier"}};
+        {"service_tier", "service_tier"},
+        {"safety_identifier", "safety_identifier"},
+        {"prompt_cache_key", "prompt_cache_key"},
+        {"prompt_cache_retention", "prompt_cache_retention"},
+        {"prompt_cache_options", "prompt_cache_options"}};
     for (const Name& row : kSame) {
         if (body_[row.from].has_value()) {
             w_.field(row.to, body_[row.from]);
         }
-    }
-    if (!body_["user"].has_value() && body_["safety_identifier"].is_string()) {
-        w_.field("user", body_["safety_identifier"]);
     }
     if (const auto effort = body_["reasoning"]["effort"].string(); effort) {
         w_.field("reasoning_effort", *effort);
@@ -484,9 +498,7 @@ Result<void> Request::write()
     if (auto done = input(); !done) {
         return done;
     }
-    if (auto done = tools(); !done) {
-        return done;
-    }
+    ResponsesTools(body_, &request_.dropped).write(w_);
     format();
     rest();
     w_.end_object();
@@ -516,6 +528,10 @@ std::string responses_echo(json::Node body)
     std::string out;
     json::Writer w(out);
     w.begin_object();
+    const std::string names = ResponsesTools(body, nullptr).names();
+    if (!names.empty()) {
+        w.key(kToolNames).raw(names);
+    }
     echo(w, body, "instructions", "null");
     echo(w, body, "max_output_tokens", "null");
     echo(w, body, "max_tool_calls", "null");

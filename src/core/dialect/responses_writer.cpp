@@ -2,6 +2,7 @@
 
 #include "core/dialect/call_text.h"
 #include "core/dialect/responses_request.h"
+#include "core/dialect/responses_tools.h"
 #include "core/dialect/spoken.h"
 
 namespace ai_proxy::dialect {
@@ -15,12 +16,52 @@ ResponsesWriter::ResponsesWriter(const AnswerContext& context)
     : id_(context.id), model_(context.model), echo_(context.echo),
       created_(context.created)
 {
+    read_names();
 }
 
 ResponsesWriter::ResponsesWriter(std::string& out, const AnswerContext& context)
     : ResponsesWriter(context)
 {
     out_ = &out;
+}
+
+void ResponsesWriter::read_names()
+{
+    if (echo_.find(kToolNames) == std::string::npos) {
+        return;
+    }
+    const auto echo = parser_.parse(std::string_view(echo_));
+    if (!echo) {
+        return;
+    }
+    for (const json::Node one : (*echo)[kToolNames].items()) {
+        names_.push_back({std::string(one["sent"].string_or()),
+            std::string(one["name"].string_or()),
+            std::string(one["namespace"].string_or()),
+            one["custom"].boolean().value_or(false)});
+    }
+}
+
+void ResponsesWriter::name_call(Item& item, std::string_view sent) const
+{
+    item.name = sent;
+    for (const ToolName& one : names_) {
+        if (one.sent == sent) {
+            item.name = one.name;
+            item.space = one.space;
+            item.custom = one.custom;
+        }
+    }
+}
+
+// The text that a custom tool is called with; what a model said otherwise
+// stays as it is.
+std::string ResponsesWriter::input_of(const std::string& arguments)
+{
+    const auto parsed = parser_.parse(std::string_view(arguments));
+    const auto input = parsed ? (*parsed)["input"].string()
+                              : std::optional<std::string_view>();
+    return std::string(input.value_or(arguments));
 }
 
 // An event up to its sequence number; the caller adds members and closes it.
@@ -115,7 +156,9 @@ void ResponsesWriter::close_others(const Item* keep)
 
 void ResponsesWriter::close(Item& item)
 {
-    if (item.kind == Kind::call && item.text.empty()) {
+    if (item.custom) {
+        item.text = input_of(item.text);
+    } else if (item.kind == Kind::call && item.text.empty()) {
         item.text = "{}";
         if (streams()) {
             json::Writer w =
@@ -188,6 +231,17 @@ void ResponsesWriter::close_message(Item& item)
 
 void ResponsesWriter::close_call(Item& item)
 {
+    if (item.custom) {
+        json::Writer d =
+            item_event("response.custom_tool_call_input.delta", item);
+        d.field("delta", std::string_view(item.text));
+        close_event(d);
+        json::Writer w =
+            item_event("response.custom_tool_call_input.done", item);
+        w.field("input", std::string_view(item.text));
+        close_event(w);
+        return;
+    }
     json::Writer w = item_event("response.function_call_arguments.done", item);
     w.field("name", std::string_view(item.name));
     w.field("arguments", std::string_view(item.text));
@@ -328,7 +382,10 @@ void ResponsesWriter::tool_begin(const chat::Event& tool)
     close_others(nullptr);
     Item& item = add(Kind::call);
     item.call = tool.index;
-    item.name = tool.name;
+    name_call(item, tool.name);
+    if (item.custom) {
+        item.id.replace(0, 2, "ctc");
+    }
     std::string quoted;
     append_call_id(quoted, tool.id, id_, tool.index);
     item.call_id = tool.id.empty() ? quoted.substr(1, quoted.size() - 2)
@@ -350,7 +407,8 @@ void ResponsesWriter::tool_arguments(const chat::Event& tool)
         }
         item.text += tool.text;
         item.watch.feed(tool.text);
-        if (streams()) {
+        // A custom tool's text stands in them: it is told when it is whole.
+        if (streams() && !item.custom) {
             json::Writer w =
                 item_event("response.function_call_arguments.delta", item);
             w.field("delta", tool.text);

@@ -31,14 +31,26 @@ private:
         bool done = false;
         std::string id, text; // text: also summary, arguments
         std::string refusal, annotations, logprobs;
-        std::string opaque; // encrypted_content
-        std::string call_id, name;
+        std::string opaque;               // encrypted_content
+        std::string call_id, name, space; // space: of the name
+        bool custom = false;              // the call is of a text
         uint32_t call = 0;
         int text_at = -1, refusal_at = -1; // content_index, -1: no such part
         size_t annotation_count = 0;
         ObjectWatch watch;
     };
 
+    // How calls of a function are told, that the provider calls "sent".
+    struct ToolName {
+        std::string sent, name, space;
+        bool custom = false;
+    };
+
+    void read_names();
+    void name_call(Item& item, std::string_view sent) const;
+    [[nodiscard]] std::string input_of(const std::string& arguments);
+    void write_call(
+        json::Writer& w, const Item& item, std::string_view status) const;
     [[nodiscard]] bool streams() const noexcept { return out_ != nullptr; }
     [[nodiscard]] json::Writer event(std::string_view type);
     json::Writer item_event(std::string_view type, const Item& item);
@@ -74,6 +86,7 @@ private:
     int64_t created_ = 0, sequence_ = 0;
     bool started_ = false, ended_ = false;
     std::vector<Item> items_;
+    std::vector<ToolName> names_;
     size_t held_ = 0; // bytes of the items
     chat::Finish finish_ = chat::Finish::none;
     chat::Usage usage_;

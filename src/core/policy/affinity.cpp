@@ -75,8 +75,65 @@ route::Affinity affinity_of(Api api) noexcept
     }
 }
 
+namespace {
+
+// Of Responses: items that are kept, templates, and what tools look into.
+bool names_item(json::Node item)
+{
+    const bool typed = item["type"].has_value() || item["role"].has_value();
+    if (item["type"].string_or() == "item_reference"
+        || (!typed && item["id"].is_string()))
+    {
+        return true;
+    }
+    for (const json::Node part : item["output"].items()) {
+        if (holds_file(part)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool names_store(json::Node tool)
+{
+    const json::Node container = tool["container"];
+    return tool["vector_store_ids"].size() > 0 || container.is_string()
+        || container["file_ids"].size() > 0
+        || tool["environment"]["container_id"].is_string();
+}
+
+} // namespace
+
+bool is_kept(std::string_view path) noexcept
+{
+    constexpr std::string_view kKept[] = {"/v1/conversations",
+        "/v1/vector_stores", "/v1/containers", "/v1/uploads"};
+    for (const std::string_view kept : kKept) {
+        const size_t at = path.find(kept);
+        const size_t end = at + kept.size();
+        if (at != std::string_view::npos
+            && (end == path.size() || path[end] == '/')) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool names_file(json::Node request)
 {
+    if (request["prompt"]["id"].is_string()) {
+        return true;
+    }
+    for (const json::Node tool : request["tools"].items()) {
+        if (names_store(tool)) {
+            return true;
+        }
+    }
+    for (const json::Node item : request["input"].items()) {
+        if (names_item(item)) {
+            return true;
+        }
+    }
     for (const json::Node list : {request["messages"], request["input"]}) {
         for (const json::Node message : list.items()) {
             for (const json::Node part : message["content"].items()) {

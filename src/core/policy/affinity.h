@@ -19,8 +19,11 @@ struct ClientHead;
 // files, batches, jobs, responses.
 [[nodiscard]] route::Affinity affinity_of(dialect::Api api) noexcept;
 
-// Does a chat request name a file that its provider keeps?  Then it is for the
-// key that made the file.
+// Is it a path of what providers keep, of an API that is only relayed?
+[[nodiscard]] bool is_kept(std::string_view path) noexcept;
+
+// Does a chat request name what its provider keeps (a file, an item of a
+// response, a template, a store)?  Then it is for the key that made it.
 [[nodiscard]] bool names_file(json::Node request);
 
 } // namespace ai_proxy::policy

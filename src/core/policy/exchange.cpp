@@ -265,7 +265,9 @@ void Exchange::read_realtime()
 
 void Exchange::choose_affinity()
 {
-    affinity_ = affinity_of(books_.api);
+    affinity_ = books_.api == Api::unknown && is_kept(path_)
+        ? route::Affinity::only
+        : affinity_of(books_.api);
     if (books_.api == Api::responses && kind_ == BodyKind::json) {
         // What is not stored is not asked for again, and who answers by chat
         // stores nothing.

@@ -35,6 +35,19 @@ constexpr std::string_view kThinkingSwitch[] = {
 constexpr std::string_view kSearches[] = {
     "perplexity", "openrouter", "vercel-gateway", "generic", "mock"};
 
+// Who takes what OpenAI defined for itself.
+constexpr std::string_view kCacheOptions[] = {
+    "openai", "azure", "generic", "mock"};
+constexpr std::string_view kCacheKey[] = {
+    "openai", "azure", "moonshot", "generic", "mock"};
+constexpr std::string_view kSafetyIdentifier[] = {
+    "openai", "azure", "moonshot", "generic", "mock"};
+constexpr std::string_view kVerbosity[] = {
+    "openai", "azure", "openrouter", "generic", "mock"};
+
+// Fetches files by their URL; OpenAI's chat has no member for one.
+constexpr std::string_view kFileUrl[] = {"generic", "mock"};
+
 bool holds(Names names, std::string_view name) noexcept
 {
     return std::find(names.begin(), names.end(), name) != names.end();
@@ -115,7 +128,7 @@ public:
     {
     }
 
-    void write();
+    Result<void> write();
 
 private:
     [[nodiscard]] bool takes(Names types) const noexcept
@@ -134,8 +147,10 @@ private:
     void thinking();
     void stream();
     void search(json::Node asked);
+    bool openais_own(json::Member member);
 
     json::Writer w_;
+    bool has_file_url_ = false; // that cannot be said
     // Parts of tools' results that only a user's message may hold.
     std::vector<json::Node> pictures_;
     const chat::Request& request_;
@@ -153,6 +168,16 @@ void Body::marker(json::Node value)
 
 void Body::part(json::Node part)
 {
+    if (const json::Node url = part["file"]["file_url"]; url.has_value()) {
+        if (type_.name == "openrouter") {
+            w_.begin_object().field("type", "file");
+            w_.key("file").begin_object();
+            w_.field("filename", part["file"]["filename"].string_or("file"));
+            w_.field("file_data", url).end_object().end_object();
+            return;
+        }
+        has_file_url_ = has_file_url_ || !takes(kFileUrl);
+    }
     if (!part.is_object()
         || (!part["cache_control"].exists() && !part["claude_block"].exists()))
     {
@@ -337,9 +362,45 @@ void Body::search(json::Node asked)
     }
 }
 
-void Body::member(json::Member member)
+// Members that only OpenAI itself is sure to take.  True: it is one.
+bool Body::openais_own(json::Member member)
 {
     const std::string_view key = member.key;
+    if (key == "verbosity") {
+        if (takes(kVerbosity)) {
+            w_.field(key, member.value);
+        } else {
+            context_.drop(key);
+        }
+        return true;
+    }
+    // How a cache is kept changes the price, not the answer.
+    if (key == "prompt_cache_key" || key == "prompt_cache_retention"
+        || key == "prompt_cache_options")
+    {
+        const Names takers =
+            key == "prompt_cache_key" ? Names(kCacheKey) : Names(kCacheOptions);
+        if (takes(takers)) {
+            w_.field(key, member.value);
+        }
+        return true;
+    }
+    return false;
+}
+
+void Body::member(json::Member member)
+{
+    std::string_view key = member.key;
+    if (openais_own(member)) {
+        return;
+    }
+    // Of old it was the user who was named.
+    if (key == "safety_identifier" && !takes(kSafetyIdentifier)) {
+        if (request_.raw["user"].has_value()) {
+            return;
+        }
+        key = "user";
+    }
     if (key == "web_search_options") {
         search(member.value);
         return;
@@ -392,7 +453,7 @@ void Body::stream()
     }
 }
 
-void Body::write()
+Result<void> Body::write()
 {
     w_.begin_object().field("model", context_.model);
     for (const json::Member one : request_.raw.members()) {
@@ -401,6 +462,13 @@ void Body::write()
     thinking();
     stream();
     w_.end_object();
+    if (has_file_url_) {
+        return make_error(ErrorCode::invalid_request,
+            "provider type \"" + std::string(type_.name)
+                + "\" takes files as data or by their id, not by a URL",
+            "file_url");
+    }
+    return {};
 }
 
 // What the vendor's row changes in every body.
@@ -433,7 +501,9 @@ Result<void> encode_openai(
     const chat::Request& request, const EncodeContext& context, Outbound& out)
 {
     std::string text;
-    Body(text, request, context).write();
+    if (auto said = Body(text, request, context).write(); !said) {
+        return said;
+    }
     auto body = adjusted(std::move(text), context);
     if (!body) {
         return std::move(body).error();

@@ -45,6 +45,10 @@ bool asks_nothing(std::string_view member, Node value)
     {
         return true;
     }
+    // How a cache is kept changes the price, not the answer.
+    if (word.starts_with("prompt_cache_")) {
+        return true;
+    }
     if (word == "n") {
         return value.integer() == 1;
     }
