@@ -204,6 +204,39 @@ def reasoning_comes_back():
              [c.id for c in wanted.calls], f"{name}: ids of calls")
 
 
+@test
+def tools_that_are_no_functions():
+    """A custom tool and a namespace, for a provider that has neither."""
+    tools = [{"type": "custom", "name": "patch"},
+             {"type": "namespace", "name": "crm", "description": "Customers",
+              "tools": [{"type": "function", "name": "find",
+                         "parameters": SCHEMA}]}]
+    calls = [("patch", {"input": "hello"}), ("crm__find", {"city": "x"})]
+    replay.answer_with("claude", json={
+        "id": "msg_1", "type": "message", "role": "assistant", "model": "c",
+        "content": [{"type": "tool_use", "id": f"t{i}", "name": name,
+                     "input": given} for i, (name, given) in enumerate(calls)],
+        "stop_reason": "tool_use", "stop_sequence": None,
+        "usage": {"input_tokens": 3, "output_tokens": 4}})
+    answer = create("claude", tools=tools)
+    same([t["name"] for t in sent("claude")["tools"]],
+         [name for name, _ in calls], "both are functions")
+    patch, find = answer.output
+    same((patch.type, patch.name, patch.input),
+         ("custom_tool_call", "patch", "hello"), "a call of the first")
+    same((find.type, find.namespace, find.name),
+         ("function_call", "crm", "find"), "a call of the other")
+    answer_as_claude("done")
+    create("claude", tools=tools, input=[
+        {"role": "user", "content": PROMPT},
+        *[i.model_dump(exclude_none=True) for i in answer.output],
+        {"type": "custom_tool_call_output", "call_id": "t0", "output": "ok"},
+        {"type": "function_call_output", "call_id": "t1", "output": "Ann"}])
+    same([(b["name"], b["input"])
+          for b in sent("claude")["messages"][1]["content"]],
+         calls, "the next turn tells them again")
+
+
 class Person(pydantic.BaseModel):
     name: str
     age: int
