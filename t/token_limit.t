@@ -163,8 +163,9 @@ $gw->until(sub { @lines = grep { m{^/quiet/} } $gw->log_lines('access.log') });
 like($lines[-1], qr/ 200 logged - /, 'but is in the log');
 like($lines[-1], qr/limit_status\\x22:\\x22logged/, 'and in the JSON');
 @lines = grep { m{^/plain/v1/chat} } $gw->log_lines('access.log');
-like($lines[0], qr/200 passed -/, 'passed');
-like($lines[1], qr/429 rejected token_limit/, 'rejected');
+# Two workers write it.
+ok((grep { /200 passed -/ } @lines), 'passed');
+ok((grep { /429 rejected token_limit/ } @lines), 'rejected');
 
 isnt($gw->client->get('/plain/v1/models', headers => { 'X-User' => 'ann' })
     ->{status}, 429, 'what uses no tokens is not limited');

@@ -167,6 +167,8 @@ struct Identity {
     const consumer::Consumer* consumer = nullptr;
     ErrorCode refused = ErrorCode::none;
     ngx_str_t message{}; // of the refusal
+    // With credentials, where limits of plugins may go by them.
+    ngx_str_t sent_query{};
 };
 
 // The module's context of a request: what a request of ours has before and
@@ -299,7 +301,8 @@ struct Ctx {
     uint64_t drained = 0;    // bytes that came since
     BodyBuffer body;
     std::vector<Header> headers;
-    std::string query; // without credentials
+    std::vector<Header> sent_headers; // with credentials, if they are wanted
+    std::string query;                // without credentials
     std::optional<policy::Exchange> exchange;
     NgxIo io;
     async::FrameArena frames;
@@ -412,6 +415,9 @@ void drop_credentials(Ctx& ctx, policy::ClientHead& head);
 
 // upstream configuration (ngx_http_ai_proxy_upstream_conf.cpp)
 [[nodiscard]] bool make_upstreams(ngx_conf_t* cf, MainConf& mc);
+// The upstream {} of that name, or nullptr.
+[[nodiscard]] ngx_http_upstream_srv_conf_t* find_upstream(
+    ngx_conf_t* cf, std::string_view name);
 
 // Redis (ngx_http_ai_proxy_redis_conf.cpp, ngx_http_ai_proxy_redis.cpp)
 char* set_redis(ngx_conf_t* cf, ngx_command_t* cmd, void* conf) noexcept;

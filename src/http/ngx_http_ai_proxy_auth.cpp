@@ -121,6 +121,14 @@ Policies policies_of(ngx_http_request_t* r)
     return policies;
 }
 
+// May limits go by what proves who it is?
+bool limits_by_keys(const LocConf& lc) noexcept
+{
+    return lc.plugins != nullptr
+        && (lc.plugins->token_limit != nullptr
+            || lc.plugins->request_limit != nullptr);
+}
+
 bool is_told(const Policies& policies, std::string_view name)
 {
     return iequals(name, kConsumerHeader)
@@ -208,6 +216,9 @@ ngx_int_t check(ngx_http_request_t* r, const Policies& policies)
             take_away(h);
         }
     });
+    if (limits_by_keys(*loc_conf(r)) && r->args.len != 0) {
+        identity.sent_query = copy(r->pool, view(r->args));
+    }
     const std::vector<Header> headers = header_fields(r);
     const dialect::Api api = dialect::recognise(view(r->uri));
     consumer::Call call{headers, view(r->args), takes_seldom_places(api)};
@@ -287,6 +298,13 @@ void drop_credentials(Ctx& ctx, policy::ClientHead& head)
         return;
     }
     head.credential_ended = true;
+    if (limits_by_keys(*loc_conf(ctx.r))) {
+        ctx.sent_headers = ctx.headers;
+        head.sent_headers = ctx.sent_headers;
+        if (identity != nullptr && identity->sent_query.data != nullptr) {
+            head.sent_query = view(identity->sent_query);
+        }
+    }
     ctx.query = head.query;
     const bool seldom = takes_seldom_places(dialect::recognise(head.path));
     for (const consumer::Policy* policy : policies) {

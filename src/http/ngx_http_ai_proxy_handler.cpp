@@ -1,5 +1,8 @@
 #include "http/ngx_http_ai_proxy.h"
 
+#include "core/policy/plugin_limits.h"
+#include "core/policy/serve_quota.h"
+
 #include <algorithm>
 #include <cstdlib>
 #include <stdexcept>
@@ -98,6 +101,13 @@ void start_pipeline(Ctx& ctx)
         finalize_with(ctx,
             make_error(ErrorCode::shutdown,
                 std::string(policy::phrase(ErrorCode::shutdown))));
+        return;
+    }
+    if (policy::administers_quota(*ctx.exchange)) {
+        ctx.root.emplace(policy::serve_quota(
+            ctx.scope, *ctx.exchange, {ctx.body.data(), ctx.body.size()}));
+        (void)ctx.root->start();
+        drive(ctx);
         return;
     }
     auto received =
@@ -276,12 +286,16 @@ void close_books(Ctx& ctx) noexcept
 
 void settle_limits(Ctx& ctx) noexcept
 {
-    if (policy::TokenLimits* limits = ctx.exchange->limits()) {
-        guard(ctx.r->connection->log, 0, [&] {
-            limits->settle(ctx.io, ctx.exchange->books());
-            return 0;
-        });
-    }
+    guard(ctx.r->connection->log, 0, [&] {
+        const policy::Books& books = ctx.exchange->books();
+        if (policy::TokenLimits* limits = ctx.exchange->limits()) {
+            limits->settle(ctx.io, books);
+        }
+        if (policy::PluginLimits* limits = ctx.exchange->plugin_limits()) {
+            limits->settle(ctx.io, books);
+        }
+        return 0;
+    });
 }
 
 void post_wake(Ctx& ctx) noexcept

@@ -1,5 +1,7 @@
 #include "http/ngx_http_ai_proxy.h"
 
+#include "core/policy/plugin_limits.h"
+
 #include <algorithm>
 
 // What goes to the client: the header at the commit point, streamed bytes,
@@ -62,16 +64,22 @@ ngx_int_t set_headers(ngx_http_request_t* r, int status,
     return NGX_OK;
 }
 
+bool has_limits(const policy::Exchange& exchange) noexcept
+{
+    return exchange.limits() != nullptr || exchange.plugin_limits() != nullptr;
+}
+
 // The gateway's own limits stand in the place of the provider's.
 void add_limit_headers(
     const Ctx& ctx, std::vector<policy::Response::Field>& fields)
 {
-    const policy::TokenLimits* limits = ctx.exchange->limits();
-    if (limits == nullptr) {
-        return;
-    }
     std::vector<policy::Response::Field> own;
-    limits->add_headers(own);
+    if (const policy::TokenLimits* limits = ctx.exchange->limits()) {
+        limits->add_headers(own);
+    }
+    if (const policy::PluginLimits* limits = ctx.exchange->plugin_limits()) {
+        limits->add_headers(own);
+    }
     if (own.empty()) {
         return;
     }
@@ -166,12 +174,13 @@ ngx_int_t commit_stream(Ctx& ctx, const policy::Response& response)
         ? response.status()
         : response.client_status();
     std::vector<policy::Response::Field> fields;
-    if (ctx.exchange->limits() != nullptr) {
+    const bool limited = has_limits(*ctx.exchange);
+    if (limited) {
         fields = response.headers();
         add_limit_headers(ctx, fields);
     }
     if (set_headers(r, status, response.content_type(),
-            ctx.exchange->limits() != nullptr ? fields : response.headers())
+            limited ? fields : response.headers())
         != NGX_OK)
     {
         return NGX_ERROR;

@@ -39,6 +39,7 @@ bool load(ngx_conf_t* cf, const config::Plugin& plugin, PluginFile& file)
     config::LoadContext context{*document, warnings, secrets, c.gateway};
     const size_t before = c.gateway.providers.size();
     const auto loaded = plugin.load(context, file.plugins);
+    c.redis_positions.resize(c.gateway.redis.size(), position_of(cf));
     for (const std::string& warning : warnings) {
         ngx_conf_log_error(
             NGX_LOG_WARN, cf, 0, "%*s", warning.size(), warning.data());

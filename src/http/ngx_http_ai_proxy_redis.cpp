@@ -406,6 +406,10 @@ void start_redis_clients(const Configuration& c, ngx_http_ai_proxy_zone_t& zone)
     }
     RedisClients& clients = worker().redis;
     for (const RedisSetup& setup : c.redis) {
+        if (setup.idle) {
+            clients.emplace_back();
+            continue;
+        }
         auto* state = ngx_http_ai_proxy_zone_state<metrics::RedisState>(
             &zone, in_flight_id("numbers of redis", setup.rules->name));
         if (state == nullptr) {
@@ -421,6 +425,9 @@ std::vector<metrics::RedisRow> redis_rows()
 {
     std::vector<metrics::RedisRow> rows;
     for (const auto& client : worker().redis) {
+        if (client == nullptr) {
+            continue;
+        }
         const std::string& name = client->rules().name;
         rows.push_back({name, worker().places.count(connections_id(name)),
             &client->state()});

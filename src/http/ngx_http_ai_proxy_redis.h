@@ -50,6 +50,7 @@ struct RedisSetup {
     std::vector<std::vector<SocketAddress>> known;
     ngx_resolver_t* resolver = nullptr;
     ngx_msec_t resolver_timeout = 0;
+    bool idle = false; // nothing will be asked of it
 };
 
 // Commands that were started together.

@@ -3,6 +3,8 @@
 
 #include "core/config/redis_rules.h"
 
+#include <algorithm>
+
 // ai_proxy_redis, and what its connections need: addresses and TLS.
 
 namespace ai_proxy::http {
@@ -28,6 +30,91 @@ bool look_up(ngx_conf_t* cf, const redis::Address& address, RedisSetup& setup)
         ngx_memcpy(&to.sockaddr, url.addrs[i].sockaddr, to.length);
     }
     return true;
+}
+
+// What an ai_proxy_redis of the service's name says holds; the file fills in
+// what it leaves open.
+void take_over(const config::Redis& declared, config::Redis& service)
+{
+    config::Redis made = declared;
+    made.name = service.name;
+    made.service = service.service;
+    made.place = service.place;
+    if (declared.password.empty()) {
+        made.user = service.user;
+        made.password = service.password;
+    }
+    if (declared.database == 0 && !declared.cluster) {
+        made.database = service.database;
+    }
+    const uint64_t otherwise = config::Redis().timeout_ms;
+    if (declared.timeout_ms == otherwise) {
+        made.timeout_ms = service.timeout_ms;
+    }
+    service = std::move(made);
+}
+
+// Does a directive name it?
+bool is_named(const config::Gateway& gateway, size_t index) noexcept
+{
+    return std::any_of(
+        gateway.sites.begin(), gateway.sites.end(), [index](const auto& site) {
+            const auto by_requests = [index](const config::RequestRule& rule) {
+                return rule.redis == index;
+            };
+            const auto by_tokens = [index](const limit::Rule& rule) {
+                return rule.redis == static_cast<int>(index);
+            };
+            const auto& requests = site->request_limits;
+            const auto& tokens = site->token_limits;
+            return std::any_of(requests.begin(), requests.end(), by_requests)
+                || std::any_of(tokens.begin(), tokens.end(), by_tokens);
+        });
+}
+
+// The addresses of an upstream's servers; those for emergencies come last.
+std::vector<SocketAddress> addresses_of(
+    const ngx_http_upstream_srv_conf_t& upstream)
+{
+    std::vector<SocketAddress> found;
+    const auto* servers =
+        static_cast<ngx_http_upstream_server_t*>(upstream.servers->elts);
+    for (const bool backup : {false, true}) {
+        for (ngx_uint_t i = 0; i < upstream.servers->nelts; i++) {
+            const ngx_http_upstream_server_t& server = servers[i];
+            if (server.down || (server.backup != 0) != backup) {
+                continue;
+            }
+            for (ngx_uint_t j = 0; j < server.naddrs; j++) {
+                SocketAddress& to = found.emplace_back();
+                to.length = server.addrs[j].socklen;
+                ngx_memcpy(&to.sockaddr, server.addrs[j].sockaddr, to.length);
+            }
+        }
+    }
+    return found;
+}
+
+// Where the service of a plugin is.  What cannot be known yet is no fault: as
+// long as it is not known, requests are treated as if it were away.
+void look_up_service(
+    ngx_conf_t* cf, const config::Redis& rules, RedisSetup& setup)
+{
+    if (const auto* upstream = find_upstream(cf, rules.service)) {
+        setup.known.push_back(addresses_of(*upstream));
+        setup.resolver = nullptr;
+        return;
+    }
+    const bool may_be_found = look_up(cf, rules.addresses[0], setup)
+        && !rules.service.ends_with(".static");
+    if (setup.known[0].empty() && !may_be_found) {
+        log_text(NGX_LOG_WARN, cf->log,
+            rules.place + "\"" + rules.service
+                + "\" is not known here, so this Redis cannot be asked: say "
+                  "where it is by \"ai_proxy_redis "
+                + rules.service + " HOST:PORT;\" or by \"upstream "
+                + rules.service + " { server HOST:PORT; }\"");
+    }
 }
 
 } // namespace
@@ -70,7 +157,7 @@ bool make_redis(ngx_conf_t* cf, MainConf& mc)
     auto* clcf = static_cast<ngx_http_core_loc_conf_t*>(
         ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
     for (size_t i = 0; i < c.gateway.redis.size(); i++) {
-        const config::Redis& rules = c.gateway.redis[i];
+        config::Redis& rules = c.gateway.redis[i];
         const std::string prefix = "ai_proxy_redis \"" + rules.name + "\": ";
         RedisSetup& setup = c.redis.emplace_back();
         setup.rules = &rules;
@@ -82,6 +169,19 @@ bool make_redis(ngx_conf_t* cf, MainConf& mc)
         setup.resolver_timeout = clcf->resolver_timeout == NGX_CONF_UNSET_MSEC
             ? 30'000
             : clcf->resolver_timeout;
+        const int declared =
+            rules.service.empty() ? -1 : c.gateway.find_redis(rules.service);
+        if (declared >= 0) {
+            take_over(c.gateway.redis[static_cast<size_t>(declared)], rules);
+        } else if (!rules.service.empty()) {
+            look_up_service(cf, rules, setup);
+            continue;
+        }
+        setup.idle = rules.service.empty() && !is_named(c.gateway, i)
+            && std::any_of(c.gateway.redis.begin(), c.gateway.redis.end(),
+                [&rules](const config::Redis& other) {
+                    return other.service == rules.name;
+                });
         for (const redis::Address& address : rules.addresses) {
             if (!look_up(cf, address, setup)) {
                 log_at(cf->log, c.redis_positions[i],

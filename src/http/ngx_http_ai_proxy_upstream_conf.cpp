@@ -91,7 +91,10 @@ bool set_tls(ngx_conf_t* cf, const provider::Options& options,
 
 #endif
 
-ngx_http_upstream_srv_conf_t* find_block(ngx_conf_t* cf, std::string_view host)
+} // namespace
+
+ngx_http_upstream_srv_conf_t* find_upstream(
+    ngx_conf_t* cf, std::string_view name)
 {
     auto* umcf = static_cast<ngx_http_upstream_main_conf_t*>(
         ngx_http_conf_get_module_main_conf(cf, ngx_http_upstream_module));
@@ -101,7 +104,7 @@ ngx_http_upstream_srv_conf_t* find_block(ngx_conf_t* cf, std::string_view host)
         // Only a block has servers; an implicit one is an address.
         if (uscf[i]->servers != nullptr && uscf[i]->port == 0
             && (uscf[i]->flags & NGX_HTTP_UPSTREAM_CREATE) != 0
-            && iequals(view(uscf[i]->host), host))
+            && iequals(view(uscf[i]->host), name))
         {
             return uscf[i];
         }
@@ -109,11 +112,13 @@ ngx_http_upstream_srv_conf_t* find_block(ngx_conf_t* cf, std::string_view host)
     return nullptr;
 }
 
+namespace {
+
 bool set_peers(ngx_conf_t* cf, MainConf& mc, const config::Provider& provider,
     const provider::Endpoint& endpoint, const Position& position,
     ngx_http_upstream_conf_t& conf)
 {
-    conf.upstream = find_block(cf, endpoint.host);
+    conf.upstream = find_upstream(cf, endpoint.host);
     if (conf.upstream != nullptr) {
         return true;
     }

@@ -1,5 +1,7 @@
 #include "http/ngx_http_ai_proxy.h"
 
+#include "core/policy/plugin_limits.h"
+
 #include "core/json/writer.h"
 
 #include <algorithm>
@@ -140,8 +142,16 @@ std::string text_error(const Ctx& ctx)
 
 policy::LimitStatus limit_status(const Ctx& ctx)
 {
+    using policy::LimitStatus;
     const policy::TokenLimits* limits = ctx.exchange->limits();
-    return limits != nullptr ? limits->status() : policy::LimitStatus::none;
+    const policy::PluginLimits* plugins = ctx.exchange->plugin_limits();
+    const LimitStatus own =
+        limits != nullptr ? limits->status() : LimitStatus::none;
+    const LimitStatus theirs =
+        plugins != nullptr ? plugins->status() : LimitStatus::none;
+    // The plugins are asked first.
+    return own == LimitStatus::none || theirs == LimitStatus::rejected ? theirs
+                                                                       : own;
 }
 
 std::string text_limit_status(const Ctx& ctx)

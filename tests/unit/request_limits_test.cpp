@@ -303,37 +303,36 @@ TEST(KeyRules, RefuseKeysThatCannotMatch)
     EXPECT_EQ(limit::parse_key_kind("limit_by_ip"), std::nullopt);
 }
 
-TEST(KeyRules, LimitsOfThePluginAnswerAsHigressDoes)
+TEST(KeyRules, AnAddressCountsOnceHoweverItIsWritten)
 {
-    World world;
-    auto plugin = std::make_shared<config::KeyLimit>();
-    plugin->rules.name = "routeA";
-    plugin->rules.items = {item(KeyKind::header, "x-key", {{"k", 1}})};
-    plugin->redis = 1;
-    plugin->rejected_code = 430;
-    plugin->rejected_msg = "slow down";
-    plugin->show_limit_quota_header = true;
-    world.fixture.site().key_limit = plugin;
-    EXPECT_EQ(world.status(), 0);
-    EXPECT_TRUE(world.io.started.empty()) << "no rule matches";
+    const auto key = [](std::string_view value) {
+        const std::vector<Header> headers = {{"X-Real-IP", value}};
+        limit::KeyFacts facts;
+        facts.headers = headers;
+        return counter(
+            {item(KeyKind::per_ip, "from-header-x-real-ip", {{"::/0", 1}})},
+            facts);
+    };
+    const std::string expected =
+        "r:limit_by_per_ip:60:from-header-x-real-ip:2001:db8::1 1";
+    EXPECT_EQ(key("2001:db8::1"), expected);
+    EXPECT_EQ(key("[2001:DB8:0::0:1]:80"), expected);
+    EXPECT_EQ(key("::ffff:10.0.0.1"),
+        "r:limit_by_per_ip:60:from-header-x-real-ip:10.0.0.1 1");
+    EXPECT_EQ(key("nobody"), "");
+}
 
-    world.request.headers = {{"X-Key", "k"}};
-    EXPECT_EQ(world.status(), 0);
-    const auto refused = world.ask();
-    ASSERT_TRUE(refused);
-    EXPECT_EQ(refused->reply.status, 430);
-    EXPECT_EQ(refused->reply.body, "slow down");
-    EXPECT_EQ(field(*refused, "X-RateLimit-Reset"), "17");
-    EXPECT_EQ(field(*refused, "X-RateLimit-Limit"), "1");
-    EXPECT_EQ(field(*refused, "X-RateLimit-Remaining"), "0");
-    EXPECT_EQ(world.io.started.front(),
-        "redis 1: EVALSHA 1 higress-cluster-key-rate-limit:routeA:"
-        "limit_by_header:60:x-key:k 1 60");
-
-    // Who cannot be counted goes on, whatever Redis' own policy is.
-    world.fixture.gateway.redis[1].on_error = Redis::OnError::deny;
-    world.io.redis_down = ErrorCode::redis_unavailable;
-    EXPECT_EQ(world.status(), 0);
+TEST(KeyRules, TheConsumerIsWhoWasAuthenticated)
+{
+    const std::vector<Header> headers = {{"X-Mse-Consumer", "root"}};
+    limit::KeyFacts facts;
+    facts.headers = headers;
+    const std::vector<limit::LimitItem> items = {
+        item(KeyKind::per_header, "x-mse-consumer", {{"*", 1}})};
+    EXPECT_EQ(counter(items, facts), "");
+    facts.consumer = "anna";
+    EXPECT_EQ(counter(items, facts),
+        "r:limit_by_per_header:60:x-mse-consumer:anna 1");
 }
 
 } // namespace

@@ -89,9 +89,38 @@ void Gateway::link(const std::vector<std::string>& models)
 int Gateway::find_redis(std::string_view name) const noexcept
 {
     for (size_t i = 0; i < redis.size(); ++i)
-        if (redis[i].name == name)
+        if (redis[i].service.empty() && redis[i].name == name)
             return static_cast<int>(i);
     return -1;
+}
+
+uint16_t Gateway::add_service(Redis made)
+{
+    for (size_t i = 0; i < redis.size(); ++i) {
+        const Redis& other = redis[i];
+        if (other.service == made.service && other.addresses == made.addresses
+            && other.user == made.user && other.database == made.database
+            && other.timeout_ms == made.timeout_ms
+            && other.password.equals(made.password.reveal()))
+        {
+            return static_cast<uint16_t>(i);
+        }
+    }
+    // Names tell them apart in the status; those of ai_proxy_redis have no ':'.
+    made.name = made.addresses.front().text();
+    if (made.database != 0) {
+        made.name += "/" + std::to_string(made.database);
+    }
+    const auto known = [this](std::string_view name) {
+        return std::any_of(redis.begin(), redis.end(),
+            [name](const Redis& other) { return other.name == name; });
+    };
+    const std::string name = made.name;
+    for (size_t number = 2; known(made.name); ++number) {
+        made.name = name + "#" + std::to_string(number);
+    }
+    redis.push_back(std::move(made));
+    return static_cast<uint16_t>(redis.size() - 1);
 }
 
 int Gateway::find_provider(std::string_view name) const noexcept

@@ -100,6 +100,9 @@ struct Redis {
     std::string sentinel_user;
     Secret sentinel_password;
     OnError on_error = OnError::allow;
+    // Of a plugin: the service that its file names, and where it does so.  An
+    // ai_proxy_redis or an upstream of that name says where it is.
+    std::string service, place;
 };
 
 // ai_proxy_request_limit: how often requests with the same value of a text may
@@ -113,15 +116,6 @@ struct RequestRule {
     limit::Rule local; // of Redis::OnError::zone
 };
 
-// Of Higress' cluster-key-rate-limit.
-struct KeyLimit {
-    limit::KeyRules rules;
-    uint16_t redis = 0; // index in Gateway::redis
-    uint16_t rejected_code = 429;
-    std::string rejected_msg = "Too many requests";
-    bool show_limit_quota_header = false;
-};
-
 // What a location serves: routes in order of matching.
 struct Site {
     std::vector<const route::Route*> routes;
@@ -132,7 +126,6 @@ struct Site {
     std::vector<ConcurrencyRule> concurrency;
     std::vector<limit::Rule> token_limits;
     std::vector<RequestRule> request_limits;
-    std::shared_ptr<const KeyLimit> key_limit; // nullptr: none
     ClientAbort client_abort;
     Keepalive keepalive;
     bool strict = false; // refuse what a provider cannot be told
@@ -165,7 +158,10 @@ struct Gateway {
     // Adds a provider and its keys.
     Provider& add(std::unique_ptr<Provider> provider);
     [[nodiscard]] int find_provider(std::string_view name) const noexcept;
+    // Of ai_proxy_redis, not of plugins.
     [[nodiscard]] int find_redis(std::string_view name) const noexcept;
+    // Adds that of a plugin, or finds the same one.
+    [[nodiscard]] uint16_t add_service(Redis redis);
     [[nodiscard]] route::Route* find_route(std::string_view name) noexcept;
 };
 

@@ -2,6 +2,7 @@
 
 #include "core/config/plugin_auth.h"
 #include "core/config/plugin_ai_proxy.h"
+#include "core/config/plugin_limits.h"
 #include "core/config/plugin_model_mapper.h"
 #include "core/config/plugin_model_router.h"
 #include "core/config/plugin_prompts.h"
@@ -29,6 +30,11 @@ constexpr Plugin kPlugins[] = {
         read_prompt_decorations>("ai-prompt-decorator"),
     plugin_of_rules<prompt::ContextLimit, &Plugins::context_limit,
         read_context_limit>("ai-context-limit"),
+    plugin_of_rules<Quota, &Plugins::quota, read_quota>("ai-quota"),
+    plugin_of_rules<KeyLimit, &Plugins::token_limit, read_token_limit>(
+        "ai-token-ratelimit"),
+    plugin_of_rules<KeyLimit, &Plugins::request_limit, read_request_limit>(
+        "cluster-key-rate-limit"),
 };
 
 } // namespace

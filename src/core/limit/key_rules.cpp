@@ -1,5 +1,7 @@
 #include "core/limit/key_rules.h"
 
+#include "core/limit/form.h"
+
 #include <algorithm>
 #include <iterator>
 
@@ -51,6 +53,17 @@ std::optional<Bits> parse_ip(std::string_view text)
         : std::nullopt;
 }
 
+// One text for each address, however it was written.
+std::string ip_text(const Bits& bits)
+{
+    constexpr Bits kV4 = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    const bool v4 = std::equal(kV4.begin(), kV4.begin() + 12, bits.begin());
+    char text[INET6_ADDRSTRLEN];
+    const char* done = inet_ntop(v4 ? AF_INET : AF_INET6,
+        bits.data() + (v4 ? 12 : 0), text, sizeof(text));
+    return done != nullptr ? done : "";
+}
+
 // "10.0.0.1:80" and "[::1]:80" of a proxy's header: without the port.
 std::string_view without_port(std::string_view text) noexcept
 {
@@ -63,30 +76,6 @@ std::string_view without_port(std::string_view text) noexcept
         : text;
 }
 
-int hex_value(char c) noexcept
-{
-    return c >= '0' && c <= '9'              ? c - '0'
-        : lower(c) >= 'a' && lower(c) <= 'f' ? lower(c) - 'a' + 10
-                                             : -1;
-}
-
-std::string decoded(std::string_view text)
-{
-    std::string out;
-    for (size_t i = 0; i < text.size(); i++) {
-        if (text[i] == '%' && i + 2 < text.size() && hex_value(text[i + 1]) >= 0
-            && hex_value(text[i + 2]) >= 0)
-        {
-            out += static_cast<char>(
-                hex_value(text[i + 1]) * 16 + hex_value(text[i + 2]));
-            i += 2;
-        } else {
-            out += text[i] == '+' ? ' ' : text[i];
-        }
-    }
-    return out;
-}
-
 std::optional<std::string> header_value(
     const KeyFacts& facts, std::string_view name)
 {
@@ -96,6 +85,13 @@ std::optional<std::string> header_value(
         }
     }
     return std::nullopt;
+}
+
+// What a client says of itself in that header is not believed.
+std::optional<std::string> consumer_of(const KeyFacts& facts)
+{
+    return facts.consumer.empty() ? std::nullopt
+                                  : std::optional(std::string(facts.consumer));
 }
 
 std::optional<std::string> cookie_value(
@@ -133,7 +129,8 @@ std::optional<std::string> ip_of(const KeyFacts& facts, std::string_view source)
         const std::string_view first = *header;
         text = trim(first.substr(0, first.find(',')));
     }
-    return std::string(without_port(text));
+    const auto bits = parse_ip(without_port(text));
+    return bits ? std::optional(ip_text(*bits)) : std::nullopt;
 }
 
 std::optional<std::string> value_of(
@@ -142,21 +139,18 @@ std::optional<std::string> value_of(
     switch (item.kind) {
     case KeyKind::header:
     case KeyKind::per_header:
-        return header_value(facts, item.name);
+        return iequals(item.name, kConsumerHeader)
+            ? consumer_of(facts)
+            : header_value(facts, item.name);
     case KeyKind::param:
     case KeyKind::per_param:
-        if (const auto raw = query_value(facts.query, item.name)) {
-            return decoded(*raw);
-        }
-        return std::nullopt;
+        return form_value(facts.query, item.name);
     case KeyKind::cookie:
     case KeyKind::per_cookie:
         return cookie_value(facts, item.name);
     case KeyKind::consumer:
     case KeyKind::per_consumer:
-        return facts.consumer.empty()
-            ? std::nullopt
-            : std::optional(std::string(facts.consumer));
+        return consumer_of(facts);
     case KeyKind::per_ip:
         return ip_of(facts, item.name);
     }

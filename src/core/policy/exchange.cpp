@@ -6,6 +6,7 @@
 #include "core/dialect/error_writer.h"
 #include "core/dialect/gemini_caller.h"
 #include "core/policy/affinity.h"
+#include "core/policy/plugin_limits.h"
 #include "core/policy/prompt_prefix.h"
 #include "core/policy/realtime.h"
 #include "core/provider/registry.h"
@@ -237,6 +238,7 @@ Result<void> Exchange::receive(const char* body, size_t length, async::Io* io)
     if (chosen) {
         choose_affinity();
         set_limits();
+        set_plugin_limits();
     }
     return chosen;
 }
@@ -532,6 +534,9 @@ std::string Exchange::reply_event(const Reply& reply)
     if (books_.error == ErrorCode::none) {
         return error_event(make_error(ErrorCode::upstream_invalid,
             "The provider did not answer with a stream."));
+    }
+    if (reply.content_type.starts_with("text/plain")) {
+        return error_event(make_error(books_.error, reply.body));
     }
     std::string event =
         dialect_ == dialect::Dialect::anthropic ? "event: error\n" : "";

@@ -27,6 +27,8 @@ class Io;
 
 namespace ai_proxy::policy {
 
+class PluginLimits;
+
 // The client's request line and the header fields that matter here.  Views
 // live as long as the request.
 struct ClientHead {
@@ -45,6 +47,10 @@ struct ClientHead {
     // All header fields, for those that go on to the provider of a relayed
     // call.
     std::span<const Header> headers;
+    // With credentials, where rules count by what clients send; nullopt: as
+    // above.
+    std::optional<std::span<const Header>> sent_headers;
+    std::optional<std::string_view> sent_query;
 };
 
 // A complete answer made by the gateway or gathered from a provider.
@@ -183,6 +189,12 @@ public:
         return limits_.get();
     }
 
+    // The same of the limits of Higress' plugins.
+    [[nodiscard]] PluginLimits* plugin_limits() const noexcept
+    {
+        return plugin_limits_.get();
+    }
+
     // The client left before the answer was whole, and the provider was asked:
     // fills in what it has not counted yet, if the site wants that.
     void estimate_usage(const Response& response);
@@ -249,6 +261,7 @@ private:
     [[nodiscard]] const route::Route& route_of_api() const noexcept;
     void choose_affinity();
     void set_limits();
+    void set_plugin_limits();
     void ask_model_router();
     void read_realtime();
     // What is the same for every try: paths, credentials, headers, codec.
@@ -319,6 +332,7 @@ private:
     route::Affinity affinity_ = route::Affinity::none;
     int64_t prompt_ = 0; // estimated tokens, if the site wants them
     std::unique_ptr<TokenLimits> limits_;
+    std::unique_ptr<PluginLimits> plugin_limits_;
     // What the model router makes of the request's model; "": nothing.
     std::string chosen_model_;
     std::vector<std::pair<std::string, std::string>> added_headers_;

@@ -2,7 +2,9 @@
 
 #include "core/policy/exchange.h"
 
-// What the plugins of a location make of a request's model.
+#include "core/policy/plugin_limits.h"
+
+// What the plugins of a location make of a request.
 namespace ai_proxy::policy {
 
 using dialect::BodyKind;
@@ -63,6 +65,31 @@ void Exchange::ask_model_router()
     if (own) {
         chosen_model_ = std::move(routed.model);
     }
+}
+
+// What clients sent is looked at here, while it is there.
+void Exchange::set_plugin_limits()
+{
+    const config::Plugins& plugins = site_.plugins;
+    if (plugins.request_limit == nullptr && plugins.token_limit == nullptr
+        && plugins.quota == nullptr)
+    {
+        return;
+    }
+    config::Subject subject{route_->name, site_.location, head_.host, {}};
+    if (!route_->targets.empty()) {
+        const uint16_t index = route_->targets.front().provider;
+        subject.service = gateway_.providers[index]->options.name;
+    }
+    limit::KeyFacts facts;
+    facts.headers = head_.sent_headers.value_or(head_.headers);
+    facts.query = head_.sent_query.value_or(head_.query);
+    facts.address = head_.address;
+    if (head_.consumer != nullptr) {
+        facts.consumer = head_.consumer->name;
+    }
+    plugin_limits_ = PluginLimits::find(
+        gateway_, plugins, subject, facts, dialect::uses_tokens(books_.api));
 }
 
 std::string Exchange::model_at(const route::Route& route,

@@ -3,6 +3,7 @@
 #include "core/policy/request_limits.h"
 
 #include "core/limit/scripts.h"
+#include "core/policy/plugin_limits.h"
 
 #include <algorithm>
 #include <utility>
@@ -16,34 +17,12 @@ using config::Redis;
 using config::RequestRule;
 
 constexpr std::string_view kOwnPrefix = "ai_proxy_request_limit:";
-constexpr std::string_view kPluginPrefix = "higress-cluster-key-rate-limit:";
 
 // A rule that holds for this request, and where it is counted.
 struct Counting {
     const RequestRule* rule;
     std::string value;
 };
-
-// What a window has come to.
-struct Count {
-    int64_t most = 0, count = 0, seconds = 0;
-
-    [[nodiscard]] bool passed() const noexcept { return count > most; }
-};
-
-std::optional<Count> read_count(const redis::Reply& reply)
-{
-    if (reply.elements.size() != 3) {
-        return std::nullopt;
-    }
-    const auto most = reply.elements[0].number();
-    const auto count = reply.elements[1].number();
-    const auto seconds = reply.elements[2].number();
-    if (!most || !count || !seconds) {
-        return std::nullopt;
-    }
-    return Count{*most, *count, std::max<int64_t>(*seconds, 0)};
-}
 
 redis::Command count_command(const Exchange& exchange, std::string_view key,
     const limit::KeyWindow& window)
@@ -98,7 +77,7 @@ std::optional<Outcome> judge(Exchange& exchange, async::Io& io,
         return without_redis(exchange, io, countings, replies.error());
     }
     for (size_t i = 0; i < replies->size(); i++) {
-        const auto count = read_count((*replies)[i]);
+        const auto count = limit::read_count((*replies)[i]);
         if (!count) {
             return without_redis(exchange, io, countings,
                 make_error(ErrorCode::redis_error,
@@ -145,55 +124,12 @@ std::vector<redis::Command> commands_of(
     return commands;
 }
 
-std::optional<limit::KeyCounter> plugin_counter(const Exchange& exchange)
-{
-    const config::KeyLimit* plugin = exchange.site().key_limit.get();
-    if (plugin == nullptr) {
-        return std::nullopt;
-    }
-    limit::KeyFacts facts;
-    facts.headers = exchange.head().headers;
-    facts.query = exchange.head().query;
-    facts.address = exchange.head().address;
-    if (const consumer::Consumer* caller = exchange.consumer();
-        caller != nullptr) {
-        facts.consumer = caller->name;
-    }
-    return limit::find_counter(plugin->rules, facts);
-}
-
-// As Higress has it: who cannot be counted goes on.
-std::optional<Outcome> judge_plugin(
-    Exchange& exchange, const async::RedisReplies& replies)
-{
-    const config::KeyLimit& plugin = *exchange.site().key_limit;
-    const auto count = replies && replies->size() == 1
-        ? read_count((*replies)[0])
-        : std::nullopt;
-    if (!count || !count->passed()) {
-        return std::nullopt;
-    }
-    Outcome outcome;
-    outcome.reply.status = plugin.rejected_code;
-    outcome.reply.content_type = "text/plain; charset=utf-8";
-    outcome.reply.body = plugin.rejected_msg;
-    auto& headers = outcome.reply.headers;
-    headers.push_back({"X-RateLimit-Reset", std::to_string(count->seconds)});
-    if (plugin.show_limit_quota_header) {
-        headers.push_back({"X-RateLimit-Limit", std::to_string(count->most)});
-        headers.push_back({"X-RateLimit-Remaining", "0"});
-    }
-    exchange.books().status = plugin.rejected_code;
-    exchange.books().error = ErrorCode::request_limit;
-    return outcome;
-}
-
 } // namespace
 
 bool has_request_limits(const Exchange& exchange) noexcept
 {
     return !exchange.site().request_limits.empty()
-        || exchange.site().key_limit != nullptr;
+        || exchange.plugin_limits() != nullptr;
 }
 
 async::Task<std::optional<Outcome>> limit_requests(
@@ -216,17 +152,8 @@ async::Task<std::optional<Outcome>> limit_requests(
             co_return std::move(*refused);
         }
     }
-    std::optional<limit::KeyCounter> counter = plugin_counter(exchange);
-    if (counter) {
-        std::vector<redis::Command> commands;
-        commands.push_back(count_command(exchange,
-            std::string(kPluginPrefix) + counter->key, counter->window));
-        async::RedisReplies replies = co_await s.io.redis(
-            exchange.site().key_limit->redis, std::move(commands));
-        std::optional<Outcome> refused = judge_plugin(exchange, replies);
-        if (refused) {
-            co_return std::move(*refused);
-        }
+    if (exchange.plugin_limits() != nullptr) {
+        co_return co_await limit_by_plugins(s, exchange);
     }
     co_return std::nullopt;
 }
