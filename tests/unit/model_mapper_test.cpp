@@ -1,6 +1,8 @@
 #include "core/config/plugin.h"
 #include "core/route/model_mapper.h"
 
+#include "exchange_fixture.h"
+
 #include <gtest/gtest.h>
 
 #include <string>
@@ -102,6 +104,51 @@ TEST(ModelMapperTest, RefusesWhatItDoesNotKnow)
     (void)load("modelKey: ''\n", fault);
     EXPECT_EQ(fault,
         "m.yaml:1: field \"modelKey\": the name of a member is expected");
+    (void)load("modelKey: a.b\n", fault);
+    EXPECT_EQ(fault,
+        "m.yaml:1: field \"modelKey\": a member of the body itself is "
+        "expected, no path");
+}
+
+class OtherKey : public ai_proxy::testing::ExchangeFixture {
+protected:
+    std::string asked(std::string_view yaml, std::string body)
+    {
+        std::string fault;
+        begin();
+        world.site().plugins = load(std::string(yaml), fault);
+        EXPECT_EQ(fault, "");
+        request.body = std::move(body);
+        return ai_proxy::testing::body_text(prepare().outbound);
+    }
+};
+
+constexpr std::string_view kEngine =
+    "modelKey: engine\nmodelMapping: {a: b, 'x-*': '', m: n, '*': other}\n";
+
+TEST_F(OtherKey, ThanTheModelIsMapped)
+{
+    EXPECT_EQ(asked(kEngine,
+                  R"({"engine":"a","model":"m","messages":[{"role":"user",)"
+                  R"("content":"hi"}]})"),
+        R"({"engine":"b","model":"m","messages":[{"role":"user",)"
+        R"("content":"hi"}]})");
+}
+
+TEST_F(OtherKey, ThatIsMissingIsAdded)
+{
+    const std::string text = asked(kEngine,
+        R"({"model":"m","messages":[{"role":"user","content":"hi"}]})");
+    EXPECT_NE(text.find(R"("engine":"other")"), std::string::npos) << text;
+    EXPECT_NE(text.find(R"("model":"m")"), std::string::npos) << text;
+}
+
+TEST_F(OtherKey, ThatIsNoTextStays)
+{
+    const std::string body =
+        R"({"engine":7,"model":"m","messages":[{"role":"user",)"
+        R"("content":"hi"}]})";
+    EXPECT_EQ(asked(kEngine, body), body);
 }
 
 TEST(PluginTest, TheNearerLevelReplacesTheOuterOne)

@@ -13,8 +13,8 @@ Result<void> set_key(ModelMapper& to, Node value)
     if (!key || key->empty()) {
         return value.error("the name of a member is expected");
     }
-    if (*key != "model") {
-        return value.error("only \"model\" can be mapped");
+    if (key->find_first_of(".*?#|@\\") != std::string::npos) {
+        return value.error("a member of the body itself is expected, no path");
     }
     to.key = std::move(*key);
     return {};

@@ -203,6 +203,9 @@ Result<void> Exchange::receive(const char* body, size_t length, async::Io* io)
                 return applied;
             }
         }
+        if (site_.plugins.model_mapper != nullptr) {
+            map_other_key();
+        }
         if (auto read = read_json(); !read) {
             return read;
         }

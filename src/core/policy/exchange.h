@@ -263,6 +263,8 @@ private:
     void set_limits();
     void set_plugin_limits();
     void ask_model_router();
+    // What model-mapper makes of a member that is not the model.
+    void map_other_key();
     void read_realtime();
     // What is the same for every try: paths, credentials, headers, codec.
     void complete(const provider::EncodeContext& context,

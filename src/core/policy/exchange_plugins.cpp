@@ -2,6 +2,7 @@
 
 #include "core/policy/exchange.h"
 
+#include "core/json/writer.h"
 #include "core/policy/plugin_limits.h"
 
 // What the plugins of a location make of a request.
@@ -92,6 +93,36 @@ void Exchange::set_plugin_limits()
         gateway_, plugins, subject, facts, dialect::uses_tokens(books_.api));
 }
 
+// Before the route is chosen: rules go by the name of the location.
+void Exchange::map_other_key()
+{
+    const route::ModelMapper* mapper =
+        site_.plugins.model_mapper->find({{}, site_.location, head_.host, {}});
+    if (mapper == nullptr || mapper->key == "model"
+        || !mapper->paths.cover(head_.path))
+    {
+        return;
+    }
+    const auto body = document();
+    if (!body || !body->is_object()) {
+        return;
+    }
+    const json::Node named = (*body)[mapper->key];
+    if (named.exists() && !named.is_string()) {
+        return;
+    }
+    const std::string_view from = named.string_or();
+    const std::string_view to = mapper->map(from);
+    auto splice = json::Splice::scan(body_, body_length_);
+    if (to == from || !splice) {
+        return;
+    }
+    std::string text;
+    json::append_string(text, to);
+    splice->set(mapper->key, text);
+    replace_body(splice->text());
+}
+
 std::string Exchange::model_at(const route::Route& route,
     const route::Target& target, std::string_view model) const
 {
@@ -102,7 +133,9 @@ std::string Exchange::model_at(const route::Route& route,
     if (site_.plugins.model_mapper != nullptr) {
         const route::ModelMapper* mapper = site_.plugins.model_mapper->find(
             {route.name, site_.location, head_.host, provider.options.name});
-        if (mapper != nullptr && mapper->paths.cover(head_.path)) {
+        if (mapper != nullptr && mapper->key == "model"
+            && mapper->paths.cover(head_.path))
+        {
             model = mapper->map(model);
         }
     }
