@@ -265,8 +265,21 @@ my @cases = (
         ['key=a rate=1/m store=nobody',
             qr/invalid value "nobody" in "store": zone or an ai_proxy_redis/],
         ['key=a count=all', qr/invalid value "all" in "count": total, input/],
+        ['key=a rate=1/m exhausted=stop',
+            qr/invalid value "stop" in "exhausted": finish or end is exp/],
+        ['key=a rate=1.5/m', qr/value "1.5\/m" in "rate": a number of tokens/],
+        ['key=a rate=1k/m count=cost', qr/value "1k\/m" in "rate": dollars up/],
+        ['key=a rate=4001/d count=cost', qr/"4001\/d" in "rate": dollars up/],
         ['rate=1/m mode=log', qr/ai_proxy_token_limit: "key" is missing/],
         ['key=a rate=1/m x=y', qr/unknown parameter "x=y" in "ai_proxy_to/]),
+    (map {
+        my ($words, $fault) = @$_;
+        ["ai_proxy_price $words", $p, "location / {\n ai_proxy_pass p;\n"
+            . " ai_proxy_price $words; }", $fault, 'ai_proxy_price']
+    } ['m input=1', qr/ai_proxy_price: "output" is missing/],
+        ['m input=1 output=x', qr/invalid value "x" in "output": dollars for a/],
+        ['m input=1 output=1 provider=q', qr/unknown provider "q"/],
+        ['m input=1 output=1 x=y', qr/unknown parameter "x=y" in "ai_proxy_pr/]),
     ['a limit without a zone', $p, "location / { ai_proxy_pass p;\n"
         . ' ai_proxy_token_limit key=a rate=1/m; }',
         qr/"ai_proxy_token_limit" requires "ai_proxy_zone"/,

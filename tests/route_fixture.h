@@ -32,12 +32,15 @@ public:
     [[nodiscard]] limit::Taken take(const limit::Rule& rule,
         std::string_view key, uint64_t amount, bool force) noexcept override
     {
-        return limit::take(
-            window(rule, key), rule.budget, amount, now_ms, force);
+        const limit::Taken taken =
+            limit::take(window(rule, key), rule.budget, amount, now_ms, force);
+        held += rule.settles && taken.granted ? 1 : 0;
+        return taken;
     }
     limit::Level settle(const limit::Rule& rule, std::string_view key,
-        int64_t difference, int64_t stamp) noexcept override
+        int64_t difference, int64_t stamp, bool last) noexcept override
     {
+        held -= last ? 1 : 0;
         return limit::settle(
             window(rule, key), rule.budget, difference, stamp, now_ms);
     }
@@ -54,6 +57,7 @@ public:
 
     std::map<std::pair<uint64_t, std::string>, std::vector<uint64_t>> windows;
     int64_t now_ms = 1'000'000'000;
+    int held = 0; // takings that are not settled for good
 };
 
 // What attempts meet: providers without rules unless the test gives some.

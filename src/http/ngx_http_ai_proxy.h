@@ -96,6 +96,7 @@ struct Configuration {
     std::vector<std::unique_ptr<config::AuthRules>> auth_rules;
     // By consumer; nullptr: there is no room in the zone, or no zone.
     std::vector<metrics::ConsumerCounts*> consumer_counts;
+    std::vector<metrics::LimitRow> limits; // by name
     // Texts with variables, by the numbers that the gateway has for them.
     std::vector<ngx_http_complex_value_t> texts;
 };
@@ -137,6 +138,7 @@ struct LocConf {
     std::vector<Line>* fallbacks;
     std::vector<Line>* concurrency;
     std::vector<Line>* token_limits;
+    std::vector<Line>* prices;
     std::vector<Line>* request_limits;
     PromptLines prompts;
     prompt::ContextLimit* context_limit;
@@ -565,6 +567,8 @@ ngx_int_t replace_error_body(ngx_http_request_t* r, ngx_chain_t* in) noexcept;
 void share_states(Configuration& c, ngx_http_ai_proxy_zone_t& zone);
 [[nodiscard]] std::vector<metrics::ConsumerRow> consumer_rows(
     const Configuration& c);
+// The first budget of dollars where nothing has a price, warned of.
+void warn_of_prices(ngx_log_t* log, const Configuration& c);
 [[nodiscard]] std::vector<metrics::KeyRow> key_rows(
     const config::Gateway& gateway);
 [[nodiscard]] std::vector<metrics::PeerRow> peer_rows(

@@ -15,6 +15,9 @@ char* fail(ngx_conf_t* cf, std::string_view text);
 [[nodiscard]] config::Words views(const std::vector<std::string>& words);
 // Parses a block with handler called for each of its directives.
 char* parse_block(ngx_conf_t* cf, ngx_conf_handler_pt handler, void* data);
+// The limits and prices of lc, for lc.site.
+[[nodiscard]] bool compile_limits(
+    ngx_conf_t* cf, Configuration& c, LocConf& lc);
 
 #if (NGX_HTTP_SSL)
 // What connects to a server of ours; the system's certificates are trusted

@@ -15,6 +15,9 @@ namespace {
 constexpr size_t kLongestKey = 64;
 // Entries that one new one may push out.
 constexpr int kMostEvicted = 4;
+// So many of the oldest are passed over because requests of theirs run; those
+// of a worker that died would be passed over for ever.
+constexpr int kMostSpared = 8;
 constexpr uint64_t kTableId = 0x61692d6c696d6974; // "ai-limit"
 
 int64_t monotonic_ms() noexcept
@@ -31,8 +34,9 @@ struct Limits::Entry {
     Entry* next;       // with the same hash, more or less
     uint64_t hash;
     uint64_t rule;
-    uint32_t key_at;
-    uint32_t key_length;
+    uint32_t holders; // requests that run
+    uint16_t key_at;
+    uint16_t key_length;
 
     [[nodiscard]] void* window() noexcept { return this + 1; }
     [[nodiscard]] std::string_view key() const noexcept
@@ -43,6 +47,7 @@ struct Limits::Entry {
 
 struct Limits::Table {
     uint64_t seed;
+    uint64_t keys, evicted;
     ngx_queue_t queue;
     size_t mask;
     Entry** buckets;
@@ -72,17 +77,38 @@ void Limits::open(ngx_http_ai_proxy_zone_t& zone) noexcept
     table_ = table->buckets != nullptr ? table : nullptr;
 }
 
-void Limits::evict_oldest() noexcept
+Limits::Totals Limits::totals() const noexcept
+{
+    if (table_ == nullptr) {
+        return {};
+    }
+    ShmLock lock(pool_);
+    return {table_->keys, table_->evicted};
+}
+
+// The oldest that no request holds, of the oldest ones.
+void Limits::evict_one() noexcept
 {
     ngx_queue_t* last = ngx_queue_last(&table_->queue);
     Entry* entry = ngx_queue_data(last, Entry, queue);
-    Entry** at = &table_->buckets[entry->hash & table_->mask];
-    while (*at != entry) {
-        at = &(*at)->next;
+    ngx_queue_t* at = last;
+    for (int i = 0; i < kMostSpared && at != &table_->queue; i++) {
+        Entry* one = ngx_queue_data(at, Entry, queue);
+        if (one->holders == 0) {
+            entry = one;
+            break;
+        }
+        at = ngx_queue_prev(at);
     }
-    *at = entry->next;
-    ngx_queue_remove(last);
+    Entry** link = &table_->buckets[entry->hash & table_->mask];
+    while (*link != entry) {
+        link = &(*link)->next;
+    }
+    *link = entry->next;
+    ngx_queue_remove(&entry->queue);
     ngx_slab_free_locked(pool_, entry);
+    table_->keys--;
+    table_->evicted++;
 }
 
 Limits::Entry* Limits::make_entry(
@@ -98,7 +124,7 @@ Limits::Entry* Limits::make_entry(
         {
             break;
         }
-        evict_oldest();
+        evict_one();
     }
     if (memory == nullptr) {
         return nullptr;
@@ -106,13 +132,14 @@ Limits::Entry* Limits::make_entry(
     auto* entry = new (memory) Entry();
     entry->hash = hash;
     entry->rule = rule.id;
-    entry->key_at = static_cast<uint32_t>(key_at);
-    entry->key_length = static_cast<uint32_t>(key.size());
+    entry->key_at = static_cast<uint16_t>(key_at);
+    entry->key_length = static_cast<uint16_t>(key.size());
     ngx_memcpy(static_cast<char*>(memory) + key_at, key.data(), key.size());
     Entry*& bucket = table_->buckets[hash & table_->mask];
     entry->next = bucket;
     bucket = entry;
     ngx_queue_insert_head(&table_->queue, &entry->queue);
+    table_->keys++;
     return entry;
 }
 
@@ -178,8 +205,12 @@ limit::Taken Limits::take(const limit::Rule& rule, std::string_view key,
     {
         ShmLock lock(pool_);
         if (Entry* entry = find(rule, stored.text(), true)) {
-            return limit::take(
-                entry->window(), rule.budget, amount, now, force);
+            const limit::Taken taken =
+                limit::take(entry->window(), rule.budget, amount, now, force);
+            if (taken.granted && rule.settles) {
+                entry->holders++;
+            }
+            return taken;
         }
     }
     if (!std::exchange(warned_, true)) {
@@ -191,7 +222,7 @@ limit::Taken Limits::take(const limit::Rule& rule, std::string_view key,
 }
 
 limit::Level Limits::settle(const limit::Rule& rule, std::string_view key,
-    int64_t difference, int64_t stamp) noexcept
+    int64_t difference, int64_t stamp, bool last) noexcept
 {
     limit::Level level;
     level.remaining = rule.budget.amount;
@@ -203,9 +234,13 @@ limit::Level Limits::settle(const limit::Rule& rule, std::string_view key,
     ShmLock lock(pool_);
     // What was forgotten is not given back, but what is more is spent.
     Entry* entry = find(rule, stored.text(), difference > 0);
-    return entry != nullptr
-        ? limit::settle(entry->window(), rule.budget, difference, stamp, now)
-        : level;
+    if (entry == nullptr) {
+        return level;
+    }
+    if (last && entry->holders != 0) {
+        entry->holders--;
+    }
+    return limit::settle(entry->window(), rule.budget, difference, stamp, now);
 }
 
 } // namespace ai_proxy::http

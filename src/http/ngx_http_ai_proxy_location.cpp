@@ -138,6 +138,26 @@ void collect_headers(ngx_http_request_t* sr, std::vector<Header>& out)
     }
 }
 
+void leave_handler(ngx_event_t* ev) noexcept
+{
+    auto* run = static_cast<Run*>(ev->data);
+    ngx_connection_t* c = run->ctx->r->connection;
+    ngx_http_set_log_request(c->log, run->ctx->r);
+    run->stopped = ErrorCode::superseded;
+    stop_run(*run);
+    ngx_http_run_posted_requests(c);
+}
+
+// The answer was ended: its upstream is not read on, once no filter is under
+// way.
+void leave_soon(Run& run) noexcept
+{
+    run.timer.handler = leave_handler;
+    run.timer.data = &run;
+    run.timer.log = run.ctx->r->connection->log;
+    ngx_post_event(&run.timer, &ngx_posted_events);
+}
+
 // Converts what the client is ready for; the rest stays unread, so that the
 // location's upstream stops reading.
 ngx_int_t consume(ngx_http_request_t* sr, Run& run)
@@ -201,6 +221,9 @@ ngx_int_t consume(ngx_http_request_t* sr, Run& run)
             return NGX_ERROR;
         }
         ngx_chain_update_chains(sr->pool, &run.free, &run.busy, &chain, tag);
+        if (run.attempt != nullptr && run.attempt->response->ended_early()) {
+            leave_soon(run);
+        }
     }
 }
 

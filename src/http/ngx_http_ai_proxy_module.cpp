@@ -95,6 +95,9 @@ char* merge_loc_conf(ngx_conf_t* cf, void* parent, void* child) noexcept
         if (conf->token_limits == nullptr) {
             conf->token_limits = prev->token_limits;
         }
+        if (conf->prices == nullptr) {
+            conf->prices = prev->prices;
+        }
         if (conf->fallbacks == nullptr) {
             conf->fallbacks = prev->fallbacks;
         }
@@ -176,6 +179,7 @@ ngx_int_t postconfiguration(ngx_conf_t* cf) noexcept
         if (!make_upstreams(cf, *mc) || !make_redis(cf, *mc)) {
             return NGX_ERROR;
         }
+        warn_of_prices(cf->log, *mc->configuration);
         auto* cmcf = static_cast<ngx_http_core_main_conf_t*>(
             ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module));
         auto* handler = static_cast<ngx_http_handler_pt*>(
@@ -347,6 +351,13 @@ ngx_command_t commands[] = {
       set_line,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(LocConf, token_limits),
+      nullptr },
+
+    { ngx_string("ai_proxy_price"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_2MORE,
+      set_line,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(LocConf, prices),
       nullptr },
 
     { ngx_string("ai_proxy_context_limit"),

@@ -2,6 +2,8 @@
 
 #include "core/credential/digest.h"
 
+#include <map>
+
 // Keys, models and routes: where workers share what they know of them.
 
 namespace ai_proxy::http {
@@ -84,20 +86,67 @@ bool share_consumers(Configuration& c, ngx_http_ai_proxy_zone_t& zone)
     return room;
 }
 
+// Limits of one name have their numbers in common.
+bool share_limits(Configuration& c, ngx_http_ai_proxy_zone_t& zone)
+{
+    std::map<std::string_view, metrics::LimitCounts*> shared;
+    bool room = true;
+    const auto share = [&](const std::string& name) {
+        auto [at, is_new] = shared.try_emplace(name);
+        if (is_new) {
+            at->second = ngx_http_ai_proxy_zone_state<metrics::LimitCounts>(
+                &zone, in_flight_id("limit", name));
+            room = room && at->second != nullptr;
+        }
+        return at->second;
+    };
+    for (const auto& site : c.gateway.sites) {
+        for (limit::Rule& rule : site->token_limits) {
+            rule.counts = share(rule.name);
+        }
+        for (config::RequestRule& rule : site->request_limits) {
+            rule.counts = share(rule.text);
+        }
+    }
+    for (const auto& [name, counts] : shared) {
+        if (counts != nullptr) {
+            c.limits.push_back({name, counts});
+        }
+    }
+    return room;
+}
+
 } // namespace
+
+void warn_of_prices(ngx_log_t* log, const Configuration& c)
+{
+    for (const auto& site : c.gateway.sites) {
+        for (const limit::Rule& rule : site->token_limits) {
+            if (rule.count == limit::Count::cost && site->prices.empty()) {
+                const std::string text = "\"ai_proxy_token_limit\" of \""
+                    + rule.name + "\" counts costs in location \""
+                    + site->location
+                    + "\", where no \"ai_proxy_price\" says any";
+                log_text(NGX_LOG_WARN, log, text);
+                return;
+            }
+        }
+    }
+}
 
 void share_states(Configuration& c, ngx_http_ai_proxy_zone_t& zone)
 {
     config::Gateway& gateway = c.gateway;
     const bool consumers = share_consumers(c, zone);
+    const bool limits = share_limits(c, zone);
     const bool keys = share_keys(gateway, zone);
     const bool peers = share_peers(gateway, zone);
     const bool routes = share_routes(gateway, zone);
-    if ((!keys || !peers || !routes || !consumers) && zone.shm_zone != nullptr)
-    {
+    const bool all = consumers && limits && keys && peers && routes;
+    if (!all && zone.shm_zone != nullptr) {
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-            "ai_proxy: zone \"%V\" has no room for all keys, models and "
-            "consumers, workers do not share what they know of them",
+            "ai_proxy: zone \"%V\" has no room for all keys, models, "
+            "consumers and limits, workers do not share what they know of them",
             &zone.shm_zone->shm.name);
     }
 }

@@ -31,7 +31,7 @@ char* set_content_handler(ngx_conf_t* cf, ngx_command_t* cmd, void* conf,
 using Expose = std::string(std::span<const metrics::Row>,
     const metrics::Totals&, std::span<const metrics::KeyRow>,
     std::span<const metrics::PeerRow>, std::span<const metrics::RedisRow>,
-    std::span<const metrics::ConsumerRow>);
+    std::span<const metrics::ConsumerRow>, std::span<const metrics::LimitRow>);
 
 ngx_int_t send(ngx_http_request_t* r, std::string_view type, Expose* expose)
 {
@@ -49,8 +49,12 @@ ngx_int_t send(ngx_http_request_t* r, std::string_view type, Expose* expose)
 
     auto s = ngx_http_ai_proxy_zone_snapshot(zone);
     const http::Configuration& c = *http::main_conf(r)->configuration;
+    const auto budgets = http::worker().limits.totals();
+    s.totals.limit_keys = budgets.keys;
+    s.totals.evicted_limit_keys = budgets.evicted;
     std::string body = expose(s.rows, s.totals, http::key_rows(c.gateway),
-        http::peer_rows(c.gateway), http::redis_rows(), http::consumer_rows(c));
+        http::peer_rows(c.gateway), http::redis_rows(), http::consumer_rows(c),
+        c.limits);
 
     r->headers_out.status = NGX_HTTP_OK;
     r->headers_out.content_length_n = static_cast<off_t>(body.size());

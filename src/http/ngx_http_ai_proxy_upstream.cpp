@@ -371,8 +371,9 @@ ngx_int_t input_filter(void* data, ssize_t bytes) noexcept
         std::string& out = scratch();
         decode(*run, u, in, out);
         policy::Response& response = *run->attempt->response;
-        if (response.state() == policy::Response::State::failed && !run->framed)
-        {
+        const bool cut = response.state() == policy::Response::State::failed
+            || response.ended_early();
+        if (cut && !run->framed) {
             u->length = 0;
             u->keepalive = 0;
 

@@ -106,6 +106,17 @@ std::string text_tokens(const Ctx& ctx)
         : std::to_string(books.usage.*Field);
 }
 
+std::string text_cost(const Ctx& ctx)
+{
+    const auto cost = policy::cost_of(ctx.exchange->books());
+    std::string text;
+    if (cost) {
+        usage::append_decimal(
+            text, static_cast<uint64_t>(usage::charge_of(*cost)), 6, true);
+    }
+    return text;
+}
+
 std::string text_usage_source(const Ctx& ctx)
 {
     return std::string(policy::to_text(ctx.exchange->books().usage_source));
@@ -260,6 +271,9 @@ std::string text_log(const Ctx& ctx)
         out.field("cache_write_tokens", books.usage.cache_write);
         out.field("reasoning_tokens", books.usage.reasoning);
     }
+    if (const std::string cost = text_cost(ctx); !cost.empty()) {
+        out.key("cost").raw(cost);
+    }
     if (books.first_token != 0) {
         out.key("ttft").raw(seconds(books.first_token - books.begin));
     }
@@ -290,6 +304,7 @@ constexpr Row kVariables[] = {
     {"ai_proxy_total_tokens", text_tokens<&chat::Usage::total>},
     {"ai_proxy_cached_tokens", text_tokens<&chat::Usage::cache_read>},
     {"ai_proxy_reasoning_tokens", text_tokens<&chat::Usage::reasoning>},
+    {"ai_proxy_cost", text_cost},
     {"ai_proxy_usage_source", text_usage_source},
     {"ai_proxy_finish_reason", text_finish_reason},
     {"ai_proxy_ttft", text_ttft},

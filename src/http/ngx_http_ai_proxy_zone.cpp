@@ -82,7 +82,7 @@ using Header = ngx_http_ai_proxy_zone_header_t;
 
 constexpr uint64_t kMagic = 0x61695f70726f7879; // "ai_proxy"
 // Changes when a module of another version could not read this memory.
-constexpr uint64_t kLayout = (uint64_t(3) << 48)
+constexpr uint64_t kLayout = (uint64_t(4) << 48)
     | (uint64_t(sizeof(Series)) << 24) | (uint64_t(kErrorCodes) << 12)
     | (uint64_t(sizeof(Header)) & 0xfff);
 

@@ -77,6 +77,7 @@ def metrics():
         + table(source("core/metrics/keys.cpp"), "kKeyMetrics") \
         + table(source("core/metrics/peers.cpp"), "kPeerMetrics") \
         + table(source("core/metrics/consumers.cpp"), "kConsumerMetrics") \
+        + source("core/metrics/limits.cpp") \
         + source("core/metrics/redis.cpp")
     return set(re.findall(r'"(ai_proxy_\w*[a-z])"', rows))
 

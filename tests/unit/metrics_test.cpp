@@ -266,13 +266,15 @@ TEST(MetricsStatus, SameNumbersAsJson)
 
     EXPECT_EQ(text,
         R"({"old_worker_streams":0,"shutdown_cut_streams_total":0,)"
-        R"("zone_series":1,"zone_overflow_total":3,"zone_size_bytes":65536,)"
+        R"("zone_series":1,"zone_overflow_total":3,"limit_keys":0,)"
+        R"("limit_evicted_keys_total":0,"zone_size_bytes":65536,)"
         R"("zone_free_bytes":4096,"keys":[],"peers":[],"consumers":[],"series":[{"route":"chat",)"
         R"("provider":"q\"w","model":"m\n","requests_total":1,)"
         R"("stream_requests_total":1,"errors_total":{"client_closed":1},)"
         R"("tries_total":0,"failed_tries_total":{},"tokens_total":)"
         R"({"prompt":30,"completion":12,"cached":20,"cache_write":4,)"
-        R"("reasoning":7},"active_streams":2,"client_drains_total":1,)"
+        R"("reasoning":7},"cost_usd_total":0,"unpriced_requests_total":0,)"
+        R"("active_streams":2,"client_drains_total":1,)"
         R"("client_drains_cut_total":1,)"
         R"("time_to_first_token_seconds":{"count":1,"sum":0.2,"buckets":[)"
         R"({"le":0.005,"count":0},{"le":0.01,"count":0},)"
@@ -294,8 +296,71 @@ TEST(MetricsStatus, EmptyZone)
 {
     EXPECT_EQ(status_json({}, {}),
         R"({"old_worker_streams":0,"shutdown_cut_streams_total":0,)"
-        R"("zone_series":0,"zone_overflow_total":0,"zone_size_bytes":0,)"
+        R"("zone_series":0,"zone_overflow_total":0,"limit_keys":0,)"
+        R"("limit_evicted_keys_total":0,"zone_size_bytes":0,)"
         R"("zone_free_bytes":0,"keys":[],"peers":[],"consumers":[],"series":[]})");
+}
+
+TEST(MetricsAccount, Cost)
+{
+    usage::Price price;
+    price.input = 1'000'000; // a dollar for a million tokens
+    price.cached = price.cache_write = 500'000;
+    price.output = 2'500'000;
+    auto s = new_series();
+    policy::Books books = finished_stream();
+    books.price = &price;
+    account(*s, books);
+    // 6 of 30 are neither read from a cache nor written to it.
+    EXPECT_EQ(s->cost, 6u * 1000 + 24u * 500 + 12u * 2500);
+    EXPECT_EQ(s->unpriced, 0u);
+    books.price = nullptr;
+    books.unpriced = true;
+    account(*s, books);
+    EXPECT_EQ(s->cost, 48'000u);
+    EXPECT_EQ(s->unpriced, 1u);
+    const std::string text = text_of(*s, kLabels);
+    EXPECT_TRUE(has_line(text, "# TYPE ai_proxy_cost_usd_total counter"));
+    EXPECT_TRUE(has_line(text,
+        R"(ai_proxy_cost_usd_total{route="chat",provider="qwen",)"
+        R"(model="qwen-max"} 0.000048)"));
+    const Row row{kLabels, s.get(), 0};
+    EXPECT_NE(status_json({&row, 1}, {}).find(R"("cost_usd_total":0.000048,)"),
+        std::string::npos);
+}
+
+TEST(MetricsLimits, InBothExpositions)
+{
+    LimitCounts counts{};
+    counts.passed = 4;
+    counts.rejected = 3;
+    counts.ended = 1;
+    counts.tokens = 70;
+    counts.micro_dollars = 1'250'000;
+    counts.store_errors = 2;
+    const LimitRow rows[] = {{"per \"user\"", &counts}};
+    const std::string text = prometheus({}, {}, {}, {}, {}, {}, rows);
+    for (const char* line : {"# TYPE ai_proxy_limit_requests_total counter\n",
+             R"(ai_proxy_limit_requests_total{limit="per \"user\"",)"
+             "result=\"passed\"} 4\n",
+             "result=\"rejected\"} 3\n", "result=\"logged\"} 0\n",
+             "result=\"ended\"} 1\n",
+             R"(ai_proxy_limit_charged_tokens_total{limit="per \"user\""} 70)"
+             "\n",
+             R"(ai_proxy_limit_charged_usd_total{limit="per \"user\""} 1.25)"
+             "\n",
+             R"(ai_proxy_limit_store_errors_total{limit="per \"user\""} 2)"
+             "\n"})
+    {
+        EXPECT_NE(text.find(line), std::string::npos) << line << text;
+    }
+    EXPECT_NE(status_json({}, {}, {}, {}, {}, {}, rows)
+                  .find(R"("limits":[{"limit":"per \"user\"","passed":4,)"
+                        R"("rejected":3,"logged":0,"ended":1,)"
+                        R"("charged_tokens":70,"charged_usd":1.25,)"
+                        R"("store_errors":2}])"),
+        std::string::npos);
+    EXPECT_EQ(prometheus({}, {}).find("limit_requests"), std::string::npos);
 }
 
 TEST(MetricsKeys, ShowNoMoreThanTheEndOfALongKey)
@@ -311,7 +376,8 @@ TEST(MetricsKeys, InBothExpositions)
         {"one", 0, "WXYZ", 0, 0, 7, 0}, {"one", 1, "", 1'500'000, 429, 9, 2}};
     EXPECT_EQ(status_json({}, {}, rows),
         R"({"old_worker_streams":0,"shutdown_cut_streams_total":0,)"
-        R"("zone_series":0,"zone_overflow_total":0,"zone_size_bytes":0,)"
+        R"("zone_series":0,"zone_overflow_total":0,"limit_keys":0,)"
+        R"("limit_evicted_keys_total":0,"zone_size_bytes":0,)"
         R"("zone_free_bytes":0,"keys":[{"provider":"one","key":0,)"
         R"("ends":"WXYZ","available":true,"last_status":null,"tries":7,)"
         R"("failures":0},{"provider":"one","key":1,"available":false,)"
@@ -339,6 +405,7 @@ TEST(MetricsDescriptors, NamesFollowPrometheusRules)
         bool counter = d.shape == Shape::counter
             || d.shape == Shape::counter_by_cause
             || d.shape == Shape::counter_by_kind
+            || d.shape == Shape::counter_of_money
             || d.shape == Shape::total_counter;
         EXPECT_EQ(d.name.ends_with("_total"), counter) << d.name;
     }

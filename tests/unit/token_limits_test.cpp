@@ -2,12 +2,14 @@
 #include "core/policy/token_limits.h"
 
 #include "core/config/gateway.h"
+#include "core/metrics/limits.h"
 #include "exchange_fixture.h"
 #include "fake_io.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <initializer_list>
 #include <string>
 #include <utility>
@@ -174,6 +176,157 @@ TEST(TokenLimits, ARunningAnswerIsDebitedBeyondWhatWasTaken)
     books.error = ErrorCode::client_closed;
     limits.settle(world.io, books);
     EXPECT_EQ(world.used(0), 160u);
+}
+
+TEST(TokenLimits, AStreamThatSpendsABudgetEnds)
+{
+    World world(std::vector<std::string_view>{
+        "key=$x rate=1000/m", "key=$y rate=200/m exhausted=end"});
+    TokenLimits limits(world.gateway, world.rules, 100, 50);
+    TokenLimits other(world.gateway, world.rules, 20, 10);
+    EXPECT_TRUE(limits.may_end());
+    ASSERT_FALSE(limits.admit(world.io));
+    ASSERT_FALSE(other.admit(world.io));
+    // 150 and 30 are taken: 20 are left for both.
+    EXPECT_TRUE(limits.goes_on(50));
+    EXPECT_TRUE(limits.goes_on(60));
+    EXPECT_TRUE(limits.goes_on(70));
+    EXPECT_EQ(limits.status(), LimitStatus::passed);
+    EXPECT_TRUE(other.goes_on(10));
+    EXPECT_FALSE(other.goes_on(11));
+    EXPECT_EQ(other.status(), LimitStatus::ended);
+    EXPECT_FALSE(limits.goes_on(71));
+    // What was debited for more than could be said is given back.
+    other.settle(world.io, answered(20, 11));
+    EXPECT_TRUE(limits.goes_on(70));
+    limits.settle(world.io, answered(100, 71));
+    EXPECT_EQ(world.used(1), 202u);
+}
+
+TEST(TokenLimits, InModeLogNothingEnds)
+{
+    World world(std::vector<std::string_view>{
+        "key=$x rate=100/m mode=log exhausted=end"});
+    TokenLimits limits(world.gateway, world.rules, 100, 50);
+    EXPECT_FALSE(limits.may_end());
+    ASSERT_FALSE(limits.admit(world.io));
+    EXPECT_TRUE(limits.goes_on(500));
+}
+
+// Dollars for a million tokens.
+usage::Price price(uint64_t input, uint64_t output)
+{
+    usage::Price made;
+    made.model = "*";
+    made.input = made.cached = made.cache_write = input * 1'000'000;
+    made.output = output * 1'000'000;
+    return made;
+}
+
+TEST(TokenLimits, CostIsCountedAtThePricesOfTheModel)
+{
+    World world(std::vector<std::string_view>{
+        "rate=0.01/d key=$x count=cost exhausted=end", "key=$y rate=1000/m"});
+    const usage::Price dear = price(3, 15), cheap = price(1, 2);
+    TokenLimits limits(world.gateway, world.rules, 100, 300);
+    EXPECT_TRUE(limits.counts_cost());
+    EXPECT_GT(limits.likely_cost(dear), limits.likely_cost(cheap));
+    limits.set_price(&dear);
+    ASSERT_FALSE(limits.admit(world.io));
+    EXPECT_EQ(world.used(0), 300u + 4500u); // millionths of a dollar
+    EXPECT_EQ(world.used(1), 400u);
+    EXPECT_EQ(world.io.budgets.held, 2);
+    // 10000 are the budget.
+    EXPECT_TRUE(limits.goes_on(300));
+    EXPECT_TRUE(limits.goes_on(600));
+    EXPECT_TRUE(limits.goes_on(646));
+    EXPECT_FALSE(limits.goes_on(647));
+    // Another one has answered in the end.
+    Books books = answered(90, 50);
+    books.price = &cheap;
+    limits.settle(world.io, books);
+    EXPECT_EQ(world.used(0), 190u);
+    EXPECT_EQ(world.used(1), 140u);
+    EXPECT_EQ(world.io.budgets.held, 0);
+    // No fields tell it: they are of tokens.
+    std::vector<Response::Field> headers;
+    limits.add_headers(headers);
+    ASSERT_FALSE(headers.empty());
+    EXPECT_EQ(headers[0].value, "1000");
+}
+
+TEST(TokenLimits, ASpentBudgetOfDollarsIsTold)
+{
+    World world(std::vector<std::string_view>{"rate=1.5/d key=$x count=cost"});
+    const usage::Price dear = price(1000, 5000);
+    TokenLimits first(world.gateway, world.rules, 500, 100);
+    first.set_price(&dear);
+    ASSERT_FALSE(first.admit(world.io));
+    TokenLimits second(world.gateway, world.rules, 500, 101);
+    second.set_price(&dear);
+    const auto refusal = second.admit(world.io);
+    ASSERT_TRUE(refusal);
+    EXPECT_NE(refusal->error.message.find("1.5 USD per day, 1 used, 1.005 "
+                                          "requested; try again in "),
+        std::string::npos)
+        << refusal->error.message;
+    ASSERT_EQ(refusal->headers.size(), 1u);
+    EXPECT_EQ(refusal->headers[0].name, "Retry-After");
+    EXPECT_EQ(world.used(0), 1'000'000u);
+}
+
+TEST(TokenLimits, WhatHasNoPriceIsFree)
+{
+    World world(
+        std::vector<std::string_view>{"rate=0.000001/d key=$x count=cost"});
+    const usage::Price dear = price(1, 1);
+    TokenLimits one(world.gateway, world.rules, 1, 0);
+    one.set_price(&dear);
+    ASSERT_FALSE(one.admit(world.io));
+    TokenLimits other(world.gateway, world.rules, 1000, std::nullopt);
+    EXPECT_FALSE(other.admit(world.io));
+    EXPECT_EQ(other.status(), LimitStatus::passed);
+    EXPECT_EQ(world.used(0), 1u);
+    // An answer without bound is taken to need a share of the budget.
+    World share(std::vector<std::string_view>{
+        "rate=10/d key=$x count=cost reserve=20%"});
+    TokenLimits unbound(share.gateway, share.rules, 1000, std::nullopt);
+    unbound.set_price(&dear);
+    ASSERT_FALSE(unbound.admit(share.io));
+    EXPECT_EQ(share.used(0), 2'001'000u);
+}
+
+TEST(TokenLimits, TheirNumbersAreKept)
+{
+    World world(std::vector<std::string_view>{"key=$x rate=100/m",
+        "key=$y rate=100/m mode=log", "key=$z rate=0.001/d count=cost"});
+    std::array<metrics::LimitCounts, 3> counts{};
+    for (size_t i = 0; i < 3; ++i) {
+        world.rules[i].counts = &counts[i];
+    }
+    const usage::Price dear = price(1, 1);
+    TokenLimits first(world.gateway, world.rules, 30, 40);
+    first.set_price(&dear);
+    ASSERT_FALSE(first.admit(world.io));
+    EXPECT_TRUE(
+        TokenLimits(world.gateway, world.rules, 30, 40).admit(world.io));
+    Books books = answered(30, 31);
+    books.price = &dear;
+    first.settle(world.io, books);
+    EXPECT_EQ(counts[0].passed, 1u);
+    EXPECT_EQ(counts[0].rejected, 1u);
+    EXPECT_EQ(counts[0].tokens, 61u);
+    EXPECT_EQ(counts[1].passed, 1u);
+    EXPECT_EQ(counts[1].rejected, 0u);
+    EXPECT_EQ(counts[2].passed, 1u);
+    EXPECT_EQ(counts[2].micro_dollars, 61u);
+    EXPECT_EQ(counts[2].tokens, 0u);
+    world.rules[0].mode = limit::Mode::log;
+    TokenLimits second(world.gateway, world.rules, 30, 40);
+    ASSERT_FALSE(second.admit(world.io));
+    second.settle(world.io, answered(30, 40));
+    EXPECT_EQ(counts[0].logged, 1u);
+    EXPECT_EQ(world.io.budgets.held, 0);
 }
 
 TEST(TokenLimits, WhatFailedCostsNothing)

@@ -15,6 +15,7 @@
 #include "core/provider/registry.h"
 #include "core/redis/topology.h"
 #include "core/route/route.h"
+#include "core/usage/price.h"
 
 #include <functional>
 #include <memory>
@@ -113,7 +114,8 @@ struct RequestRule {
     limit::KeyWindow window;
     uint16_t redis = 0; // index in Gateway::redis
     uint16_t status = 429;
-    limit::Rule local; // of Redis::OnError::zone
+    limit::Rule local;                      // of Redis::OnError::zone
+    metrics::LimitCounts* counts = nullptr; // nullptr: not kept
 };
 
 // What a location serves: routes in order of matching.
@@ -125,6 +127,7 @@ struct Site {
     prompt::ContextLimit context_limit;
     std::vector<ConcurrencyRule> concurrency;
     std::vector<limit::Rule> token_limits;
+    std::vector<usage::Price> prices;
     std::vector<RequestRule> request_limits;
     ClientAbort client_abort;
     Keepalive keepalive;
@@ -204,6 +207,10 @@ private:
 
 // Parses "key=TEXT rate=NUMBER/UNIT [...]" of ai_proxy_token_limit.
 [[nodiscard]] Result<limit::Rule> parse_token_limit(
+    const Words& words, const Gateway& gateway);
+
+// Parses "MODEL input=PRICE output=PRICE [...]" of ai_proxy_price.
+[[nodiscard]] Result<usage::Price> parse_price(
     const Words& words, const Gateway& gateway);
 
 // Adds the pair of a "model_map" line whose arguments begin at words[first]:

@@ -2,6 +2,7 @@
 #include "core/config/gateway.h"
 
 #include "core/base/text.h"
+#include "core/usage/price.h"
 
 namespace ai_proxy::config {
 
@@ -9,9 +10,19 @@ namespace {
 
 using limit::Rule;
 
+struct Draft {
+    Rule rule;
+    std::string_view rate;
+};
+
+Draft& draft(void* at) noexcept
+{
+    return *static_cast<Draft*>(at);
+}
+
 Rule& rule(void* at) noexcept
 {
-    return *static_cast<Rule*>(at);
+    return draft(at).rule;
 }
 
 bool set_key(void* to, std::string_view value)
@@ -26,15 +37,16 @@ bool set_name(void* to, std::string_view value)
     return !value.empty();
 }
 
-// "100k/m": a number, thousands or millions; per second, minute, hour, day.
+// Understood once it is known what is counted.
 bool set_rate(void* to, std::string_view value)
 {
-    const size_t slash = value.find('/');
-    if (slash == std::string_view::npos) {
-        return false;
-    }
-    std::string_view number = value.substr(0, slash);
-    const auto seconds = parse_unit(value.substr(slash + 1));
+    draft(to).rate = value;
+    return true;
+}
+
+// "100k": tokens, in thousands or millions.
+std::optional<uint64_t> parse_tokens(std::string_view number)
+{
     uint64_t factor = 1;
     if (number.ends_with('k')) {
         factor = 1000;
@@ -44,20 +56,35 @@ bool set_rate(void* to, std::string_view value)
         number.remove_suffix(1);
     }
     const auto n = parse_uint(number);
-    if (!n || *n == 0 || *n > limit::Budget::kMost / factor || !seconds) {
+    return n && *n <= limit::Budget::kMost / factor ? std::optional(*n * factor)
+                                                    : std::nullopt;
+}
+
+// "100k/m", "5.00/d": per second, minute, hour, day.
+bool parse_rate(std::string_view value, Rule& rule)
+{
+    const size_t slash = value.find('/');
+    if (slash == std::string_view::npos) {
         return false;
     }
-    rule(to).budget.amount = *n * factor;
-    rule(to).budget.window_ms = uint64_t{*seconds} * 1000;
-    return true;
+    const std::string_view number = value.substr(0, slash);
+    const auto seconds = parse_unit(value.substr(slash + 1));
+    const auto amount = rule.count == limit::Count::cost
+        ? usage::parse_decimal(number, 6)
+        : parse_tokens(number);
+    rule.budget.amount = amount.value_or(0);
+    rule.budget.window_ms = uint64_t{seconds.value_or(0)} * 1000;
+    return amount && *amount != 0 && *amount <= limit::Budget::kMost && seconds;
 }
 
 bool set_count(void* to, std::string_view value)
 {
     rule(to).count = value == "input" ? limit::Count::input
         : value == "output"           ? limit::Count::output
+        : value == "cost"             ? limit::Count::cost
                                       : limit::Count::total;
-    return value == "total" || value == "input" || value == "output";
+    return value == "total" || value == "input" || value == "output"
+        || value == "cost";
 }
 
 bool set_algorithm(void* to, std::string_view value)
@@ -71,6 +98,13 @@ bool set_mode(void* to, std::string_view value)
 {
     rule(to).mode = value == "log" ? limit::Mode::log : limit::Mode::enforce;
     return value == "log" || value == "enforce";
+}
+
+bool set_exhausted(void* to, std::string_view value)
+{
+    rule(to).exhausted =
+        value == "end" ? limit::Exhausted::end : limit::Exhausted::finish;
+    return value == "end" || value == "finish";
 }
 
 bool set_status(void* to, std::string_view value)
@@ -93,13 +127,12 @@ bool set_reserve(void* to, std::string_view value)
 
 constexpr Parameter kTokenLimit[] = {
     {"key", set_key, "a text with variables is expected"},
-    {"rate", set_rate,
-        "a number of tokens up to 4000M per s, m, h or d, as in \"100k/m\", "
-        "is expected"},
+    {"rate", set_rate, ""},
     {"name", set_name, "a name is expected"},
-    {"count", set_count, "total, input or output is expected"},
+    {"count", set_count, "total, input, output or cost is expected"},
     {"algorithm", set_algorithm, "sliding or fixed is expected"},
     {"mode", set_mode, "enforce or log is expected"},
+    {"exhausted", set_exhausted, "finish or end is expected"},
     {"status", set_status, "a status from 400 to 599 is expected"},
     {"reserve", set_reserve, "a share like \"10%\", or off, is expected"},
 };
@@ -108,7 +141,8 @@ constexpr Parameter kTokenLimit[] = {
 
 Result<Rule> parse_token_limit(const Words& words, const Gateway& gateway)
 {
-    Rule made;
+    Draft draft;
+    Rule& made = draft.rule;
     // Who counts is a matter of other names.
     Words others;
     for (const std::string_view word : words) {
@@ -123,20 +157,29 @@ Result<Rule> parse_token_limit(const Words& words, const Gateway& gateway)
                 pair->value, "store", "zone or an ai_proxy_redis is expected");
         }
     }
-    if (auto taken = take_parameters(kTokenLimit, &made, others, 1); !taken) {
+    if (auto taken = take_parameters(kTokenLimit, &draft, others, 1); !taken) {
         return std::move(taken).error();
     }
     if (made.key.empty()) {
         return config_error("\"key\" is missing");
     }
-    if (made.budget.amount == 0) {
+    if (draft.rate.empty()) {
         return config_error("\"rate\" is missing");
+    }
+    if (!parse_rate(draft.rate, made)) {
+        return invalid_value(draft.rate, "rate",
+            made.count == limit::Count::cost
+                ? "dollars up to 4000 per s, m, h or d, as in \"5.00/d\", are "
+                  "expected"
+                : "a number of tokens up to 4000M per s, m, h or d, as in "
+                  "\"100k/m\", is expected");
     }
     if (made.name.empty()) {
         made.name = made.key;
     }
+    made.settles = true;
     made.id = limit::rule_id(made);
-    return made;
+    return std::move(draft.rule);
 }
 
 } // namespace ai_proxy::config

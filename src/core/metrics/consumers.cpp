@@ -11,6 +11,7 @@ struct ConsumerMetric {
     std::string_view kind;   // of token
     std::string_view member; // of the status
     Counter ConsumerCounts::*counter;
+    bool is_money = false;
 };
 
 constexpr std::string_view kTokens = "ai_proxy_consumer_tokens_total";
@@ -29,6 +30,8 @@ constexpr ConsumerMetric kConsumerMetrics[] = {
         "completion_tokens", &ConsumerCounts::completion_tokens},
     {kTokens, kTokensHelp, "cached",
         "cached_tokens", &ConsumerCounts::cached_tokens},
+    {"ai_proxy_consumer_cost_usd_total", "Cost in dollars by consumer.", "",
+        "cost_usd", &ConsumerCounts::cost, true},
 };
 // clang-format on
 
@@ -37,6 +40,18 @@ void add(Counter& counter, int64_t n) noexcept
     if (n > 0) {
         counter.fetch_add(static_cast<uint64_t>(n), std::memory_order_relaxed);
     }
+}
+
+std::string number(const ConsumerMetric& metric, const ConsumerRow& row)
+{
+    const uint64_t value =
+        (row.counts->*metric.counter).load(std::memory_order_relaxed);
+    if (!metric.is_money) {
+        return std::to_string(value);
+    }
+    std::string text;
+    usage::append_decimal(text, value, 9);
+    return text;
 }
 
 } // namespace
@@ -49,6 +64,7 @@ void account(ConsumerCounts& counts, const policy::Books& books) noexcept
         add(counts.prompt_tokens, books.usage.prompt);
         add(counts.completion_tokens, books.usage.completion);
         add(counts.cached_tokens, books.usage.cache_read);
+        add(counts.cost, policy::cost_of(books).value_or(0));
     }
 }
 
@@ -72,9 +88,7 @@ void append_consumers(std::string& out, std::span<const ConsumerRow> consumers)
                 out.append("\",kind=\"").append(metric.kind);
             }
             out.append("\"} ");
-            out.append(std::to_string(
-                (row.counts->*metric.counter).load(std::memory_order_relaxed)));
-            out.append("\n");
+            out.append(number(metric, row)).append("\n");
         }
     }
 }
@@ -86,9 +100,7 @@ void write_consumers(json::Writer& w, std::span<const ConsumerRow> consumers)
         w.begin_object();
         w.field("consumer", row.name);
         for (const ConsumerMetric& metric : kConsumerMetrics) {
-            const uint64_t value =
-                (row.counts->*metric.counter).load(std::memory_order_relaxed);
-            w.key(metric.member).integer(static_cast<int64_t>(value));
+            w.key(metric.member).raw(number(metric, row));
         }
         w.end_object();
     }

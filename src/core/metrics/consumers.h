@@ -14,6 +14,7 @@ namespace ai_proxy::metrics {
 struct ConsumerCounts {
     Counter requests, errors;
     Counter prompt_tokens, completion_tokens, cached_tokens;
+    Counter cost; // in 10^-9 dollars
 };
 
 struct ConsumerRow {

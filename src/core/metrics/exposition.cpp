@@ -37,6 +37,12 @@ constexpr Descriptor kDescriptors[] = {
      .help = "Tokens used; cached and cache_write are part of prompt, "
              "reasoning is part of completion."sv,
      .shape = Shape::counter_by_kind},
+    {.name = "ai_proxy_cost_usd_total"sv,
+     .help = "Dollars that the tokens cost, by the prices of ai_proxy_price."sv,
+     .shape = Shape::counter_of_money, .counter = &Series::cost},
+    {.name = "ai_proxy_unpriced_requests_total"sv,
+     .help = "Requests to a model without a price where others have one."sv,
+     .shape = Shape::counter, .counter = &Series::unpriced},
     {.name = "ai_proxy_active_streams"sv,
      .help = "Streams that are running."sv,
      .shape = Shape::gauge, .gauge = &Row::active_streams},
@@ -66,6 +72,12 @@ constexpr Descriptor kDescriptors[] = {
      .help = "Numbers added under the label \"other\" because the zone was "
              "full."sv,
      .shape = Shape::total_counter, .total = &Totals::dropped_series},
+    {.name = "ai_proxy_limit_keys"sv,
+     .help = "Keys of limits that the zone counts for."sv,
+     .shape = Shape::total_gauge, .total = &Totals::limit_keys},
+    {.name = "ai_proxy_limit_evicted_keys_total"sv,
+     .help = "Keys of limits that were forgotten because the zone was full."sv,
+     .shape = Shape::total_counter, .total = &Totals::evicted_limit_keys},
     {.name = "ai_proxy_zone_size_bytes"sv,
      .help = "Size of the shared memory zone."sv,
      .shape = Shape::total_gauge, .total = &Totals::zone_bytes},
@@ -87,6 +99,7 @@ constexpr TokenKind kTokenKinds[] = {
 };
 // clang-format on
 
+constexpr unsigned kMoneyPlaces = 9;
 constexpr std::string_view kPrefix = "ai_proxy_";
 
 constexpr bool all_have_prefix() noexcept
@@ -190,6 +203,7 @@ private:
         case Shape::counter:
         case Shape::counter_by_cause:
         case Shape::counter_by_kind:
+        case Shape::counter_of_money:
         case Shape::total_counter:
             return "counter"sv;
         case Shape::gauge:
@@ -235,6 +249,12 @@ private:
         case Shape::counter:
             name_and_labels(d.name, {}, labels);
             value(read(s.*d.counter));
+            break;
+        case Shape::counter_of_money:
+            name_and_labels(d.name, {}, labels);
+            out_ += ' ';
+            usage::append_decimal(out_, read(s.*d.counter), kMoneyPlaces);
+            out_ += '\n';
             break;
         case Shape::gauge:
             name_and_labels(d.name, {}, labels);
@@ -341,6 +361,12 @@ void write_metric(json::Writer& w, const Descriptor& d, const Row& row)
     case Shape::counter:
         write_number(w, read(s.*d.counter));
         break;
+    case Shape::counter_of_money: {
+        std::string text;
+        usage::append_decimal(text, read(s.*d.counter), kMoneyPlaces);
+        w.raw(text);
+        break;
+    }
     case Shape::gauge:
         write_number(w, row.*d.gauge);
         break;
@@ -403,7 +429,8 @@ std::span<const Descriptor> descriptors() noexcept
 
 std::string prometheus(std::span<const Row> rows, const Totals& totals,
     std::span<const KeyRow> keys, std::span<const PeerRow> peers,
-    std::span<const RedisRow> redis, std::span<const ConsumerRow> consumers)
+    std::span<const RedisRow> redis, std::span<const ConsumerRow> consumers,
+    std::span<const LimitRow> limits)
 {
     std::string out;
     Text text(out, rows);
@@ -414,13 +441,15 @@ std::string prometheus(std::span<const Row> rows, const Totals& totals,
     append_peers(out, peers);
     append_redis(out, redis);
     append_consumers(out, consumers);
+    append_limits(out, limits);
     return out;
 }
 
 
 std::string status_json(std::span<const Row> rows, const Totals& totals,
     std::span<const KeyRow> keys, std::span<const PeerRow> peers,
-    std::span<const RedisRow> redis, std::span<const ConsumerRow> consumers)
+    std::span<const RedisRow> redis, std::span<const ConsumerRow> consumers,
+    std::span<const LimitRow> limits)
 {
     std::string out;
     json::Writer w(out);
@@ -435,6 +464,7 @@ std::string status_json(std::span<const Row> rows, const Totals& totals,
     write_peers(w, peers);
     write_redis(w, redis);
     write_consumers(w, consumers);
+    write_limits(w, limits);
     w.key("series"sv).begin_array();
     for (const Row& row : rows) {
         w.begin_object();

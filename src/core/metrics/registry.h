@@ -2,6 +2,7 @@
 
 #include "core/base/error.h"
 #include "core/metrics/keys.h"
+#include "core/metrics/limits.h"
 #include "core/metrics/peers.h"
 #include "core/metrics/redis.h"
 #include "core/policy/books.h"
@@ -43,6 +44,8 @@ struct Series {
     std::array<Counter, kErrorCodes> failed_tries; // by ErrorCode, of tries
     Counter prompt_tokens, completion_tokens, cached_tokens, cache_write_tokens,
         reasoning_tokens;
+    Counter cost;     // in 10^-9 dollars
+    Counter unpriced; // requests that used tokens of a model without a price
     // answers read on for clients that had left; those not to the end
     Counter drains, cut_drains;
     Histogram first_token, duration;
@@ -60,6 +63,7 @@ struct Totals {
     uint64_t cut_streams = 0;  // when such a worker's time was over
     uint64_t zone_bytes_free = 0, zone_bytes = 0;
     uint64_t series = 0;
+    uint64_t limit_keys = 0, evicted_limit_keys = 0;
 };
 
 // Adds a finished request to the series it ended in and its tries to theirs is
@@ -78,6 +82,7 @@ enum class Shape : uint8_t {
     counter,
     counter_by_cause, // ErrorCode, zeros are left out
     counter_by_kind,  // of token
+    counter_of_money, // 10^-9 dollars, shown as dollars
     gauge,
     histogram,
     total_counter, // of Totals, without labels
@@ -102,11 +107,13 @@ void append_label_value(std::string& out, std::string_view text);
 [[nodiscard]] std::string prometheus(std::span<const Row> rows,
     const Totals& totals, std::span<const KeyRow> keys = {},
     std::span<const PeerRow> peers = {}, std::span<const RedisRow> redis = {},
-    std::span<const ConsumerRow> consumers = {});
+    std::span<const ConsumerRow> consumers = {},
+    std::span<const LimitRow> limits = {});
 // The same numbers as one JSON object.
 [[nodiscard]] std::string status_json(std::span<const Row> rows,
     const Totals& totals, std::span<const KeyRow> keys = {},
     std::span<const PeerRow> peers = {}, std::span<const RedisRow> redis = {},
-    std::span<const ConsumerRow> consumers = {});
+    std::span<const ConsumerRow> consumers = {},
+    std::span<const LimitRow> limits = {});
 
 } // namespace ai_proxy::metrics

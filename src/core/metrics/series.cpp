@@ -51,6 +51,8 @@ void account(Series& series, const policy::Books& books) noexcept
     }
     if (books.usage_source != policy::UsageSource::none) {
         add_tokens(series, books.usage);
+        add(series.cost, policy::cost_of(books).value_or(0));
+        add(series.unpriced, books.unpriced ? 1 : 0);
     }
     if (books.first_token != 0) {
         series.first_token.observe(books.first_token - books.begin);

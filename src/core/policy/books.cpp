@@ -15,6 +15,13 @@ std::string_view to_text(UsageSource source) noexcept
     return "none";
 }
 
+std::optional<int64_t> cost_of(const Books& books) noexcept
+{
+    return books.price != nullptr && books.usage_source != UsageSource::none
+        ? std::optional(usage::cost(*books.price, books.usage))
+        : std::nullopt;
+}
+
 std::string_view to_text(LimitStatus status) noexcept
 {
     switch (status) {
@@ -24,6 +31,8 @@ std::string_view to_text(LimitStatus status) noexcept
         return "rejected";
     case LimitStatus::logged:
         return "logged";
+    case LimitStatus::ended:
+        return "ended";
     default:
         return "";
     }

@@ -4,8 +4,10 @@
 #include "core/chat/event.h"
 #include "core/chat/usage.h"
 #include "core/dialect/api.h"
+#include "core/usage/price.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,7 +21,7 @@ enum class UsageSource : uint8_t { none, provider, estimated };
 [[nodiscard]] std::string_view to_text(UsageSource source) noexcept;
 
 // What the location's limits had to say, $ai_proxy_limit_status.
-enum class LimitStatus : uint8_t { none, passed, rejected, logged };
+enum class LimitStatus : uint8_t { none, passed, rejected, logged, ended };
 [[nodiscard]] std::string_view to_text(LimitStatus status) noexcept;
 
 enum class Drain : uint8_t { none, whole, cut };
@@ -45,6 +47,9 @@ struct Books {
     std::vector<TryRecord> tries;
     chat::Usage usage;
     UsageSource usage_source = UsageSource::none;
+    // Of the model of the last try; nullptr: none is known.
+    const usage::Price* price = nullptr;
+    bool unpriced = false; // although the location has prices or budgets
     chat::Finish finish = chat::Finish::none;
     ErrorCode error = ErrorCode::none;
     int status = 0;         // sent to the client
@@ -55,5 +60,8 @@ struct Books {
     Drain drain = Drain::none;
     bool closed = false;
 };
+
+// What the request cost, in 10^-9 dollars; nullopt: nobody knows.
+[[nodiscard]] std::optional<int64_t> cost_of(const Books& books) noexcept;
 
 } // namespace ai_proxy::policy

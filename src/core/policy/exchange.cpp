@@ -246,21 +246,6 @@ Result<void> Exchange::receive(const char* body, size_t length, async::Io* io)
     return chosen;
 }
 
-void Exchange::set_limits()
-{
-    if (site_.token_limits.empty() || !dialect::uses_tokens(books_.api)) {
-        return;
-    }
-    std::optional<int64_t> bound;
-    if (!dialect::generates(books_.api)) {
-        bound = 0;
-    } else if (kind_ == BodyKind::json) {
-        bound = usage::answer_bound(document_);
-    }
-    limits_ = std::make_unique<TokenLimits>(
-        gateway_, site_.token_limits, prompt_, bound);
-}
-
 void Exchange::read_realtime()
 {
     path_model_ = realtime_model(head_.query);
@@ -487,12 +472,15 @@ void Exchange::record(
     record.model = attempt.model;
     books_.provider = attempt.provider_index;
     books_.model = attempt.model;
+    note_price(attempt);
     if (attempt.response) {
         const Response& response = *attempt.response;
         record.status = response.status();
         if (response.usage().known) {
             books_.usage = response.usage();
-            books_.usage_source = UsageSource::provider;
+            books_.usage_source = response.ended_early()
+                ? UsageSource::estimated
+                : UsageSource::provider;
         }
         if (response.finish() != chat::Finish::none) {
             books_.finish = response.finish();

@@ -262,6 +262,10 @@ private:
     void choose_affinity();
     void set_limits();
     void set_plugin_limits();
+    // Of a model at a provider; nullptr: none, or nobody asks.
+    [[nodiscard]] const usage::Price* price_of(
+        uint16_t provider, std::string_view model) const noexcept;
+    void note_price(const Try& attempt) noexcept;
     void ask_model_router();
     // What model-mapper makes of a member that is not the model.
     void map_other_key();

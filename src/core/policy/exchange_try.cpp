@@ -173,6 +173,9 @@ Result<std::unique_ptr<Try>> Exchange::make_try(const route::Target& target,
     attempt->model = model;
     books_.provider = target.provider;
     books_.model = model;
+    if (limits_ != nullptr) {
+        limits_->set_price(price_of(target.provider, model));
+    }
     const bool converts = this->converts(provider.options, model);
     if ((is_chat() || converts) && model.empty()) {
         return make_error(ErrorCode::invalid_request,
@@ -254,6 +257,8 @@ ResponseContext Exchange::response_context(
     response.parser = shared_;
     response.tally = limits_ != nullptr
         || site_.client_abort.policy != config::ClientAbort::Policy::cancel;
+    response.meter =
+        limits_ != nullptr && limits_->may_end() ? limits_.get() : nullptr;
     return response;
 }
 

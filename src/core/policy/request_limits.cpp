@@ -3,6 +3,7 @@
 #include "core/policy/request_limits.h"
 
 #include "core/limit/scripts.h"
+#include "core/metrics/limits.h"
 #include "core/policy/plugin_limits.h"
 
 #include <algorithm>
@@ -33,6 +34,7 @@ redis::Command count_command(const Exchange& exchange, std::string_view key,
 
 Outcome refuse(Exchange& exchange, const RequestRule& rule, int64_t seconds)
 {
+    metrics::count(&metrics::LimitCounts::rejected, rule.counts);
     Error error = make_error(ErrorCode::request_limit,
         std::string(phrase(ErrorCode::request_limit)));
     error.status = rule.status;
@@ -48,6 +50,10 @@ std::optional<Outcome> without_redis(Exchange& exchange, async::Io& io,
     const std::vector<Counting>& countings, const Error& error)
 {
     const uint16_t redis = countings.front().rule->redis;
+    for (const Counting& counting : countings) {
+        metrics::count(
+            &metrics::LimitCounts::store_errors, counting.rule->counts);
+    }
     switch (exchange.gateway().redis[redis].on_error) {
     case Redis::OnError::allow:
         break;
@@ -86,6 +92,9 @@ std::optional<Outcome> judge(Exchange& exchange, async::Io& io,
         if (count->passed()) {
             return refuse(exchange, *countings[i].rule, count->seconds);
         }
+    }
+    for (const Counting& counting : countings) {
+        metrics::count(&metrics::LimitCounts::passed, counting.rule->counts);
     }
     return std::nullopt;
 }

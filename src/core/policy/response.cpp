@@ -268,6 +268,12 @@ void Response::prepare()
     if (is_array()) {
         framer_.emplace<wire::JsonArrayFramer>();
     }
+    if (context_.meter != nullptr
+        && (mode_ == Mode::sse_relay || mode_ == Mode::sse_watch))
+    {
+        early_end_ =
+            make_early_end({context_.api, context_.show_usage, is_array()});
+    }
     switch (mode_) {
     case Mode::sse_relay:
         relay_.emplace(context_.show_usage);

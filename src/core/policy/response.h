@@ -5,7 +5,9 @@
 #include "core/dialect/api.h"
 #include "core/dialect/chat_relay.h"
 #include "core/policy/books.h"
+#include "core/policy/early_end.h"
 #include "core/policy/event_watch.h"
+#include "core/policy/meter.h"
 #include "core/provider/protocol.h"
 #include "core/usage/token_count.h"
 #include "core/wire/event_stream.h"
@@ -42,6 +44,8 @@ struct ResponseContext {
     int64_t now_seconds = 0;
     uint64_t random = 0;
     bool tally = false; // what it says is counted as it passes
+    // Asked with each event of a stream that says more; needs the tally.
+    Meter* meter = nullptr;
     // Scratch of the worker, used within one call at a time; nullptr: own.
     json::Parser* parser = nullptr;
 };
@@ -125,6 +129,9 @@ public:
     [[nodiscard]] chat::Finish finish() const noexcept { return finish_; }
     // Estimated tokens of what has come so far; 0 without tally.
     [[nodiscard]] int64_t said() const noexcept { return tally_.tokens(); }
+    // The meter ended it: the client has the finish of an answer that reached
+    // its bound, usage() is an estimate, the provider may still be speaking.
+    [[nodiscard]] bool ended_early() const noexcept { return ended_early_; }
     [[nodiscard]] Micros first_token() const noexcept { return first_token_; }
 
     // Is it read event by event?
@@ -172,6 +179,8 @@ private:
         std::string& out, Micros now);
     void watch_event(const wire::SseEvent& event, json::Parser& parser,
         std::string& out, Micros now);
+    void ask_meter(std::string& out);
+    void end_early(std::string& out);
     State finish_sse(std::string& out, Micros now);
     State finish_plain(std::string& out);
     State finish_relayed_plain(json::Node body);
@@ -188,6 +197,7 @@ private:
     bool progress_ = false;
     bool encoded_ = false; // it has a content coding we did not ask for
     bool told_ = false;
+    bool ended_early_ = false;
     int status_ = 0;
     Error error_;
     std::string content_type_;
@@ -200,9 +210,11 @@ private:
         framer_;
     std::optional<dialect::ChatRelay> relay_;
     std::optional<EventWatch> watch_;
+    std::unique_ptr<EarlyEnd> early_end_; // of a relayed stream with a meter
     std::unique_ptr<Conversion> conversion_;
     chat::Usage usage_;
     usage::TokenCounter tally_;
+    int64_t metered_ = 0; // said, when the meter was last asked
     chat::Finish finish_ = chat::Finish::none;
     Micros first_token_ = 0;
     uint64_t retry_after_ms_ = 0;

@@ -1,8 +1,11 @@
 #pragma once
 
 #include "core/dialect/answer_writer.h"
+#include "core/dialect/call_text.h"
 #include "core/policy/response.h"
 #include "core/policy/thought_filter.h"
+
+#include <bitset>
 
 namespace ai_proxy::policy {
 
@@ -34,6 +37,9 @@ struct Response::Conversion final : chat::Sink {
     chat::Finish finish = chat::Finish::none;
     bool spoke = false;
     bool ended = false;
+    // Choices that speak and have no finish yet.
+    std::bitset<dialect::kMaxChoices> open;
+    void end_early(const chat::Usage& estimate);
 
 private:
     [[nodiscard]] bool is_impossible(const chat::Event& event);

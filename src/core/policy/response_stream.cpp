@@ -7,6 +7,8 @@
 #include "core/provider/registry.h"
 #include "core/provider/spark.h"
 
+#include <algorithm>
+
 namespace ai_proxy::policy {
 
 namespace {
@@ -78,6 +80,26 @@ chat::Sink& Response::Conversion::sink()
     return thoughts ? static_cast<chat::Sink&>(*thoughts) : *this;
 }
 
+// As if the provider had reached the bound of the answer.
+void Response::Conversion::end_early(const chat::Usage& estimate)
+{
+    chat::Event event;
+    event.kind = chat::EventKind::finish;
+    event.finish = chat::Finish::length;
+    for (uint32_t choice = 0; choice < dialect::kMaxChoices; ++choice) {
+        if (open.test(choice)) {
+            event.choice = choice;
+            sink().on(event);
+        }
+    }
+    event.choice = 0;
+    event.kind = chat::EventKind::usage;
+    event.usage = estimate;
+    sink().on(event);
+    event.kind = chat::EventKind::end;
+    sink().on(event);
+}
+
 bool Response::Conversion::is_impossible(const chat::Event& event)
 {
     if (event.kind == chat::EventKind::tool_begin) {
@@ -101,6 +123,7 @@ void Response::Conversion::on(const chat::Event& event)
     case chat::EventKind::tool_begin:
     case chat::EventKind::tool_arguments:
         spoke = true;
+        open.set(event.choice);
         if (tally != nullptr) {
             tally->add(event.name);
             tally->add(event.text);
@@ -110,6 +133,7 @@ void Response::Conversion::on(const chat::Event& event)
         usage = event.usage;
         break;
     case chat::EventKind::finish:
+        open.reset(event.choice);
         if (finish == chat::Finish::none) {
             finish = event.finish;
         }
@@ -149,6 +173,9 @@ void Response::count_event(const wire::SseEvent& event, json::Parser& parser)
     if (context_.tally && event.has_data) {
         if (auto parsed = parser.parse(event.data); parsed) {
             tally_event(tally_, context_.api, *parsed);
+            if (early_end_) {
+                early_end_->note(*parsed);
+            }
         }
     }
 }
@@ -213,6 +240,44 @@ void Response::watch_event(const wire::SseEvent& event, json::Parser& parser,
     }
 }
 
+// After an event.
+void Response::ask_meter(std::string& out)
+{
+    const int64_t said = tally_.tokens();
+    if (said <= metered_ || state_ != State::more || answered()) {
+        return;
+    }
+    metered_ = said;
+    const bool possible = streaming() && spoke()
+        && (conversion_ ? conversion_->open.any()
+                        : early_end_ && early_end_->is_possible());
+    if (possible && !context_.meter->goes_on(said)) {
+        end_early(out);
+    }
+}
+
+// What the provider has not counted yet is counted here.
+void Response::end_early(std::string& out)
+{
+    chat::Usage usage = usage_;
+    if (!usage.known || usage.prompt == 0) {
+        usage.prompt = context_.meter->prompt();
+    }
+    usage.known = true;
+    usage.completion = std::max(usage.completion, tally_.tokens());
+    usage.total = usage.prompt + usage.completion;
+    if (conversion_) {
+        conversion_->end_early(usage);
+        (void)finish_converted({}, out);
+    } else {
+        early_end_->write(out, usage);
+        usage_ = usage;
+        finish_ = chat::Finish::length;
+        state_ = State::whole;
+    }
+    ended_early_ = state_ == State::whole;
+}
+
 Response::State Response::sse(
     std::string_view bytes, std::string& out, Micros now, bool at_end)
 {
@@ -230,6 +295,9 @@ Response::State Response::sse(
             watch_event(event, scratch, out, now);
         } else {
             convert_event(event, scratch, out, now);
+        }
+        if (context_.meter != nullptr && !at_end) {
+            ask_meter(out);
         }
         return state_ == State::more;
     };

@@ -1,15 +1,21 @@
 #include "core/policy/token_limits.h"
 
+#include "core/metrics/limits.h"
+
 #include <algorithm>
 #include <utility>
 
 namespace ai_proxy::policy {
+
+using metrics::LimitCounts;
 
 namespace {
 
 // A running answer is debited in steps of so many tokens.
 constexpr int64_t kStep = 32;
 constexpr int64_t kRedisStep = 256; // each is a command
+// Tokens of an answer that nobody bounds, when models are compared.
+constexpr int64_t kLikelyAnswer = 1000;
 
 uint64_t seconds(uint64_t ms) noexcept
 {
@@ -44,9 +50,23 @@ std::string duration(uint64_t ms)
     return text + std::to_string(all % 60) + 's';
 }
 
+// "5.25" dollars, "100" tokens.
+std::string amount_text(const limit::Rule& rule, uint64_t amount)
+{
+    if (rule.count != limit::Count::cost) {
+        return std::to_string(amount);
+    }
+    std::string text;
+    usage::append_decimal(text, amount, 6);
+    return text;
+}
+
 void add_fields(std::vector<Response::Field>& headers, const limit::Rule& rule,
     const limit::Level& level)
 {
+    if (rule.count == limit::Count::cost) {
+        return; // there are no such fields for money
+    }
     headers.push_back(
         {"x-ratelimit-limit-tokens", std::to_string(rule.budget.amount)});
     headers.push_back(
@@ -63,28 +83,66 @@ TokenLimits::TokenLimits(const config::Gateway& gateway,
 {
 }
 
+bool TokenLimits::counts_cost() const noexcept
+{
+    return std::any_of(rules_.begin(), rules_.end(),
+        [](const auto& rule) { return rule.count == limit::Count::cost; });
+}
+
+int64_t TokenLimits::likely_cost(const usage::Price& price) const noexcept
+{
+    chat::Usage usage;
+    usage.prompt = prompt_;
+    usage.completion = bound_.value_or(kLikelyAnswer);
+    return usage::cost(price, usage);
+}
+
 int64_t TokenLimits::counted(
-    const limit::Rule& rule, int64_t prompt, int64_t answer) noexcept
+    const limit::Rule& rule, const chat::Usage& usage) const noexcept
 {
     switch (rule.count) {
     case limit::Count::input:
-        return prompt;
+        return usage.prompt;
     case limit::Count::output:
-        return answer;
-    default:
-        return prompt + answer;
+        return usage.completion;
+    case limit::Count::cost:
+        return price_ != nullptr ? usage::charge_of(usage::cost(*price_, usage))
+                                 : 0;
+    case limit::Count::total:
+        break;
     }
+    return usage.prompt + usage.completion;
+}
+
+// Of so many tokens of the answer.
+int64_t TokenLimits::counted(
+    const limit::Rule& rule, int64_t answer) const noexcept
+{
+    chat::Usage usage;
+    usage.prompt = prompt_;
+    usage.completion = answer;
+    return counted(rule, usage);
+}
+
+// What has no price passes when all is spent, too.
+bool TokenLimits::is_free(const limit::Rule& rule) const noexcept
+{
+    return rule.count == limit::Count::cost && price_ == nullptr;
 }
 
 int64_t TokenLimits::needed(const limit::Rule& rule) const noexcept
 {
     const int64_t share =
         static_cast<int64_t>(rule.budget.amount * rule.reserve_percent / 100);
-    return counted(rule, prompt_, bound_.value_or(share));
+    if (rule.count == limit::Count::cost && !bound_) {
+        return price_ != nullptr ? counted(rule, 0) + share : 0;
+    }
+    return counted(rule, bound_.value_or(share));
 }
 
 TokenLimits::Admission TokenLimits::admit(async::Io& io)
 {
+    io_ = &io;
     held_.reserve(rules_.size());
     for (const limit::Rule& rule : rules_) {
         Held held{
@@ -105,9 +163,11 @@ TokenLimits::Admission TokenLimits::take_from_zone(async::Io& io, Held held)
 {
     limit::Counters& counters = io.counters();
     const auto amount = static_cast<uint64_t>(held.taken);
-    limit::Taken taken = counters.take(*held.rule, held.key, amount, false);
+    limit::Taken taken =
+        counters.take(*held.rule, held.key, amount, is_free(*held.rule));
     if (!taken.granted && held.rule->mode == limit::Mode::log) {
         status_ = LimitStatus::logged;
+        held.over = true;
         taken = counters.take(*held.rule, held.key, amount, true);
     }
     held.in_redis = false;
@@ -142,7 +202,7 @@ std::vector<redis::Command> TokenLimits::commands() const
         if (held.rule->redis == waiting_.front().rule->redis) {
             commands.push_back(gateway_.token_scripts.take(*held.rule, held.key,
                 static_cast<uint64_t>(held.taken),
-                held.rule->mode == limit::Mode::log));
+                is_free(*held.rule) || held.rule->mode == limit::Mode::log));
         }
     }
     return commands;
@@ -180,6 +240,7 @@ TokenLimits::Admission TokenLimits::take(
             && taken->level.used > held.rule->budget.amount)
         {
             status_ = LimitStatus::logged;
+            held.over = true;
         }
         (void)note(io, std::move(held), *taken);
         if (refused) {
@@ -194,6 +255,9 @@ TokenLimits::Admission TokenLimits::without_redis(
 {
     using OnError = config::Redis::OnError;
     const auto which = static_cast<size_t>(asked.front().rule->redis);
+    for (const Held& held : asked) {
+        metrics::count(&LimitCounts::store_errors, held.rule->counts);
+    }
     switch (gateway_.redis[which].on_error) {
     case OnError::allow:
         break;
@@ -218,12 +282,16 @@ TokenLimits::Admission TokenLimits::refuse(
     give_back(io);
     waiting_.clear();
     status_ = LimitStatus::rejected;
-    const limit::Budget& budget = held.rule->budget;
+    const limit::Rule& rule = *held.rule;
+    metrics::count(&LimitCounts::rejected, rule.counts);
+    const limit::Budget& budget = rule.budget;
+    const bool money = rule.count == limit::Count::cost;
     std::string text = "rate limit reached: ";
-    text += std::to_string(budget.amount) + " tokens per "
+    text += amount_text(rule, budget.amount)
+        + (money ? " USD per " : " tokens per ")
         + std::string(unit(budget.window_ms)) + ", "
-        + std::to_string(taken.level.used) + " used, "
-        + std::to_string(held.taken) + " requested; ";
+        + amount_text(rule, taken.level.used) + " used, "
+        + amount_text(rule, static_cast<uint64_t>(held.taken)) + " requested; ";
     Refusal refusal;
     if (taken.retry_ms == 0) {
         text += "the request is too large";
@@ -233,24 +301,25 @@ TokenLimits::Admission TokenLimits::refuse(
         refusal.headers.push_back({"Retry-After", std::to_string(wait)});
     }
     refusal.error = make_error(ErrorCode::token_limit, std::move(text));
-    refusal.error.type = "tokens";
+    refusal.error.type = money ? "cost" : "tokens";
     refusal.error.provider_code = "rate_limit_exceeded";
-    refusal.error.status = held.rule->status;
-    add_fields(refusal.headers, *held.rule, taken.level);
+    refusal.error.status = rule.status;
+    add_fields(refusal.headers, rule, taken.level);
     return refusal;
 }
 
-void TokenLimits::charge(async::Io& io, Held& held, int64_t amount)
+void TokenLimits::charge(async::Io& io, Held& held, int64_t amount, bool last)
 {
     const int64_t difference = amount - held.taken;
-    if (difference == 0) {
+    if (difference == 0 && (held.in_redis || !last)) {
         return;
     }
     held.taken = amount;
     const limit::Rule& rule = *held.rule;
     if (!held.in_redis) {
         held.level =
-            io.counters().settle(rule, held.key, difference, held.stamp);
+            io.counters().settle(rule, held.key, difference, held.stamp, last);
+        bound(held);
         return;
     }
     std::vector<redis::Command> commands;
@@ -264,12 +333,22 @@ void TokenLimits::charge(async::Io& io, Held& held, int64_t amount)
     held.level.used = static_cast<uint64_t>(used);
     held.level.remaining =
         static_cast<uint64_t>(std::max<int64_t>(budget - used, 0));
+    bound(held);
+}
+
+// A budget is spent: not all that was taken now was in it.
+void TokenLimits::bound(Held& held) noexcept
+{
+    const limit::Budget& budget = held.rule->budget;
+    held.most = held.level.used > budget.amount
+        ? held.taken - static_cast<int64_t>(held.level.used - budget.amount)
+        : INT64_MAX;
 }
 
 void TokenLimits::give_back(async::Io& io)
 {
     for (Held& held : held_) {
-        charge(io, held, 0);
+        charge(io, held, 0, true);
     }
     held_.clear();
 }
@@ -278,11 +357,35 @@ void TokenLimits::debit(async::Io& io, int64_t said)
 {
     said_ = said;
     for (Held& held : held_) {
-        const int64_t amount = counted(*held.rule, prompt_, said);
-        if (amount > held.taken) {
-            charge(io, held, amount + (held.in_redis ? kRedisStep : kStep));
+        if (counted(*held.rule, said) > held.taken) {
+            const int64_t step = held.in_redis ? kRedisStep : kStep;
+            charge(io, held, counted(*held.rule, said + step), false);
         }
     }
+}
+
+bool TokenLimits::may_end() const noexcept
+{
+    return std::any_of(rules_.begin(), rules_.end(), [](const auto& rule) {
+        return rule.exhausted == limit::Exhausted::end
+            && rule.mode == limit::Mode::enforce;
+    });
+}
+
+bool TokenLimits::goes_on(int64_t said)
+{
+    debit(*io_, said);
+    for (Held& held : held_) {
+        if (held.rule->exhausted == limit::Exhausted::end
+            && held.rule->mode == limit::Mode::enforce
+            && counted(*held.rule, said) > held.most)
+        {
+            held.ended = true;
+            status_ = LimitStatus::ended;
+            return false;
+        }
+    }
+    return true;
 }
 
 void TokenLimits::settle(async::Io& io, const Books& books)
@@ -299,11 +402,23 @@ void TokenLimits::settle(async::Io& io, const Books& books)
         : answered                                          ? prompt_
                                                             : 0;
     const bool whole = usage.known && books.finish != chat::Finish::none;
-    const int64_t answer = whole
-        ? usage.completion
-        : std::max(said_, usage.known ? usage.completion : 0);
+    chat::Usage charged = usage.known ? usage : chat::Usage();
+    charged.prompt = prompt;
+    if (!whole) {
+        charged.completion = std::max(said_, charged.completion);
+    }
+    price_ = books.price;
     for (Held& held : held_) {
-        charge(io, held, counted(*held.rule, prompt, answer));
+        const limit::Rule& rule = *held.rule;
+        charge(io, held, counted(rule, charged), true);
+        metrics::count(held.ended ? &LimitCounts::ended
+                : held.over       ? &LimitCounts::logged
+                                  : &LimitCounts::passed,
+            rule.counts);
+        metrics::count(rule.count == limit::Count::cost
+                ? &LimitCounts::micro_dollars
+                : &LimitCounts::tokens,
+            rule.counts, held.taken);
     }
 }
 
@@ -315,6 +430,9 @@ void TokenLimits::add_headers(std::vector<Response::Field>& headers) const
             / static_cast<double>(held.rule->budget.amount);
     };
     for (const Held& held : held_) {
+        if (held.rule->count == limit::Count::cost) {
+            continue;
+        }
         if (least == nullptr || share(held) < share(*least)) {
             least = &held;
         }
