@@ -38,6 +38,27 @@ def plan_relay(run, case, body):
             own_dialect.relay_checker(wanted, PATH))
 
 
+def early_error(stream):
+    """The error of a recorded stream that says nothing else."""
+    for line in stream.splitlines():
+        if line.startswith("data:"):
+            data = json.loads(line[5:])
+            if data["type"] not in ("response.created",
+                                    "response.in_progress"):
+                return data["error"] if data["type"] == "error" else None
+    return None
+
+
+def check_early(stream, answer):
+    error = early_error(stream)
+    if answer["state"] != "failed":
+        yield f"state {answer['state']}"
+    if answer.get("output"):
+        yield "something is told before another try"
+    if answer["error"]["message"] != error["message"]:
+        yield f"message {error['message']!r} became {answer['error']}"
+
+
 def part(one):
     kind = one["type"]
     if kind in ("input_text", "output_text", "text"):
@@ -77,7 +98,11 @@ def messages(body):
                         "name": item["name"],
                         "arguments": item["arguments"]}})
             elif kind == "message":
-                turn["content"] += parts(item["content"])
+                said = parts(item["content"])
+                # Two messages of a turn are two, though chat has one.
+                if turn["content"] and said and "text" in said[0]:
+                    said[0]["text"] = "\n\n" + said[0]["text"]
+                turn["content"] += said
             continue
         turn = None
         if kind == "function_call_output":

@@ -513,6 +513,9 @@ def strip_comments(block):
 def check_relayed_stream(exchange, answer, api, show):
     body = exchange["response"]["body_text"]
     output = answer.get("output") or ""
+    if api == "responses" and own_responses.early_error(body):
+        yield from own_responses.check_early(body, answer)
+        return
     if api not in ("chat", "completions"):
         yield from check_state(answer, "whole")
         if strip_comments(output) != strip_comments(body):
