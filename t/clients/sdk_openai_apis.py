@@ -119,6 +119,20 @@ def kept_responses():
          ("GET", "/v1/responses/resp_abc"), "is asked for by its id")
 
 
+@test
+def counted():
+    replay.answer_with("openai", json={
+        "object": "response.input_tokens", "input_tokens": 11})
+    got = client("openai").responses.input_tokens.count(
+        model="a-model", input=PROMPT)
+    same((got.input_tokens, seen("openai")["path"]),
+         (11, "/v1/responses/input_tokens"), "who counts tokens is asked")
+    got = client("claude").responses.input_tokens.count(
+        model="a-model", input=PROMPT)
+    same(got.object, "response.input_tokens", "else they are estimated")
+    ok(0 < got.input_tokens < 200, "as some")
+
+
 ###############################################################################
 # Responses, converted
 

@@ -26,6 +26,7 @@ NAMES = {
     "response": "responses", "videos": "videos", "video": "videos",
     "moderations": "moderations", "rerank": "rerank",
     "messages": "Messages", "messages_count": "count_tokens",
+    "responses_compact": "responses", "responses_count": "responses",
     "complete": "complete", "gemini_count": "countTokens",
     "gemini_generate": "generateContent", "gemini_stream": "generateContent",
 }

@@ -40,6 +40,8 @@ constexpr Case kCases[] = {
     {"/v1/fine_tuning/checkpoints/c/permissions/p", Api::fine_tuning},
     {"/v1/responses", Api::responses},
     {"/v1/responses/resp_1", Api::response},
+    {"/v1/responses/compact", Api::responses_compact},
+    {"/v1/responses/input_tokens", Api::responses_count},
     {"/v1/responses/resp_1/input_items", Api::response},
     {"/v1/videos", Api::videos},
     {"/v1/videos/v", Api::video},

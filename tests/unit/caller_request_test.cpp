@@ -315,6 +315,51 @@ TEST_F(CallerExchange, TokensAreEstimatedWhereNobodyCounts)
     EXPECT_LE(tokens, 15);
 }
 
+TEST_F(CallerExchange, TokensOfResponses)
+{
+    config::Provider& vendor = world.provider("one", "openai");
+    ASSERT_TRUE(vendor.model_map.add("x", "gpt-5"));
+    world.provider("two", "claude");
+    world.route("main", {0, 1});
+    request.path = "/v1/responses/input_tokens";
+    request.body = R"({"model":"x","input":"four letters a token"})";
+    EXPECT_EQ(prepare(0).outbound.path, "/v1/responses/input_tokens");
+    EXPECT_TRUE(has(body_text(attempt->outbound), R"("model":"gpt-5")"));
+    again(1);
+    ASSERT_TRUE(attempt->reply);
+    json::Parser parser;
+    const auto said = parser.parse(std::string_view(attempt->reply->body));
+    EXPECT_EQ((*said)["object"].string(), "response.input_tokens");
+    const int64_t tokens = (*said)["input_tokens"].integer().value_or(0);
+    EXPECT_GE(tokens, 4);
+    EXPECT_LE(tokens, 10);
+}
+
+// It uses a model, and what comes of it only its maker can read.
+TEST_F(CallerExchange, ACompaction)
+{
+    config::Provider& vendor = world.provider("one", "openai");
+    ASSERT_TRUE(vendor.model_map.add("x", "gpt-5"));
+    world.provider("two", "claude");
+    world.route("other", {1}, {"y"});
+    world.route("main", {0, 1}, {"x"});
+    request.path = "/v1/responses/compact";
+    request.body = R"({"model":"x","input":"hi"})";
+    EXPECT_EQ(prepare(0).outbound.path, "/v1/responses/compact");
+    EXPECT_EQ(exchange->route().name, "main");
+    EXPECT_EQ(exchange->affinity(), route::Affinity::first);
+    EXPECT_TRUE(has(body_text(attempt->outbound), R"("model":"gpt-5")"));
+    const auto refused =
+        exchange->make_try(exchange->route().targets[1], 0, 1, 2);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::unsupported_api);
+    EXPECT_TRUE(dialect::uses_tokens(Api::responses_compact));
+    EXPECT_FALSE(dialect::uses_tokens(Api::responses_count));
+    request.body = R"({"model":"x","input":"hi","previous_response_id":"r"})";
+    prepare(0);
+    EXPECT_EQ(exchange->affinity(), route::Affinity::only);
+}
+
 class NewerModels : public ExchangeFixture {
 protected:
     // What a provider of the type is asked for by this model.

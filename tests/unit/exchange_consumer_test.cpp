@@ -94,6 +94,13 @@ TEST_F(ConsumerExchange, NoWayAround)
     // A form that is none: its model is not read.
     EXPECT_EQ(
         ask("/v1/audio/transcriptions", "x", "POST", "text/plain"), unseen);
+    EXPECT_EQ(
+        ask("/v1/responses/compact", R"({"model":"gpt-5","input":"x"})"), no);
+    EXPECT_EQ(
+        ask("/v1/responses/compact", R"({"model":"gpt-4o","input":"x"})"), "");
+    EXPECT_EQ(ask("/v1/responses/r/other", R"({"model":"gpt-4o"})"), unseen);
+    EXPECT_EQ(ask("/v1/responses/r/cancel", ""), "");
+    EXPECT_EQ(ask("/v1/responses/r", "", "GET"), "");
     EXPECT_EQ(ask("/v1/models/gpt-5", "", "GET"), no);
     EXPECT_EQ(ask("/v1/models/gpt-4o", "", "GET"), "");
     EXPECT_EQ(ask("/v1/files", "x", "POST", "multipart/form-data"), "");

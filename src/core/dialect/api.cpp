@@ -45,6 +45,9 @@ constexpr Row kRows[] = {
     {models, "openai/v1/models", "/v1/models"},
     {fine_tuning, "openai/v1/fine-tuningjobs", "/v1/fine_tuning/jobs"},
     {responses, "openai/v1/responses", "/v1/responses"},
+    {responses_compact, "openai/v1/compactresponse", "/v1/responses/compact"},
+    {responses_count, "openai/v1/countresponsetokens",
+        "/v1/responses/input_tokens"},
     {videos, "openai/v1/videos", "/v1/videos"},
     {messages, "anthropic/v1/messages", "/v1/messages"},
     {messages_count, "anthropic/v1/messages/count_tokens",
@@ -260,6 +263,7 @@ bool generates(Api api) noexcept
     case Api::image_variations:
     case Api::image_edits:
     case Api::responses:
+    case Api::responses_compact:
     case Api::messages:
     case Api::gemini_generate:
     case Api::gemini_stream:

@@ -42,9 +42,11 @@ enum class Api : uint8_t {
     gemini_count,  // countTokens
     gemini_models, // the list
     gemini_model,
-    complete, // Anthropic's older /v1/complete
+    complete,          // Anthropic's older /v1/complete
+    responses_compact, // a conversation made shorter
+    responses_count,   // /v1/responses/input_tokens
 };
-inline constexpr size_t kApis = size_t(Api::complete) + 1;
+inline constexpr size_t kApis = size_t(Api::responses_count) + 1;
 
 [[nodiscard]] std::string_view name(Api api) noexcept;
 // Path without query; any prefix before /v1 is allowed.

@@ -39,6 +39,13 @@ void count_messages(json::Node body, std::string& out)
     write_count(out, "input_tokens", body);
 }
 
+void count_responses(json::Node body, std::string& out)
+{
+    json::Writer w(out);
+    w.begin_object().field("object", "response.input_tokens");
+    w.field("input_tokens", usage::estimate_request(body)).end_object();
+}
+
 void count_gemini(json::Node body, std::string& out)
 {
     const json::Node inner = body["generateContentRequest"];
@@ -62,6 +69,8 @@ constexpr Caller kCallers[] = {
         stream_of<CompletionsWriter>, plain_of<CompletionsWriter>, nullptr},
     {Api::messages_count, "", nullptr, nullptr, nullptr, nullptr, nullptr,
         count_messages},
+    {Api::responses_count, "", nullptr, nullptr, nullptr, nullptr, nullptr,
+        count_responses},
     {Api::gemini_count, "", nullptr, nullptr, nullptr, nullptr, nullptr,
         count_gemini},
 };

@@ -33,6 +33,8 @@ bool has_json_model(Api api) noexcept
     case Api::image_variations:
     case Api::image_edits:
     case Api::responses:
+    case Api::responses_compact:
+    case Api::responses_count:
     case Api::videos:
     case Api::moderations:
     case Api::rerank:
@@ -258,12 +260,16 @@ void Exchange::choose_affinity()
     affinity_ = books_.api == Api::unknown && is_kept(path_)
         ? route::Affinity::only
         : affinity_of(books_.api);
-    if (books_.api == Api::responses && kind_ == BodyKind::json) {
+    const bool answers =
+        books_.api == Api::responses || books_.api == Api::responses_compact;
+    const bool responses = answers || books_.api == Api::responses_count;
+    if (responses && kind_ == BodyKind::json) {
         // What is not stored is not asked for again, and who answers by chat
         // stores nothing.
         const bool follows = document_["previous_response_id"].has_value()
             || document_["conversation"].has_value();
-        const bool stored = document_["store"].boolean().value_or(true)
+        const bool stored = answers
+            && document_["store"].boolean().value_or(true)
             && std::any_of(route_->targets.begin(), route_->targets.end(),
                 [this](const route::Target& target) {
                     return provider::native(
@@ -275,7 +281,7 @@ void Exchange::choose_affinity()
                             : route::Affinity::none;
     }
     const bool chat = books_.api == Api::chat_completions
-        || books_.api == Api::messages || books_.api == Api::responses;
+        || books_.api == Api::messages || responses;
     if (chat && kind_ == BodyKind::json && names_file(document_)) {
         affinity_ = route::Affinity::only;
     }

@@ -14,15 +14,18 @@ using dialect::BodyKind;
 
 // Calls without a model that use none: what they speak of was made before, by
 // a call that had one.
-bool uses_no_model(Api api) noexcept
+bool uses_no_model(
+    Api api, std::string_view method, std::string_view path) noexcept
 {
     switch (api) {
+    case Api::response:
+        // What else may be asked of a response is not known.
+        return method != "POST" || path.ends_with("/cancel");
     case Api::files:
     case Api::file:
     case Api::file_content:
     case Api::batch:
     case Api::batch_cancel:
-    case Api::response:
     case Api::video:
     case Api::models:
     case Api::model:
@@ -84,7 +87,7 @@ Result<void> Exchange::check_consumer() const
         }
         return check_model(model);
     }
-    if (uses_no_model(books_.api)
+    if (uses_no_model(books_.api, head_.method, path_)
         || (reads_only(head_.method) && books_.api != Api::realtime))
     {
         return {};

@@ -33,6 +33,8 @@ bool answers_json(Api api)
     case Api::moderations:
     case Api::rerank:
     case Api::responses:
+    case Api::responses_compact:
+    case Api::responses_count:
     case Api::messages:
     case Api::messages_count:
     case Api::gemini_generate:

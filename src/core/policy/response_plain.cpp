@@ -16,7 +16,7 @@ using dialect::Api;
 bool is_generation(Api api) noexcept
 {
     return is_chat_like(api) || api == Api::messages || api == Api::responses
-        || api == Api::gemini_generate;
+        || api == Api::responses_compact || api == Api::gemini_generate;
 }
 
 } // namespace

@@ -44,6 +44,7 @@ bool is_conversation(Api api) noexcept
     case Api::chat_completions:
     case Api::messages:
     case Api::responses:
+    case Api::responses_compact:
     case Api::gemini_generate:
     case Api::gemini_stream:
         return true;
@@ -154,7 +155,8 @@ Result<void> check_context(const ContextLimit& limit, Api api, Node body)
             + " tokens. Your request had approximately "
             + std::to_string(static_cast<int64_t>(std::ceil(tokens)))
             + " tokens.",
-        api == Api::responses ? "input" : "messages");
+        api == Api::responses || api == Api::responses_compact ? "input"
+                                                               : "messages");
     error.type = "invalid_request_error";
     error.provider_code = "context_length_exceeded";
     error.status = limit.status;

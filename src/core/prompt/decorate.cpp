@@ -480,6 +480,7 @@ Result<void> decorate(const Decorations& rules, Values& values,
         decorator.messages(body);
         break;
     case Api::responses:
+    case Api::responses_count:
         decorator.responses(body);
         break;
     case Api::gemini_generate:
