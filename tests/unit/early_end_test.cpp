@@ -99,9 +99,9 @@ constexpr std::string_view kChat =
     R"(data: {"id":"c1","object":"chat.completion.chunk","created":5,"model":)"
     R"("x","choices":[{"index":0,"delta":{"role":"assistant","content":""},)"
     R"("finish_reason":null}]})"
-    "\n\n: alive\n\n"
+    "\n\n"
     R"(data: {"id":"c1","choices":[{"index":0,"delta":{"content":"one two"}}]})"
-    "\r\n\r\n"
+    "\r\n\r\n: alive\n\n"
     R"(data: {"id":"c1","choices":[{"index":0,"delta":{"content":" three four)"
     R"("}}]})"
     "\n\n"
@@ -142,8 +142,9 @@ TEST_P(EarlyEnd, RelayedChat)
         R"(data: {"id":"c1","object":"chat.completion.chunk","created":5,)"
         R"("model":"x","choices":[],"usage":{"prompt_tokens":17,)"
         R"("completion_tokens":4,"total_tokens":21,"prompt_tokens_details":)"
-        R"({"cached_tokens":0},"completion_tokens_details":{)"
-        R"("reasoning_tokens":0}}})"
+        R"({"cached_tokens":0,"audio_tokens":0},)"
+        R"("completion_tokens_details":{"reasoning_tokens":0,)"
+        R"("audio_tokens":0}}})"
         "\n\ndata: [DONE]\n\n");
 }
 
@@ -176,7 +177,7 @@ TEST_P(EarlyEnd, EachChoiceThatIsOpenIsFinished)
         R"(data: {"id":"c","choices":[{"index":0,"delta":{"content":" f"}}]})"
         "\n\n";
     for (const bool convert : {false, true}) {
-        const Answer answer({.convert = convert}, two, GetParam());
+        const Answer answer({.convert = convert}, two, GetParam(), 2);
         EXPECT_EQ(answer.response->state(), State::whole);
         const auto all = events(answer.out);
         ASSERT_GE(all.size(), 3u);
