@@ -10,20 +10,33 @@ namespace ai_proxy::http {
 
 namespace {
 
+bool refuse(
+    ngx_conf_t* cf, const Line& line, const char* name, const std::string& why)
+{
+    log_at(cf->log, line.position, std::string(name) + ": " + why);
+    return false;
+}
+
+// Words as the core reads a directive: its name comes first.
+config::Words named(const char* name, const Line& line)
+{
+    config::Words words = views(line.words);
+    words.insert(words.begin(), name);
+    return words;
+}
+
 bool add_concurrency(ngx_conf_t* cf, Configuration& c,
     const std::vector<Line>& lines, config::Site& site)
 {
+    constexpr const char* kName = "ai_proxy_concurrency";
     for (const Line& line : lines) {
         auto rule = config::parse_concurrency_rule(views(line.words));
         if (!rule.ok()) {
-            log_at(cf->log, line.position,
-                "ai_proxy_concurrency: " + rule.error().message);
-            return false;
+            return refuse(cf, line, kName, rule.error().message);
         }
         if (!add_text(cf, c, rule->text, rule->value)) {
-            log_at(cf->log, line.position,
-                "ai_proxy_concurrency: invalid key \"" + rule->text + "\"");
-            return false;
+            return refuse(
+                cf, line, kName, "invalid key \"" + rule->text + "\"");
         }
         site.concurrency.push_back(std::move(*rule));
     }
@@ -35,29 +48,21 @@ bool add_request_limits(ngx_conf_t* cf, Configuration& c,
 {
     constexpr const char* kName = "ai_proxy_request_limit";
     for (const Line& line : lines) {
-        config::Words words = views(line.words);
-        words.insert(words.begin(), kName);
-        auto rule = config::parse_request_rule(words, c.gateway);
+        auto rule = config::parse_request_rule(named(kName, line), c.gateway);
         if (!rule.ok()) {
-            log_at(cf->log, line.position,
-                kName + std::string(": ") + rule.error().message);
-            return false;
+            return refuse(cf, line, kName, rule.error().message);
         }
         if (!add_text(cf, c, rule->text, rule->value)) {
-            log_at(cf->log, line.position,
-                kName + (": invalid key \"" + rule->text + "\""));
-            return false;
+            return refuse(
+                cf, line, kName, "invalid key \"" + rule->text + "\"");
         }
         if (c.gateway.redis[rule->redis].on_error
                 == config::Redis::OnError::zone
             && main_conf(cf)->zone.shm_zone == nullptr)
         {
-            log_at(cf->log, line.position,
-                kName
-                    + std::string(": \"on_error=zone\" of its "
-                                  "\"ai_proxy_redis\" requires "
-                                  "\"ai_proxy_zone\""));
-            return false;
+            return refuse(cf, line, kName,
+                "\"on_error=zone\" of its \"ai_proxy_redis\" requires "
+                "\"ai_proxy_zone\"");
         }
         site.request_limits.push_back(std::move(*rule));
     }
@@ -74,18 +79,12 @@ bool add_token_limits(ngx_conf_t* cf, Configuration& c,
                 "\"" + std::string(kName) + "\" requires \"ai_proxy_zone\"");
             return false;
         }
-        config::Words words = views(line.words);
-        words.insert(words.begin(), kName);
-        auto rule = config::parse_token_limit(words, c.gateway);
+        auto rule = config::parse_token_limit(named(kName, line), c.gateway);
         if (!rule.ok()) {
-            log_at(cf->log, line.position,
-                kName + std::string(": ") + rule.error().message);
-            return false;
+            return refuse(cf, line, kName, rule.error().message);
         }
         if (!add_text(cf, c, rule->key, rule->text)) {
-            log_at(cf->log, line.position,
-                kName + (": invalid key \"" + rule->key + "\""));
-            return false;
+            return refuse(cf, line, kName, "invalid key \"" + rule->key + "\"");
         }
         site.token_limits.push_back(std::move(*rule));
     }
@@ -97,13 +96,9 @@ bool add_prices(ngx_conf_t* cf, const Configuration& c,
 {
     constexpr const char* kName = "ai_proxy_price";
     for (const Line& line : lines) {
-        config::Words words = views(line.words);
-        words.insert(words.begin(), kName);
-        auto price = config::parse_price(words, c.gateway);
+        auto price = config::parse_price(named(kName, line), c.gateway);
         if (!price.ok()) {
-            log_at(cf->log, line.position,
-                kName + std::string(": ") + price.error().message);
-            return false;
+            return refuse(cf, line, kName, price.error().message);
         }
         site.prices.push_back(std::move(*price));
     }

@@ -96,7 +96,7 @@ Result<void> set_credentials(ConsumerText& to, Node value)
         return std::move(texts).error();
     }
     for (std::string& text : *texts) {
-        // "Bearer xxx" and "Basic xxx", as they stand in the field.
+        // As it stands in the field: a scheme ("Bearer", "Basic") and a word.
         const size_t blank = text.find(' ');
         const std::string_view word = blank == std::string::npos
             ? std::string_view(text)

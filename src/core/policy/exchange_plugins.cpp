@@ -77,11 +77,6 @@ void Exchange::set_plugin_limits()
     {
         return;
     }
-    config::Subject subject{route_->name, site_.location, head_.host, {}};
-    if (!route_->targets.empty()) {
-        const uint16_t index = route_->targets.front().provider;
-        subject.service = gateway_.providers[index]->options.name;
-    }
     limit::KeyFacts facts;
     facts.headers = head_.sent_headers.value_or(head_.headers);
     facts.query = head_.sent_query.value_or(head_.query);
@@ -89,8 +84,9 @@ void Exchange::set_plugin_limits()
     if (head_.consumer != nullptr) {
         facts.consumer = head_.consumer->name;
     }
-    plugin_limits_ = PluginLimits::find(
-        gateway_, plugins, subject, facts, dialect::uses_tokens(books_.api));
+    plugin_limits_ = PluginLimits::find(gateway_, plugins,
+        subject_of(gateway_, site_, *route_, head_.host), facts,
+        dialect::uses_tokens(books_.api));
 }
 
 // Before the route is chosen: rules go by the name of the location.

@@ -8,6 +8,7 @@
 #include "core/policy/image_form.h"
 #include "core/policy/realtime.h"
 #include "core/policy/thought_filter.h"
+#include "core/provider/header_fields.h"
 #include "core/provider/registry.h"
 #include "core/provider/result_parts.h"
 #include "core/provider/shape.h"
@@ -49,17 +50,6 @@ bool is_clean(std::string_view value) noexcept
     constexpr size_t none = std::string_view::npos;
     return value.find('\r') == none && value.find('\n') == none
         && value.find('\0') == none;
-}
-
-// The operator's word is the last one; "" takes a field away.
-void set_header(
-    provider::Outbound& out, std::string_view name, std::string_view value)
-{
-    std::erase_if(out.headers,
-        [name](const auto& field) { return iequals(field.first, name); });
-    if (!value.empty()) {
-        out.header(name, value);
-    }
 }
 
 bool within(std::string_view piece, const char* begin, size_t length) noexcept
@@ -223,8 +213,9 @@ void Exchange::complete(const provider::EncodeContext& context,
     out.path = provider::with_base_paths(options, std::move(out.path));
     provider::add_credential(
         options, attempt.key, client_credential(options), access_token, out);
+    // The operator's word is the last one.
     for (const auto& [name, value] : options.headers) {
-        set_header(out, name, value);
+        provider::set_header(out, name, value);
     }
     provider::sign(
         options, attempt.provider->endpoint, context.now_seconds, out);
@@ -567,7 +558,7 @@ void Exchange::relay_headers(Try& attempt)
     }
     for (const auto& [name, value] : added_headers_) {
         if (is_clean(value)) {
-            set_header(out, name, value);
+            provider::set_header(out, name, value);
         }
     }
     if (kind_ == BodyKind::json) {
@@ -578,16 +569,8 @@ void Exchange::relay_headers(Try& attempt)
     } else if (!head_.content_type.empty() && body_length_ != 0) {
         out.header("Content-Type", head_.content_type);
     }
-    // Anthropic answers nobody who does not say which version they speak.
-    if ((books_.api == Api::messages || books_.api == Api::messages_count)
-        && std::none_of(
-            out.headers.begin(), out.headers.end(), [](const auto& field) {
-                return iequals(field.first, "anthropic-version");
-            }))
-    {
-        const std::string& version = attempt.provider->options.claude_version;
-        out.header("anthropic-version",
-            version.empty() ? "2023-06-01" : std::string_view(version));
+    if (books_.api == Api::messages || books_.api == Api::messages_count) {
+        provider::add_anthropic_version(attempt.provider->options, out);
     }
     if (envelope_.stream && !has_path_model()) {
         out.header("Accept", "text/event-stream");

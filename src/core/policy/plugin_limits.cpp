@@ -26,6 +26,17 @@ int64_t tokens_of(const chat::Usage& usage) noexcept
 
 } // namespace
 
+config::Subject subject_of(const config::Gateway& gateway,
+    const config::Site& site, const route::Route& route, std::string_view host)
+{
+    config::Subject subject{route.name, site.location, host, {}};
+    if (!route.targets.empty()) {
+        const uint16_t index = route.targets.front().provider;
+        subject.service = gateway.providers[index]->options.name;
+    }
+    return subject;
+}
+
 PluginLimits::Counting PluginLimits::counting(const config::KeyLimit* plugin,
     std::string_view prefix, const limit::KeyFacts& facts)
 {

@@ -17,6 +17,11 @@
 
 namespace ai_proxy::policy {
 
+// What rules of plugins look at, once a request's route is known: its service
+// is the route's first provider.
+[[nodiscard]] config::Subject subject_of(const config::Gateway& gateway,
+    const config::Site& site, const route::Route& route, std::string_view host);
+
 // What Higress' ai-quota, ai-token-ratelimit and cluster-key-rate-limit have to
 // say of a request, in this order, as Higress does (features.md 5 to 7): their
 // keys, their counts, and their answers, which are plain text.

@@ -4,6 +4,7 @@
 
 #include "core/json/writer.h"
 #include "core/limit/form.h"
+#include "core/policy/plugin_limits.h"
 
 #include <charconv>
 #include <optional>
@@ -49,13 +50,8 @@ const config::Quota* quota_of(const Exchange& exchange) noexcept
         return nullptr;
     }
     for (const route::Route* route : site.routes) {
-        config::Subject subject{
-            route->name, site.location, exchange.head().host, {}};
-        if (!route->targets.empty()) {
-            const uint16_t index = route->targets.front().provider;
-            subject.service = exchange.gateway().providers[index]->options.name;
-        }
-        const config::Quota* quota = site.plugins.quota->find(subject);
+        const config::Quota* quota = site.plugins.quota->find(
+            subject_of(exchange.gateway(), site, *route, exchange.head().host));
         if (quota != nullptr) {
             return quota;
         }

@@ -7,6 +7,8 @@
 // models, InvokeModel for Claude where the provider is configured so.
 namespace ai_proxy::provider {
 
+// Is the model one of Anthropic's?
+[[nodiscard]] bool bedrock_is_claude(std::string_view model) noexcept;
 // May cache points be set for the model?
 [[nodiscard]] bool bedrock_caches(std::string_view model) noexcept;
 // How long cached prompts are kept: "" (no cache points), "in_memory", "24h".

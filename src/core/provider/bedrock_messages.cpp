@@ -47,7 +47,7 @@ public:
           retention_(
               bedrock_retention(request.raw["prompt_cache_retention"].string_or(
                   context.options.prompt_cache_retention))),
-          is_claude_(context.model.find("claude") != std::string_view::npos)
+          is_claude_(bedrock_is_claude(context.model))
     {
         if (!bedrock_caches(context.model)) {
             retention_ = {};

@@ -23,11 +23,6 @@ constexpr std::string_view kWords[] = {"max_tokens", "temperature", "top_p",
     "prompt_cache_retention", "additionalModelRequestFields", "citations"};
 constexpr Vocabulary kVocabulary{kWords, kOwnMembers};
 
-bool is_claude(std::string_view model) noexcept
-{
-    return model.find("claude") != std::string_view::npos;
-}
-
 bool is_nova2(std::string_view model) noexcept
 {
     return model.find("amazon.nova-2") != std::string_view::npos;
@@ -107,7 +102,7 @@ void set_thinking(AdditionalFields& fields, const chat::Request& request,
     std::string_view model, const ClaudeThinking& plan)
 {
     const std::string_view effort = request.reasoning_effort;
-    if (is_claude(model)) {
+    if (bedrock_is_claude(model)) {
         std::string text;
         json::Writer w(text);
         w.begin_object();
@@ -333,7 +328,7 @@ Result<void> encode_invoke(
 
 bool invokes(const EncodeContext& context) noexcept
 {
-    return context.options.bedrock_invoke && is_claude(context.model);
+    return context.options.bedrock_invoke && bedrock_is_claude(context.model);
 }
 
 Result<void> encode(
@@ -347,7 +342,7 @@ Result<void> encode(
         return encode_invoke(request, context, out);
     }
     ClaudeThinking plan;
-    if (is_claude(context.model)) {
+    if (bedrock_is_claude(context.model)) {
         plan = plan_claude_thinking(request, context.model);
     }
     std::string body;
@@ -383,6 +378,11 @@ std::unique_ptr<Decoder> decoder(const EncodeContext& context)
 }
 
 } // namespace
+
+bool bedrock_is_claude(std::string_view model) noexcept
+{
+    return model.find("claude") != std::string_view::npos;
+}
 
 std::string bedrock_model_path(std::string_view model, std::string_view action)
 {

@@ -2,6 +2,7 @@
 
 #include "core/base/text.h"
 #include "core/credential/digest.h"
+#include "core/provider/header_fields.h"
 
 #include <algorithm>
 #include <utility>
@@ -19,12 +20,6 @@ bool is_clean(std::string_view value) noexcept
     });
 }
 
-bool has_header(const Outbound& out, std::string_view name) noexcept
-{
-    return std::any_of(out.headers.begin(), out.headers.end(),
-        [name](const auto& h) { return iequals(h.first, name); });
-}
-
 // "Bearer x" and "x" both give "Bearer x".
 std::string bearer(std::string_view token)
 {
@@ -40,23 +35,6 @@ std::string_view token_of(const Options& options, size_t key_index) noexcept
     return options.api_tokens[key_index % options.api_tokens.size()].reveal();
 }
 
-// What every call to Anthropic carries besides the key.
-void add_anthropic_version(const Options& options, Outbound& out)
-{
-    if (has_header(out, "anthropic-version"))
-        return;
-    bool set = !options.claude_version.empty();
-    out.header(
-        "anthropic-version", set ? options.claude_version : "2023-06-01");
-}
-
-void replace_header(Outbound& out, std::string_view name, std::string value)
-{
-    std::erase_if(out.headers,
-        [name](const auto& field) { return iequals(field.first, name); });
-    out.header(name, value);
-}
-
 // Anthropic takes OAuth tokens of Claude Code only.
 void add_claude_code(Outbound& out)
 {
@@ -67,9 +45,9 @@ void add_claude_code(Outbound& out)
             betas.append(",").append(value);
         }
     }
-    replace_header(out, "anthropic-beta", std::move(betas));
-    replace_header(out, "User-Agent", "claude-cli/2.1.2 (external, cli)");
-    replace_header(out, "x-app", "cli");
+    set_header(out, "anthropic-beta", betas);
+    set_header(out, "User-Agent", "claude-cli/2.1.2 (external, cli)");
+    set_header(out, "x-app", "cli");
     const size_t mark = out.path.find('?');
     const std::string_view path = std::string_view(out.path).substr(0, mark);
     if (path.ends_with("/v1/messages")

@@ -1,6 +1,7 @@
 #include "core/base/text.h"
 #include "core/credential/sigv4.h"
 #include "core/credential/tc3.h"
+#include "core/provider/header_fields.h"
 #include "core/provider/registry.h"
 
 #include <algorithm>
@@ -11,12 +12,6 @@
 namespace ai_proxy::provider {
 
 namespace {
-
-bool has_header(const Outbound& out, std::string_view name) noexcept
-{
-    return std::any_of(out.headers.begin(), out.headers.end(),
-        [name](const auto& h) { return iequals(h.first, name); });
-}
 
 void sign_bedrock(const Options& options, const Endpoint& endpoint,
     int64_t now_seconds, Outbound& out)
@@ -31,8 +26,7 @@ void sign_bedrock(const Options& options, const Endpoint& endpoint,
     const std::string host =
         endpoint.host.empty() && own ? own->authority() : endpoint.authority();
     for (std::string_view name : {"x-amz-date", "x-amz-security-token"})
-        std::erase_if(out.headers,
-            [name](const auto& h) { return iequals(h.first, name); });
+        set_header(out, name, {});
     credential::AwsRequest request;
     request.method = out.method;
     request.host = host;
