@@ -260,6 +260,16 @@ part_package()
     counted package sh tests/package/install.sh "$build/deb"
 }
 
+# failures NAME LOG: kept for the end of the run, where they are looked for.
+failures()
+{
+    {
+        echo "failed in $1:"
+        grep -A 6 -E -e '^not ok|^# +Failed |^failed: |\[  FAILED  \]' \
+            -e '^FAIL|: error: |\(Wstat: |^error: ' "$2" | tail -n 60
+    } >>"$build/log/failures"
+}
+
 # run_part NAME: in a shell of its own, so that a fault in it ends only it.
 run_part()
 {
@@ -281,6 +291,7 @@ run_part()
     fi
     passed=$((passed + $2))
     failed=$((failed + $3))
+    [ "$3" -eq 0 ] || failures "$1" "$log"
     summary="$summary$(printf '%-8s %5s passed %4s failed %5s s' "$1" "$2" \
         "$3" $(($(date +%s) - begin)))
 "
@@ -300,12 +311,14 @@ command_test()
         esac
     done
     mkdir -p "$build/log"
+    : >"$build/log/failures"
     passed=0
     failed=0
     summary=
     for part in "$@"; do
         run_part "$part"
     done
+    cat "$build/log/failures"
     printf '\n%s\n' "$summary"
     echo "$passed passed, $failed failed"
     [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
