@@ -218,7 +218,11 @@ part_clang()
     need $build_packages $clang_packages
     objs=$build/debug
     [ -f "$objs/ngx_auto_config.h" ] || configure_module debug
-    common="-std=c++20 -fsyntax-only -I$root/src -Wall -Werror"
+    standard=$build/clang-standard.h
+    standard_headers "$standard"
+    clang++-14 -std=c++20 -x c++-header "$standard" -o "$standard.pch"
+    common="-std=c++20 -fsyntax-only -include-pch $standard.pch -I$root/src"
+    common="$common -Wall -Werror"
     for file in $(grep '\.cpp$' src/sources); do
         case $file in
             core/*) flags="-Wextra -Wshadow -Wconversion" ;;
