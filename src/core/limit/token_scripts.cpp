@@ -9,69 +9,109 @@ namespace ai_proxy::limit {
 
 namespace {
 
-// A hash: of a sliding window the tokens of each 128th of it by number, of a
-// fixed one when it began ("b") and what was spent ("s").
+// A hash: of a sliding window the tokens of each 128th of it by number, their
+// sum ("used") and the number of the part in which that was last added up
+// ("newest"); of a fixed one when it began ("b") and what was spent ("s").
+// Within one part a request costs the same however many parts there are.
+// Numbers become words here: Redis would print each as a double, which costs
+// more than the command it is for.
 // ARGV: budget, window (ms), amount, 1 to take it anyhow, 1 for a fixed window.
 constexpr std::string_view kTake = R"(
-local time = redis.call('TIME')
+local key, time = KEYS[1], redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local budget, window = tonumber(ARGV[1]), tonumber(ARGV[2])
 local amount, fixed = tonumber(ARGV[3]), ARGV[5] == '1'
-local used, stamp, parts = 0, math.floor(now * 128 / window), {}
+local used, stamp, here, last = 0, math.floor(now * 128 / window), 0, 0
+local moved = false
+local function over(number)
+  return math.ceil((number + 129) * window / 128)
+end
+local function word(number)
+  return string.format('%d', number)
+end
+local part = word(stamp)
 if fixed then
-  stamp = tonumber(redis.call('HGET', KEYS[1], 'b') or 0)
-  if stamp == 0 or now - stamp >= window then
-    redis.call('DEL', KEYS[1])
-    stamp = now
-  else
-    used = tonumber(redis.call('HGET', KEYS[1], 's') or 0)
-    parts[1] = {stamp + window, used}
+  local held = redis.call('HMGET', key, 'b', 's')
+  stamp, used = tonumber(held[1] or 0), tonumber(held[2] or 0)
+  moved = stamp == 0 or now - stamp >= window
+  if moved then
+    redis.call('DEL', key)
+    stamp, used = now, 0
   end
 else
-  local all = redis.call('HGETALL', KEYS[1])
-  for i = 1, #all, 2 do
-    local number, spent = tonumber(all[i]), tonumber(all[i + 1])
-    if number < stamp - 128 then
-      redis.call('HDEL', KEYS[1], all[i])
-    elseif spent > 0 then
-      used = used + spent
-      parts[#parts + 1] = {math.ceil((number + 129) * window / 128), spent}
+  local held = redis.call('HMGET', key, 'used', 'newest', part)
+  used, here, last = tonumber(held[1] or 0), tonumber(held[3] or 0), stamp
+  moved = held[2] ~= part
+  if moved or (here == 0 and amount == 0) then
+    used, last = 0, 0
+    local all, gone = redis.call('HGETALL', key), {}
+    for i = 1, #all, 2 do
+      local number, spent = tonumber(all[i]), tonumber(all[i + 1])
+      if number and number < stamp - 128 then
+        gone[#gone + 1] = all[i]
+      elseif number and spent > 0 then
+        used, last = used + spent, math.max(last, number)
+      end
+    end
+    if #gone > 0 then
+      redis.call('HDEL', key, unpack(gone))
     end
   end
-  table.sort(parts, function(a, b) return a[1] < b[1] end)
 end
 local granted = (ARGV[4] == '1' or used + amount <= budget) and 1 or 0
-local retry, free = 0, 0
+local retry = 0
 if granted == 1 then
   used = used + amount
   if fixed then
-    redis.call('HSET', KEYS[1], 'b', stamp, 's', used)
-    redis.call('PEXPIRE', KEYS[1], math.max(stamp + window - now, 1))
-    parts[1] = {stamp + window, used}
+    redis.call('HSET', key, 'b', word(stamp), 's', word(used))
   else
-    redis.call('HINCRBY', KEYS[1], stamp, amount)
-    redis.call('PEXPIRE', KEYS[1], math.ceil(window * 130 / 128))
-    parts[#parts + 1] = {math.ceil((stamp + 129) * window / 128), amount}
+    redis.call('HSET', key, 'used', word(used), part, word(here + amount))
+    if amount > 0 then
+      last = stamp
+    end
   end
+  if moved and fixed then
+    redis.call('PEXPIRE', key, window)
+  elseif moved then
+    redis.call('HSET', key, 'newest', part)
+    redis.call('PEXPIRE', key, math.ceil(window * 130 / 128))
+  end
+elseif amount <= budget and fixed then
+  retry = math.max(stamp + window - now, 1)
 elseif amount <= budget then
+  local all, parts, free = redis.call('HGETALL', key), {}, 0
+  for i = 1, #all, 2 do
+    local number, spent = tonumber(all[i]), tonumber(all[i + 1])
+    if number and spent > 0 then
+      parts[#parts + 1] = {number, spent}
+    end
+  end
+  table.sort(parts, function(a, b) return a[1] < b[1] end)
+  last = #parts > 0 and parts[#parts][1] or stamp
+  retry = math.max(over(last) - now, 1)
   for i = 1, #parts do
     free = free + parts[i][2]
     if free >= used + amount - budget then
-      retry = math.max(parts[i][1] - now, 1)
+      retry = math.max(over(parts[i][1]) - now, 1)
       break
     end
   end
 end
-local reset = #parts > 0 and math.max(parts[#parts][1] - now, 0) or 0
+local reset = 0
+if used > 0 then
+  reset = math.max((fixed and stamp + window or over(last)) - now, 0)
+end
 return {granted, stamp, used, reset, retry}
 )";
 
 // ARGV: window (ms), difference, stamp, 1 for a fixed window.
 constexpr std::string_view kSettle = R"(
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local window, by = tonumber(ARGV[1]), tonumber(ARGV[2])
-local stamp, part = ARGV[3], math.floor(now * 128 / tonumber(ARGV[1]))
+local window, by, stamp = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
+local now = 0
+if by > 0 or ARGV[4] == '1' then
+  local time = redis.call('TIME')
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+end
 if ARGV[4] == '1' then
   local begin = tonumber(redis.call('HGET', KEYS[1], 'b') or 0)
   if begin ~= 0 and now - begin < window then
@@ -84,12 +124,16 @@ if ARGV[4] == '1' then
     redis.call('PEXPIRE', KEYS[1], window)
   end
 elseif by > 0 then
-  redis.call('HINCRBY', KEYS[1], part, by)
+  local part = string.format('%d', math.floor(now * 128 / window))
+  redis.call('HINCRBY', KEYS[1], part, ARGV[2])
+  redis.call('HINCRBY', KEYS[1], 'used', ARGV[2])
   redis.call('PEXPIRE', KEYS[1], math.ceil(window * 130 / 128))
 else
   local spent = tonumber(redis.call('HGET', KEYS[1], stamp) or 0)
   if spent > 0 then
-    redis.call('HSET', KEYS[1], stamp, math.max(spent + by, 0))
+    by = by < -spent and -spent or ARGV[2]
+    redis.call('HINCRBY', KEYS[1], stamp, by)
+    redis.call('HINCRBY', KEYS[1], 'used', by)
   end
 end
 return 0

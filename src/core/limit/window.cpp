@@ -47,7 +47,8 @@ public:
                 std::min<uint64_t>(window_.spent, amount));
         }
     }
-    [[nodiscard]] uint64_t wait_for(uint64_t) const noexcept
+    [[nodiscard]] uint64_t wait_for(uint64_t) const noexcept { return reset(); }
+    [[nodiscard]] uint64_t reset() const noexcept
     {
         return window_.begin == 0 ? 0 : wait(window_.begin + length_, now_);
     }
@@ -79,8 +80,10 @@ public:
     }
     void give_back(uint64_t amount, int64_t stamp) noexcept;
     [[nodiscard]] uint64_t wait_for(uint64_t excess) const noexcept;
+    [[nodiscard]] uint64_t reset() const noexcept;
 
 private:
+    [[nodiscard]] uint64_t wait_until_free(int64_t number) const noexcept;
     [[nodiscard]] uint16_t& part(int64_t number) const noexcept
     {
         return window_
@@ -137,8 +140,7 @@ void Sliding::give_back(uint64_t amount, int64_t stamp) noexcept
 // Milliseconds until excess of what is used is free.
 uint64_t Sliding::wait_for(uint64_t excess) const noexcept
 {
-    constexpr int64_t kParts = SlidingWindow::kParts;
-    int64_t number = window_.newest - kParts;
+    int64_t number = window_.newest - SlidingWindow::kParts;
     for (; number < window_.newest; ++number) {
         const uint64_t tokens = part(number) * unit_;
         if (tokens >= excess) {
@@ -146,8 +148,26 @@ uint64_t Sliding::wait_for(uint64_t excess) const noexcept
         }
         excess -= tokens;
     }
-    // The first millisecond of the part in which this one is the oldest no
-    // more.
+    return wait_until_free(number);
+}
+
+// Until the last part in which something was spent is over; something was.
+uint64_t Sliding::reset() const noexcept
+{
+    int64_t number = window_.newest;
+    if (window_.now == 0) {
+        const int64_t oldest = number - SlidingWindow::kParts;
+        do {
+            --number;
+        } while (number > oldest && part(number) == 0);
+    }
+    return wait_until_free(number);
+}
+
+// The first millisecond of the part in which this one is the oldest no more.
+uint64_t Sliding::wait_until_free(int64_t number) const noexcept
+{
+    constexpr int64_t kParts = SlidingWindow::kParts;
     const int64_t part_end = number + kParts + 1;
     return wait((part_end * length_ + kParts - 1) / kParts, now_);
 }
@@ -160,7 +180,7 @@ Level level_of(const Kind& window, const Budget& budget) noexcept
     level.remaining =
         level.used < budget.amount ? budget.amount - level.used : 0;
     if (level.used != 0) {
-        level.reset_ms = window.wait_for(level.used);
+        level.reset_ms = window.reset();
     }
     return level;
 }

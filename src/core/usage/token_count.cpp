@@ -165,6 +165,30 @@ void TokenCounter::letter(unsigned char c) noexcept
     ++length_;
 }
 
+// The lower-case letters that a word goes on with; returns what follows them.
+const char* TokenCounter::word_goes_on(
+    const char* at, const char* end) noexcept
+{
+    const char* const begin = at;
+    uint32_t rare = rare_;
+    uint32_t previous = previous_;
+    for (; at != end; ++at) {
+        const uint32_t index = static_cast<unsigned char>(*at) - uint32_t{'a'};
+        if (index >= kRarePairs.size()) {
+            break;
+        }
+        rare += (kRarePairs[previous] >> index) & 1;
+        previous = index;
+    }
+    if (at != begin) {
+        rare_ = rare;
+        previous_ = static_cast<uint8_t>(previous);
+        length_ += static_cast<uint32_t>(at - begin);
+        lower_ = true;
+    }
+    return at;
+}
+
 void TokenCounter::mark(unsigned char c) noexcept
 {
     if (piece_ != Piece::marks) {
@@ -279,33 +303,67 @@ void TokenCounter::wide(uint32_t code) noexcept
 
 void TokenCounter::add(std::string_view text) noexcept
 {
-    for (const char one : text) {
-        const auto c = static_cast<unsigned char>(one);
-        if (missing_ != 0) {
-            if ((c & 0xC0) == 0x80) {
-                code_ = (code_ << 6) | (c & 0x3Fu);
-                if (--missing_ == 0) {
-                    wide(code_);
-                }
-                continue;
-            }
-            missing_ = 0;
-            wide(kInvalid);
+    const char* at = text.data();
+    const char* const end = at + text.size();
+    while (at != end) {
+        const auto c = static_cast<unsigned char>(*at++);
+        if (c >= 0x80 || missing_ != 0) {
+            byte(c);
+            continue;
         }
-        if (c < 0x80) {
-            ascii(c);
-        } else if (c >= 0xF0 && c < 0xF8) {
-            missing_ = 3;
-            code_ = c & 0x07u;
-        } else if (c >= 0xE0 && c < 0xF0) {
-            missing_ = 2;
-            code_ = c & 0x0Fu;
-        } else if (c >= 0xC0 && c < 0xE0) {
-            missing_ = 1;
-            code_ = c & 0x1Fu;
+        if (c == ' ' && piece_ == Piece::word && at != end && *at >= 'a'
+            && *at <= 'z')
+        {
+            // Most of all texts; it is what the steps would come to.
+            next_word(static_cast<unsigned char>(*at++));
         } else {
-            wide(kInvalid);
+            ascii(c);
         }
+        if (piece_ == Piece::word && length_ != 0) {
+            at = word_goes_on(at, end);
+        }
+    }
+}
+
+// A word, a space and the first letter of another.
+void TokenCounter::next_word(unsigned char letter) noexcept
+{
+    leave();
+    piece_ = Piece::word;
+    lead_ = Lead::space;
+    script_ = Script::latin;
+    previous_ = static_cast<uint8_t>(letter - 'a');
+    length_ = 1;
+    lower_ = true;
+}
+
+// Of a character beyond ASCII, or after one that was cut.
+void TokenCounter::byte(unsigned char c) noexcept
+{
+    if (missing_ != 0) {
+        if ((c & 0xC0) == 0x80) {
+            code_ = (code_ << 6) | (c & 0x3Fu);
+            if (--missing_ == 0) {
+                wide(code_);
+            }
+            return;
+        }
+        missing_ = 0;
+        wide(kInvalid);
+    }
+    if (c < 0x80) {
+        ascii(c);
+    } else if (c >= 0xF0 && c < 0xF8) {
+        missing_ = 3;
+        code_ = c & 0x07u;
+    } else if (c >= 0xE0 && c < 0xF0) {
+        missing_ = 2;
+        code_ = c & 0x0Fu;
+    } else if (c >= 0xC0 && c < 0xE0) {
+        missing_ = 1;
+        code_ = c & 0x1Fu;
+    } else {
+        wide(kInvalid);
     }
 }
 
