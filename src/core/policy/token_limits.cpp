@@ -67,6 +67,7 @@ void add_fields(std::vector<Response::Field>& headers, const limit::Rule& rule,
     if (rule.count == limit::Count::cost) {
         return; // there are no such fields for money
     }
+    headers.reserve(headers.size() + 3);
     headers.push_back(
         {"x-ratelimit-limit-tokens", std::to_string(rule.budget.amount)});
     headers.push_back(

@@ -5,6 +5,7 @@
 #include <openssl/sha.h>
 
 #include <array>
+#include <charconv>
 #include <utility>
 
 namespace ai_proxy::redis {
@@ -16,7 +17,13 @@ constexpr std::string_view kWhole = "EVAL";
 
 void append_word(std::string& out, std::string_view word)
 {
-    out.append("$").append(std::to_string(word.size())).append("\r\n");
+    std::array<char, 24> size; // "$", a number, CR LF
+    size[0] = '$';
+    char* end =
+        std::to_chars(size.data() + 1, size.data() + 22, word.size()).ptr;
+    *end++ = '\r';
+    *end++ = '\n';
+    out.append(size.data(), static_cast<size_t>(end - size.data()));
     out.append(word).append("\r\n");
 }
 
@@ -50,6 +57,8 @@ Command::Command(
     const Script& script, std::initializer_list<std::string_view> keys)
     : script_(&script)
 {
+    constexpr size_t kUsual = 256; // a key of ours and its numbers
+    tail_.reserve(kUsual);
     add(keys.size());
     for (std::string_view key : keys) {
         add_key(key);
@@ -58,10 +67,11 @@ Command::Command(
 
 void Command::add_key(std::string_view key)
 {
-    if (slot_ == kNoSlot) {
-        slot_ = key_slot(key);
-    }
     add(key);
+    if (key_end_ == 0) {
+        key_end_ = tail_.size() - 2;
+        key_begin_ = key_end_ - key.size();
+    }
 }
 
 void Command::add(std::string_view word)
@@ -92,7 +102,11 @@ size_t Command::size(bool whole) const noexcept
 
 std::optional<uint16_t> Command::slot() const noexcept
 {
-    return slot_ != kNoSlot ? std::optional(slot_) : std::nullopt;
+    if (key_end_ == 0) {
+        return std::nullopt;
+    }
+    return key_slot(
+        std::string_view(tail_).substr(key_begin_, key_end_ - key_begin_));
 }
 
 std::string Command::text() const

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <charconv>
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
@@ -37,7 +39,10 @@ public:
     template <std::integral Number>
     void add(Number number)
     {
-        add(std::string_view(std::to_string(number)));
+        std::array<char, 24> text;
+        char* end =
+            std::to_chars(text.data(), text.data() + text.size(), number).ptr;
+        add(std::string_view(text.data(), end));
     }
 
     // The bytes; whole: of a script its text instead of its name.
@@ -52,11 +57,10 @@ public:
     [[nodiscard]] std::string text() const;
 
 private:
-    static constexpr uint16_t kNoSlot = 0xffff;
-
     std::string tail_; // words as they are sent, without a script and its verb
+    size_t key_begin_ = 0; // the first key, in the tail
+    size_t key_end_ = 0;   // 0: there is none
     uint32_t words_ = 0;
-    uint16_t slot_ = kNoSlot;
     const Script* script_ = nullptr;
 };
 

@@ -41,6 +41,22 @@ constexpr std::array<int8_t, 5> kRareShort{0, 5, 16, 23, 27};
 constexpr std::array<int8_t, 5> kRareLong{0, 7, 19, 35, 44};
 constexpr uint32_t kShort = 6;
 
+// What a word of lower-case letters after a space costs, by length and rare
+// pairs.
+constexpr size_t kUsualWord = kLower.size();
+constexpr auto kUsualWords = [] {
+    std::array<std::array<int8_t, kRareShort.size()>, kUsualWord + 1> table{};
+    for (size_t n = 1; n <= kUsualWord; ++n) {
+        for (size_t rare = 0; rare < kRareShort.size(); ++rare) {
+            const int64_t cost = kLower[n - 1]
+                + (n <= kShort ? kRareShort : kRareLong)[rare]
+                + (n > 1 ? kLead[1] : 0);
+            table[n][rare] = static_cast<int8_t>(std::max(kToken, cost));
+        }
+    }
+    return table;
+}();
+
 // Bit b of row a: "ab" follows the letter a in less than one of a hundred
 // cases.
 constexpr std::array<uint32_t, 26> kRarePairs{0x2c146b1, 0x2e1b4ea, 0x2e1a26a,
@@ -166,8 +182,7 @@ void TokenCounter::letter(unsigned char c) noexcept
 }
 
 // The lower-case letters that a word goes on with; returns what follows them.
-const char* TokenCounter::word_goes_on(
-    const char* at, const char* end) noexcept
+const char* TokenCounter::word_goes_on(const char* at, const char* end) noexcept
 {
     const char* const begin = at;
     uint32_t rare = rare_;
@@ -312,8 +327,7 @@ void TokenCounter::add(std::string_view text) noexcept
             continue;
         }
         if (c == ' ' && piece_ == Piece::word && at != end && *at >= 'a'
-            && *at <= 'z')
-        {
+            && *at <= 'z') {
             // Most of all texts; it is what the steps would come to.
             next_word(static_cast<unsigned char>(*at++));
         } else {
@@ -328,9 +342,15 @@ void TokenCounter::add(std::string_view text) noexcept
 // A word, a space and the first letter of another.
 void TokenCounter::next_word(unsigned char letter) noexcept
 {
-    leave();
-    piece_ = Piece::word;
-    lead_ = Lead::space;
+    if (lead_ == Lead::space && !upper_ && wide_ == 0 && length_ <= kUsualWord)
+    {
+        cost_ += kUsualWords[length_][std::min<uint32_t>(rare_, 4)];
+        rare_ = 0;
+    } else {
+        leave();
+        piece_ = Piece::word;
+        lead_ = Lead::space;
+    }
     script_ = Script::latin;
     previous_ = static_cast<uint8_t>(letter - 'a');
     length_ = 1;
