@@ -173,7 +173,55 @@ TEST(ResponsesRelay, WhyItIsIncomplete)
     }
 }
 
+TEST(ResponsesRelay, ABrokenStreamEndsWithAnEventOfItsKind)
+{
+    Relayed one;
+    one.feed(created() + kItem);
+    EXPECT_EQ(one.end(), State::failed);
+    EXPECT_EQ(one.response->error_event(one.response->error()),
+        "event: error\ndata: {\"type\":\"error\",\"sequence_number\":3,"
+        "\"code\":\"upstream_truncated\",\"message\":\"The provider's answer "
+        "ended before it was complete.\",\"param\":null,\"error\":{\"message\":"
+        "\"The provider's answer ended before it was complete.\",\"type\":"
+        "\"api_error\",\"param\":null,\"code\":\"upstream_truncated\"}}\n\n");
+}
+
 class ResponsesExchange : public ExchangeFixture {};
+
+// A conversation that a chat provider's model began.
+TEST_F(ResponsesExchange, ReasoningThatWeMarkedStaysHere)
+{
+    const std::string own = R"({"type":"reasoning","id":"rs_1","summary":[],)"
+                            R"("encrypted_content":"gAAAA"})";
+    const std::string user = R"({"role":"user",)"
+                             R"("content":"signed_thinking:x"})";
+    const std::string call = R"( {"type":"function_call","call_id":"c",)"
+                             R"("name":"f","arguments":"{}"} )";
+    const auto marked = [](std::string_view mark) {
+        return R"({"type":"reasoning","id":"rs_2","summary":[],)"
+               R"("encrypted_content":")"
+            + std::string(mark) + R"(abc"})";
+    };
+    world.provider("one", "openai");
+    request.path = "/v1/responses";
+    const std::string head = R"({"model":"gpt-4o","input":[)";
+    request.body = head + user + "," + marked("signed_thinking:") + "," + call
+        + "," + marked("redacted_thinking:") + "," + own + R"(],"n":1.0})";
+    const Try& made = prepare();
+    EXPECT_EQ(body_text(made.outbound),
+        head + user + ","
+            + R"({"type":"function_call","call_id":"c",)"
+              R"("name":"f","arguments":"{}"},)"
+            + own + R"(],"n":1.0})");
+}
+
+TEST_F(ResponsesExchange, WhatHasNoMarkIsUntouched)
+{
+    world.provider("one", "openai");
+    request.path = "/v1/responses";
+    request.body = R"({"model":"gpt-4o","input":"say signed_thinking:x"})";
+    EXPECT_EQ(body_text(prepare().outbound), request.body);
+}
 
 TEST_F(ResponsesExchange, NoWebsocket)
 {

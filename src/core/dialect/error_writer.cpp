@@ -106,21 +106,31 @@ void string_or_null(
     }
 }
 
-void write_openai_body(std::string& out, const Error& error)
+// A provider that gave no code has none; the gateway's own errors have their
+// name.
+std::string_view code_of(const Error& error)
 {
-    json::Writer w(out);
-    w.begin_object().key("error").begin_object();
+    return error.provider_code.empty() && !from_provider(error.code)
+        ? describe(error.code).name
+        : std::string_view(error.provider_code);
+}
+
+void write_openai_error(json::Writer& w, const Error& error)
+{
+    w.key("error").begin_object();
     w.field("message", message_of(error));
     w.field("type", openai_type(error));
     string_or_null(w, "param", error.param);
-    // A provider that gave no code has none; the gateway's own errors have
-    // their name.
-    std::string_view code = error.provider_code;
-    if (code.empty() && !from_provider(error.code)) {
-        code = describe(error.code).name;
-    }
-    string_or_null(w, "code", code);
-    w.end_object().end_object();
+    string_or_null(w, "code", code_of(error));
+    w.end_object();
+}
+
+void write_openai_body(std::string& out, const Error& error)
+{
+    json::Writer w(out);
+    w.begin_object();
+    write_openai_error(w, error);
+    w.end_object();
 }
 
 void write_anthropic_body(std::string& out, const Error& error)
@@ -166,6 +176,21 @@ void write_error_event(std::string& out, Dialect dialect, const Error& error)
     }
     out += "data: ";
     write_error_body(out, dialect, error);
+    out += "\n\n";
+}
+
+void write_responses_error_event(
+    std::string& out, const Error& error, int64_t sequence)
+{
+    out += "event: error\ndata: ";
+    json::Writer w(out);
+    w.begin_object().field("type", "error");
+    w.field("sequence_number", sequence);
+    string_or_null(w, "code", code_of(error));
+    w.field("message", message_of(error));
+    string_or_null(w, "param", error.param);
+    write_openai_error(w, error);
+    w.end_object();
     out += "\n\n";
 }
 

@@ -3,6 +3,7 @@
 #include "core/base/error.h"
 #include "core/dialect/api.h"
 
+#include <cstdint>
 #include <string>
 
 namespace ai_proxy::dialect {
@@ -15,5 +16,9 @@ void write_error_body(std::string& out, Dialect dialect, const Error& error);
 // The error as one stream event ("data: {...}" + blank line; for Anthropic
 // with "event: error").
 void write_error_event(std::string& out, Dialect dialect, const Error& error);
+// The same in a stream of the Responses API, whose events have a type and a
+// number.  The error is there in the common form too: libraries raise by it.
+void write_responses_error_event(
+    std::string& out, const Error& error, int64_t sequence);
 
 } // namespace ai_proxy::dialect

@@ -199,6 +199,7 @@ Result<void> EventWatch::event(
         }
         return {};
     }
+    ++events_;
     json::Node body;
     std::string_view type = event.event;
     // Until a response says something, what an event is decides.

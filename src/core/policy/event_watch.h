@@ -7,6 +7,7 @@
 #include "core/json/reader.h"
 #include "core/wire/sse.h"
 
+#include <cstdint>
 #include <string>
 
 namespace ai_proxy::policy {
@@ -34,6 +35,8 @@ public:
     [[nodiscard]] bool begun() const noexcept { return begun_; }
     // Has a piece of the answer itself been passed on?
     [[nodiscard]] bool spoke() const noexcept { return spoke_; }
+    // Events so far, with data.
+    [[nodiscard]] uint32_t events() const noexcept { return events_; }
     [[nodiscard]] const chat::Usage& usage() const noexcept { return usage_; }
     [[nodiscard]] chat::Finish finish() const noexcept { return finish_; }
 
@@ -48,6 +51,7 @@ private:
     dialect::Api api_;
     bool begun_ = false, spoke_ = false, terminal_ = false;
     bool over_ = false, told_ = false;
+    uint32_t events_ = 0;
     chat::Finish finish_ = chat::Finish::none;
     chat::Usage usage_;
     std::string held_; // events that do not say anything yet

@@ -4,6 +4,7 @@
 
 #include "core/base/hash.h"
 #include "core/base/text.h"
+#include "core/dialect/marked_reasoning.h"
 #include "core/json/writer.h"
 #include "core/policy/image_form.h"
 #include "core/policy/realtime.h"
@@ -514,6 +515,11 @@ Result<void> Exchange::relay_json(
         && type.stream_options && context.options.stream_options)
     {
         ask_for_usage(*splice);
+    }
+    if (books_.api == Api::responses || books_.api == Api::responses_compact
+        || books_.api == Api::responses_count)
+    {
+        dialect::drop_marked_reasoning(*splice);
     }
     if (is_adjusted(books_.api) && type.adjust != nullptr) {
         json::Parser own;

@@ -519,6 +519,10 @@ std::string Response::error_event(const Error& error)
         event += ']';
         return event;
     }
+    if (watch_ && context_.api == Api::responses) {
+        dialect::write_responses_error_event(event, error, watch_->events());
+        return event;
+    }
     if (conversion_ && conversion_->stream
         && !conversion_->writer->fail(event, error))
     {
