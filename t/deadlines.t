@@ -31,6 +31,7 @@ my $up = Upstream->start(
         pace => 0.1 },
     claude_two_pings => { events => [@$claude[0 .. 3], ($ping) x 200],
         pace => 0.1 },
+    # Longer than it may be idle, all in all.
     steady => { events => [map { ($_, $comment) } @events], pace => 0.1 },
     plain => { delay => 0.8, json => chat_answer('slow but sure') },
     good => { events => \@events },
@@ -60,13 +61,13 @@ my $http = zone()
     . provider(silent => openai => $up->url('comments'),
         'timeout idle=400ms;')
     . provider(two_comments => openai => $up->url('two_comments'),
-        'timeout idle=500ms;')
+        'timeout idle=1500ms;')
     . provider(claude_two_pings => claude => $up->url('claude_two_pings'),
-        'timeout idle=500ms;')
+        'timeout idle=1500ms;')
     . provider(messages_pings => claude => $up->url('claude_two_pings'),
-        'timeout idle=500ms;')
+        'timeout idle=1500ms;')
     . provider(steady => openai => $up->url('steady'),
-        'timeout first_token=1s idle=600ms;')
+        'timeout first_token=1s idle=1200ms;')
     . provider(plain => openai => $up->url('plain'),
         'timeout first_token=300ms;')
     . provider(big => openai => $up->url('big'), 'timeout idle=700ms;')
