@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-// Embeddings and images of Google and Amazon.
+// Embeddings, images and speech of vendors that have their own APIs for them.
 
 namespace {
 
@@ -379,6 +379,107 @@ TEST_F(ImageEdits, WhatCannotBeSaidIsRefused)
     EXPECT_EQ(edit(form({{"model", "m"}, {"image", "x"}, {"prompt", "p"},
                   {"stream", "true"}})),
         "refused: stream is not known to the provider's images");
+}
+
+TEST_F(CloudMedia, ImagesOfMinimax)
+{
+    use("minimax");
+    EXPECT_EQ(draw(R"({"model":"image-01","prompt":"a cat","n":2,)"
+                   R"("size":"1024x1536","seed":7,"quality":"hd"})"),
+        "/v1/image_generation "
+        R"({"model":"image-01","prompt":"a cat","n":2,)"
+        R"("response_format":"url","width":1024,"height":1536,"seed":7})");
+    EXPECT_EQ(answer(R"({"id":"i","data":{"image_urls":["https://a/1",)"
+                     R"("https://a/2"]},"metadata":{"success_count":"2"},)"
+                     R"("base_resp":{"status_code":0}})"),
+        R"({"created":1,"data":[{"url":"https://a/1"},)"
+        R"({"url":"https://a/2"}]})");
+    EXPECT_EQ(draw(R"({"model":"image-01-live","prompt":"a cat",)"
+                   R"("size":"1536x1024","response_format":"b64_json"})"),
+        "/v1/image_generation "
+        R"({"model":"image-01-live","prompt":"a cat","n":1,)"
+        R"("response_format":"base64","aspect_ratio":"3:2"})");
+    EXPECT_EQ(answer(R"({"data":{"image_base64":["QUJD"]},)"
+                     R"("base_resp":{"status_code":0}})"),
+        R"({"created":1,"data":[{"b64_json":"QUJD"}]})");
+    EXPECT_EQ(draw(R"({"model":"image-01","prompt":"a cat","n":10})"),
+        "refused: n must be an integer from 1 to 9");
+}
+
+TEST_F(CloudMedia, ImagesThatMinimaxRefuses)
+{
+    use("minimax");
+    (void)draw(R"({"model":"image-01","prompt":"a cat"})");
+    EXPECT_EQ(answer(R"({"data":{"image_urls":[]},"base_resp":)"
+                     R"({"status_code":0,"status_msg":"nothing"}})"),
+        "failed: the provider made no image: nothing");
+    (void)draw(R"({"model":"image-01","prompt":"a cat"})");
+    EXPECT_EQ(answer(R"({"base_resp":{"status_code":1004,)"
+                     R"("status_msg":"login fail"}})"),
+        "failed: login fail");
+    EXPECT_EQ(attempt_->response->error().http_status(), 401);
+}
+
+TEST_F(CloudMedia, SpeechOfMinimax)
+{
+    use("minimax").minimax_group_id = "g 1";
+    const auto say = [this](std::string body) {
+        return sent("/v1/audio/speech", std::move(body));
+    };
+    EXPECT_EQ(say(R"({"model":"speech-2.8-hd","input":"Hi","voice":"nova",)"
+                  R"("speed":1.5,"emotion":"happy","language_boost":"auto"})"),
+        "/v1/t2a_v2?GroupId=g%201 "
+        R"({"model":"speech-2.8-hd","text":"Hi","stream":false,)"
+        R"("output_format":"hex","voice_setting":{"voice_id":"nova",)"
+        R"("speed":1.5,"emotion":"happy"},)"
+        R"("audio_setting":{"format":"mp3","channel":1},)"
+        R"("language_boost":"auto"})");
+    EXPECT_EQ(
+        answer(R"({"data":{"audio":"00fF7a","status":2},"extra_info":)"
+               R"({"audio_format":"mp3"},"base_resp":{"status_code":0}})"),
+        std::string("\0\xff\x7a", 3));
+    EXPECT_EQ(attempt_->response->content_type(), "audio/mpeg");
+    EXPECT_EQ(say(R"({"model":"m","input":"Hi","voice":{"id":"v"},)"
+                  R"("response_format":"pcm","speed":4})"),
+        "/v1/t2a_v2?GroupId=g%201 "
+        R"({"model":"m","text":"Hi","stream":false,"output_format":"hex",)"
+        R"("voice_setting":{"voice_id":"v","speed":2},)"
+        R"("audio_setting":{"format":"pcm","sample_rate":24000,)"
+        R"("channel":1}})");
+    EXPECT_EQ(answer(R"({"data":{"audio":"6869"},"extra_info":)"
+                     R"({"audio_format":"pcm"}})"),
+        "hi");
+    EXPECT_EQ(attempt_->response->content_type(), "audio/pcm");
+}
+
+TEST_F(CloudMedia, SpeechThatMinimaxCannotMake)
+{
+    use("minimax");
+    const auto say = [this](std::string body) {
+        return sent("/v1/audio/speech", std::move(body));
+    };
+    const std::string said = R"({"model":"m","input":"Hi","voice":"v")";
+    EXPECT_EQ(
+        say(R"({"model":"m","voice":"v"})"), "refused: input must be a text");
+    EXPECT_EQ(say(R"({"model":"m","input":"Hi"})"),
+        "refused: voice must be the name of a voice");
+    EXPECT_EQ(say(said + R"(,"response_format":"opus"})"),
+        "refused: response_format must be mp3, wav, flac or pcm with this "
+        "provider");
+    EXPECT_EQ(say(said + R"(,"stream_format":"sse"})"),
+        "refused: stream_format must be audio with this provider");
+    for (const char* sound : {"", "0", "0g", "zz00"}) {
+        (void)say(said + "}");
+        EXPECT_EQ(answer(R"({"data":{"audio":")" + std::string(sound)
+                      + R"("},"base_resp":{"status_code":0}})"),
+            "failed: The provider's answer holds no sound.")
+            << sound;
+    }
+    (void)say(said + "}");
+    EXPECT_EQ(answer(R"({"base_resp":{"status_code":1008,)"
+                     R"("status_msg":"insufficient balance"}})"),
+        "failed: insufficient balance");
+    EXPECT_EQ(attempt_->response->content_type(), "application/json");
 }
 
 } // namespace

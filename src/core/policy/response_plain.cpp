@@ -57,6 +57,9 @@ Response::State Response::finish_translated(json::Node body)
         fail(std::move(done).error());
         return state_;
     }
+    if (context_.translation->media_type != nullptr) {
+        content_type_ = context_.translation->media_type(body);
+    }
     gathered_ = std::move(answer);
     state_ = State::whole;
     return state_;

@@ -3,6 +3,8 @@
 #include "core/base/text.h"
 #include "core/json/writer.h"
 #include "core/provider/cloudflare.h"
+#include "core/provider/minimax.h"
+#include "core/provider/vendor.h"
 
 // Embeddings of the vendors that have their own form.
 namespace ai_proxy::provider {
@@ -35,16 +37,6 @@ void write_texts(
         w.string(text);
     }
     w.end_array();
-}
-
-void write_own(
-    json::Writer& w, json::Node raw, std::span<const std::string_view> names)
-{
-    for (const std::string_view name : names) {
-        if (raw[name].has_value()) {
-            w.field(name, raw[name]);
-        }
-    }
 }
 
 chat::Usage prompt_only(json::Node count)
@@ -166,11 +158,8 @@ Result<void> encode_minimax_embeddings(
     // What the vectors are for: "db" or "query"; OpenAI has no word for it.
     w.field("type", request["type"].string_or("db"));
     w.end_object();
-    std::string path = "/v1/embeddings";
-    if (!context.options.minimax_group_id.empty()) {
-        path += "?GroupId=" + percent_encode(context.options.minimax_group_id);
-    }
-    out.post_json(path, std::move(body));
+    out.post_json(
+        minimax_path(context.options, "/v1/embeddings"), std::move(body));
     return {};
 }
 

@@ -2,6 +2,7 @@
 #include "core/dialect/chat_relay.h"
 #include "core/json/writer.h"
 #include "core/provider/chunk_decoder.h"
+#include "core/provider/minimax.h"
 #include "core/provider/vendor.h"
 #include "core/usage/reading.h"
 
@@ -137,11 +138,7 @@ Result<void> encode(
         w.end_array();
     }
     w.end_object();
-    out.path = "/v1/text/chatcompletion_pro";
-    if (!context.options.minimax_group_id.empty()) {
-        out.path +=
-            "?GroupId=" + percent_encode(context.options.minimax_group_id);
-    }
+    out.path = minimax_path(context.options, "/v1/text/chatcompletion_pro");
     out.header("Content-Type", "application/json");
     out.own_body(std::move(body));
     return {};

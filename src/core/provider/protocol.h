@@ -115,6 +115,8 @@ struct Translation {
     // The answer in the client's dialect.  base64: it asked for vectors so.
     Result<void> (*answer)(json::Node body, const EncodeContext& context,
         bool base64, std::string& out, chat::Usage& usage);
+    // Of that answer; nullptr: JSON.
+    std::string_view (*media_type)(json::Node body) noexcept = nullptr;
 };
 
 // Protocol::vocabulary where there is but one.

@@ -2,6 +2,7 @@
 
 #include "core/provider/embeddings.h"
 #include "core/provider/images.h"
+#include "core/provider/minimax.h"
 #include "core/provider/registry.h"
 #include "core/provider/rerank.h"
 
@@ -26,6 +27,10 @@ inline constexpr Translation kCohereTranslations[] = {
 inline constexpr Translation kMinimaxTranslations[] = {
     {dialect::Api::embeddings, false, kMinimaxEmbeddings,
         encode_minimax_embeddings, answer_minimax_embeddings},
+    {dialect::Api::image_generations, false, kMinimaxImages,
+        encode_minimax_images, answer_minimax_images},
+    {dialect::Api::audio_speech, false, kMinimaxSpeech,
+        encode_minimax_speech, answer_minimax_speech, minimax_sound_type},
 };
 
 inline constexpr Translation kVoyageTranslations[] = {

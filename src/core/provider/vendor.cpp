@@ -93,6 +93,16 @@ void write_strings(json::Writer& w, std::string_view name,
     w.end_array();
 }
 
+void write_own(
+    json::Writer& w, json::Node body, std::span<const std::string_view> names)
+{
+    for (const std::string_view name : names) {
+        if (body[name].has_value()) {
+            w.field(name, body[name]);
+        }
+    }
+}
+
 void write_schema(json::Writer& w, json::Node schema)
 {
     if (schema.is_object()) {

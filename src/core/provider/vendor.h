@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,6 +56,10 @@ void write_optional(
 // name: [texts], when there are any.
 void write_strings(json::Writer& w, std::string_view name,
     const std::vector<std::string_view>& texts);
+
+// The members of these names that a client's body has, as it has them.
+void write_own(
+    json::Writer& w, json::Node body, std::span<const std::string_view> names);
 
 // A tool's parameters; an object without properties for none.
 void write_schema(json::Writer& w, json::Node schema);
