@@ -97,7 +97,7 @@ std::string imagen_body(const ImageRequest& request)
 Result<std::string> gemini_body(const ImageRequest& request)
 {
     if (request.n != 1) {
-        return image_fault("n", "must be 1 with the provider's model");
+        return field_fault("n", "must be 1 with the provider's model");
     }
     std::string body;
     json::Writer w(body);
@@ -139,7 +139,7 @@ Result<void> encode_google_images(json::Node request,
     }
     if (is_imagen(context.model)) {
         if (!asked->sources.empty() && path != vertex_model_path) {
-            return image_fault(
+            return field_fault(
                 "image", "cannot be edited by the provider's model");
         }
         out.post_json(path(context.options, context.model, "predict"),
@@ -204,10 +204,10 @@ Result<void> write_stability(json::Writer& w, const ImageRequest& request)
             {"2:3", 2.0 / 3}, {"5:4", 5.0 / 4}, {"4:5", 4.0 / 5},
             {"21:9", 21.0 / 9}, {"9:21", 9.0 / 21}}};
     if (request.n != 1) {
-        return image_fault("n", "must be 1 with the provider's model");
+        return field_fault("n", "must be 1 with the provider's model");
     }
     if (request.sources.size() > 1) {
-        return image_fault("image", "must be one with the provider's model");
+        return field_fault("image", "must be one with the provider's model");
     }
     w.field("prompt", request.prompt.empty() ? kVary : request.prompt);
     if (!request.sources.empty()) {

@@ -49,27 +49,27 @@ std::optional<ImageSource> read_source(json::Node image) noexcept
 Result<void> read_sources(json::Node body, ImageRequest& out)
 {
     if (body["mask"].has_value()) {
-        return image_fault("mask", "cannot be said to the provider");
+        return field_fault("mask", "cannot be said to the provider");
     }
     for (const json::Node image : body["images"].items()) {
         const auto source = read_source(image);
         if (!source) {
-            return image_fault("images", "must be sent with the request");
+            return field_fault("images", "must be sent with the request");
         }
         if (out.sources.size() == kMostSources) {
-            return image_fault("images", "are too many");
+            return field_fault("images", "are too many");
         }
         out.sources.push_back(*source);
     }
     if (out.sources.empty() && body["images"].has_value()) {
-        return image_fault("images", "must be an array of images");
+        return field_fault("images", "must be an array of images");
     }
     return {};
 }
 
 } // namespace
 
-Error image_fault(std::string_view field, std::string_view what)
+Error field_fault(std::string_view field, std::string_view what)
 {
     return make_error(ErrorCode::invalid_request,
         std::string(field) + " " + std::string(what), std::string(field));
@@ -84,15 +84,15 @@ Result<ImageRequest> read_images(json::Node body)
     }
     out.prompt = body["prompt"].string_or();
     if (out.prompt.empty() && out.sources.empty()) {
-        return image_fault("prompt", "must be a text");
+        return field_fault("prompt", "must be a text");
     }
     if (body["stream"].boolean().value_or(false)) {
-        return image_fault("stream", "is not known to the provider's images");
+        return field_fault("stream", "is not known to the provider's images");
     }
     if (const json::Node n = body["n"]; n.has_value()) {
         out.n = n.integer().value_or(0);
         if (out.n < 1 || out.n > kMostImages) {
-            return image_fault("n", "must be an integer from 1 to 10");
+            return field_fault("n", "must be an integer from 1 to 10");
         }
     }
     out.quality = body["quality"].string_or();
@@ -101,7 +101,7 @@ Result<ImageRequest> read_images(json::Node body)
     if (size.has_value() && size.string_or() != "auto") {
         out.size = size.string_or();
         if (!read_size(out.size, out)) {
-            return image_fault("size", "must be WIDTHxHEIGHT or auto");
+            return field_fault("size", "must be WIDTHxHEIGHT or auto");
         }
     }
     return out;

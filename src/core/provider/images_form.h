@@ -38,7 +38,8 @@ struct ImageRequest {
 // stream, which only OpenAI has.
 [[nodiscard]] Result<ImageRequest> read_images(json::Node body);
 
-[[nodiscard]] Error image_fault(std::string_view field, std::string_view what);
+// "FIELD WHAT", of a member that the provider cannot take so.
+[[nodiscard]] Error field_fault(std::string_view field, std::string_view what);
 
 struct ImageAspect {
     std::string_view name; // "16:9"

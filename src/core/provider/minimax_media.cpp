@@ -52,12 +52,6 @@ constexpr double kFastest = 2;
 // What OpenAI's clients play samples without a header with.
 constexpr int64_t kPcmRate = 24000;
 
-Error speech_fault(std::string_view field, std::string_view what)
-{
-    return make_error(ErrorCode::invalid_request,
-        std::string(field) + " " + std::string(what), std::string(field));
-}
-
 std::optional<unsigned> hex_digit(char c) noexcept
 {
     if (c >= '0' && c <= '9') {
@@ -109,7 +103,7 @@ Result<void> encode_minimax_images(
         return std::move(asked).error();
     }
     if (asked->n > kMostImages) {
-        return image_fault("n", "must be an integer from 1 to 9");
+        return field_fault("n", "must be an integer from 1 to 9");
     }
     std::string body;
     json::Writer w(body);
@@ -155,20 +149,19 @@ Result<void> encode_minimax_speech(
     const std::string_view voice =
         named.is_object() ? named["id"].string_or() : named.string_or();
     if (text.empty()) {
-        return speech_fault("input", "must be a text");
+        return field_fault("input", "must be a text");
     }
     if (voice.empty()) {
-        return speech_fault("voice", "must be the name of a voice");
+        return field_fault("voice", "must be the name of a voice");
     }
     if (request["stream_format"].string_or() == "sse") {
-        return speech_fault(
-            "stream_format", "must be audio with this provider");
+        return field_fault("stream_format", "must be audio with this provider");
     }
     const std::string_view format = request["response_format"].string_or("mp3");
     if (std::none_of(kSounds.begin(), kSounds.end(),
             [format](const Sound& one) { return one.format == format; }))
     {
-        return speech_fault("response_format",
+        return field_fault("response_format",
             "must be mp3, wav, flac or pcm with this provider");
     }
     std::string body;
