@@ -19,6 +19,9 @@ my $up = Upstream->start(
     stream => { events => stream_events('one two three') },
     claude => { events => claude_events('one two three') },
     broken => { status => 500, json => { error => { message => 'boom' } } },
+    uncounted => { json => do { my $a = chat_answer('one ' x 40);
+        delete $a->{usage}; $a } },
+    unclear => { events => stream_events('one ' x 40, no_usage => 1) },
     gate => { events => stream_events('one two three'), gate => 1 },
     own => { json => chat_answer('hello'), headers => [
         ['x-ratelimit-remaining-tokens', '999'], ['x-request-id', 'r-1']] });
@@ -31,6 +34,8 @@ my %places = (
     broken => "$limit key=\$http_x_user rate=103/m;",
     gate => "$limit key=\$http_x_user rate=104/m reserve=off;",
     own => "$limit key=\$http_x_user rate=105/m;",
+    uncounted => "$limit key=\$http_x_user rate=106/m;",
+    unclear => "$limit key=\$http_x_user rate=107/m;",
 );
 my $gw = Gateway->start(workers => 2,
     http => "ai_proxy_zone ai 1m;\n"
@@ -126,12 +131,22 @@ charged(claude => 'ann', 102, 15, 'is charged its usage');
 is(ask(broken => 'ann', max_tokens => 60)->{status}, 500, 'a failure');
 charged(broken => 'ann', 103, 0, 'costs nothing');
 
+# An answer of 40 words that its provider has not counted.
+is(ask(uncounted => 'ann')->{status}, 200, 'an answer without usage');
+my $used = spent(uncounted => 'ann', 106);
+ok($used >= 42 && $used <= 60, 'is charged an estimate') or diag $used;
+is(ask(unclear => 'ann', %yes)->{status}, 200, 'and a stream without');
+$gw->until(sub { ($used = spent(unclear => 'ann', 107)) >= 42 }, 5);
+ok($used >= 42 && $used <= 60, 'too') or diag $used;
+my @estimated = grep { m{^/unc.* 200 .*usage_source\\x22:\\x22estimated} }
+    $gw->log_lines('access.log');
+is(scalar @estimated, 2, 'the log says so');
+
 my $client = $gw->client->send('POST', '/gate/v1/chat/completions',
     chat_body(%yes), headers => { 'X-User' => 'ann' });
 $client->wait(sub { $_[0]{body} =~ /one/ }, 5);
 $client->close;
 $up->wait_outcome('gate', 'client_closed', 5);
-my $used;
 $gw->until(sub { ($used = spent(gate => 'ann', 104)) < 25 });
 cmp_ok($used, '>=', 4, 'a stream whose client left is charged an estimate');
 

@@ -119,7 +119,12 @@ demo_ask()
 demo_up()
 {
     need $build_packages $demo_packages
-    build_module release
+    # Without optimization there is a first answer in a third of the time.
+    flavour=debug
+    if [ -f "$build/release/ngx_http_ai_proxy_module.so" ]; then
+        flavour=release
+    fi
+    build_module "$flavour"
     if demo_runs; then
         demo_down
     fi
@@ -145,12 +150,16 @@ demo_up()
   status                           curl http://127.0.0.1:$demo_port/ai/status
   access log                       build/demo/logs/access.log
   configuration                    build/demo/nginx.conf
+  module                           ${module#"$root"/}
   stop                             ./run demo down
 
 Model names choose the provider; what no provider claims goes to the mock.
 Export a provider's key (OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY,
 DASHSCOPE_API_KEY, DEEPSEEK_API_KEY, ...) and run ./run demo again to add it.
 END
+    if [ "$flavour" = debug ]; then
+        echo "The module is not optimized; for speed: ./run build && ./run demo"
+    fi
 }
 
 command_demo()

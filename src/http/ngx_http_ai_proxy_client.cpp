@@ -179,7 +179,7 @@ void note_abort(Ctx& ctx, const Run& run)
             : policy::Drain::whole;
     }
     if (is_asked(run)) {
-        ctx.exchange->estimate_usage(response);
+        ctx.exchange->estimate_rest(response);
     }
 }
 

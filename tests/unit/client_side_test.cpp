@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <gtest/gtest.h>
 
+#include <ostream>
 #include <string>
 
 // What the client's side of an exchange needs of the core: estimated usage of
@@ -84,7 +85,7 @@ protected:
             bytes.remove_prefix(n);
         }
         exchange->record(*attempt, ErrorCode::client_closed, 10, 20);
-        exchange->estimate_usage(*attempt->response);
+        exchange->estimate_rest(*attempt->response);
     }
     const Books& books() { return exchange->books(); }
 };
@@ -161,9 +162,100 @@ TEST_F(Estimate, NotOfAWholeAnswerNorOfAnError)
     prepare();
     attempt->response->head(500, {});
     exchange->record(*attempt, ErrorCode::client_closed, 10, 20);
-    exchange->estimate_usage(*attempt->response);
+    exchange->estimate_rest(*attempt->response);
     EXPECT_EQ(books().usage_source, UsageSource::none);
 }
+
+// A whole answer without usage.
+struct Uncounted {
+    std::string_view type, path, content_type, body;
+    int64_t completion;
+
+    friend void PrintTo(const Uncounted& one, std::ostream* out)
+    {
+        *out << one.type << ' ' << one.path << ' ' << one.content_type;
+    }
+};
+constexpr std::string_view kPlain = "application/json";
+constexpr std::string_view kEvents = "text/event-stream";
+constexpr Uncounted kUncounted[] = {
+    {"openai", "/v1/chat/completions", kPlain,
+        R"({"choices":[{"index":0,"message":{"role":"assistant",)"
+        R"("content":"123456","tool_calls":[{"id":"call_123456",)"
+        R"("type":"function","function":{"name":"abcd","arguments":"567"}}],)"
+        R"("annotations":[{"url":"https://a.test"}]},)"
+        R"("finish_reason":"stop"}]})",
+        4},
+    {"openai", "/v1/completions", kPlain,
+        R"({"choices":[{"index":0,"text":"123456","logprobs":{"a":"b"},)"
+        R"("finish_reason":"stop"}]})",
+        2},
+    {"claude", "/v1/messages", kPlain,
+        R"({"type":"message","role":"assistant","content":[{"type":"text",)"
+        R"("text":"123456"},{"type":"thinking","thinking":"567",)"
+        R"("signature":"abcdefghijk"}],"stop_reason":"end_turn"})",
+        3},
+    {"openai", "/v1/responses", kPlain,
+        R"({"status":"completed","output":[{"type":"message","id":"m",)"
+        R"("status":"completed","role":"assistant","content":[)"
+        R"({"type":"output_text","text":"123456","annotations":[]}]}]})",
+        2},
+    {"claude", "/v1/chat/completions", kPlain,
+        R"({"type":"message","role":"assistant","content":[{"type":"text",)"
+        R"("text":"123456"}],"stop_reason":"end_turn"})",
+        2},
+    {"openai", "/v1/chat/completions", kEvents,
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":"
+        "\"123456\"}}]}\n\ndata: {\"choices\":[{\"index\":0,\"delta\":{},"
+        "\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n",
+        2},
+};
+
+class UncountedAnswer : public ExchangeFixture,
+                        public ::testing::WithParamInterface<Uncounted> {
+protected:
+    const policy::Books& whole(ClientAbort::Policy policy)
+    {
+        const Uncounted& one = GetParam();
+        const bool stream = one.content_type == kEvents;
+        world.provider("one", one.type);
+        world.site().client_abort.policy = policy;
+        request.path = one.path;
+        request.body = stream
+            ? std::string(kHi)
+            : R"({"model":"m","max_tokens":9,"prompt":"123456","input":"123456",)"
+              R"("messages":[{"role":"user","content":"123456"}]})";
+        prepare();
+        const Header header{"Content-Type", one.content_type};
+        attempt->response->head(200, {&header, 1});
+        std::string out;
+        attempt->response->feed(one.body, out, 15);
+        attempt->response->end(true, out, 16);
+        EXPECT_EQ(attempt->response->state(), Response::State::whole);
+        exchange->record(*attempt, ErrorCode::none, 10, 20);
+        return exchange->books();
+    }
+};
+
+TEST_P(UncountedAnswer, IsEstimatedWhereTokensAreCounted)
+{
+    const auto& books = whole(ClientAbort::Policy::estimate);
+    EXPECT_EQ(books.usage_source, UsageSource::estimated);
+    EXPECT_TRUE(books.usage.known);
+    EXPECT_EQ(books.usage.completion, GetParam().completion);
+    EXPECT_GE(books.usage.prompt, 2);
+    EXPECT_EQ(books.usage.total, books.usage.prompt + books.usage.completion);
+}
+
+TEST_P(UncountedAnswer, IsLeftUncountedElsewhere)
+{
+    const auto& books = whole(ClientAbort::Policy::cancel);
+    EXPECT_EQ(books.usage_source, UsageSource::none);
+    EXPECT_FALSE(books.usage.known);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Answers, UncountedAnswer, ::testing::ValuesIn(kUncounted));
 
 // ---------------------------------------------------------- signs of life
 

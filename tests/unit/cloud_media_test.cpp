@@ -402,6 +402,14 @@ TEST_F(CloudMedia, ImagesOfMinimax)
     EXPECT_EQ(answer(R"({"data":{"image_base64":["QUJD"]},)"
                      R"("base_resp":{"status_code":0}})"),
         R"({"created":1,"data":[{"b64_json":"QUJD"}]})");
+    constexpr std::string_view kPlain =
+        "/v1/image_generation "
+        R"({"model":"m","prompt":"a","n":1,"response_format":"url"})";
+    EXPECT_EQ(draw(R"({"model":"m","prompt":"a","style":"vivid"})"), kPlain);
+    EXPECT_EQ(draw(R"({"model":"m","prompt":"a","style":{"style_type":"x"}})"),
+        "/v1/image_generation "
+        R"({"model":"m","prompt":"a","n":1,"response_format":"url",)"
+        R"("style":{"style_type":"x"}})");
     EXPECT_EQ(draw(R"({"model":"image-01","prompt":"a cat","n":10})"),
         "refused: n must be an integer from 1 to 9");
 }

@@ -45,8 +45,8 @@ protected:
         made.options.aws_region = "us-east-1";
         ASSERT_TRUE(made.model_map.add("*", std::string(model)));
     }
-    // The content of the first message that is sent.
-    std::string sent(const std::string& body)
+    // The content of a message that is sent.
+    std::string sent(const std::string& body, size_t message = 0)
     {
         request.body = body;
         const std::string text = body_text(prepare().outbound);
@@ -55,7 +55,8 @@ protected:
         EXPECT_TRUE(parsed) << text;
         std::string content;
         if (parsed) {
-            json::append_value(content, (*parsed)["messages"].at(0)["content"]);
+            json::append_value(
+                content, (*parsed)["messages"].at(message)["content"]);
         }
         return content;
     }
@@ -146,6 +147,64 @@ TEST_F(DocumentBlock, NothingOfItReachesOpenai)
         R"([{"type":"text","text":"A\nhttps://x.test/a\n\nfound"},)"
         R"({"type":"text","text":"so?"}])");
     EXPECT_EQ(refusal(asking(kResult)), "citations");
+}
+
+// A turn before, in which the model quoted what it was given.
+constexpr std::string_view kQuotes =
+    R"([{"type":"char_location","cited_text":"No dogs.","document_index":0,)"
+    R"("document_title":"Rules","file_id":"f","start_char_index":0,)"
+    R"("end_char_index":8},{"type":"search_result_location","cited_text":"x",)"
+    R"("source":"https://x.test/a","title":"A","search_result_index":1,)"
+    R"("start_block_index":2,"end_block_index":3}])";
+
+std::string quoting(std::string_view citations)
+{
+    return R"({"model":"m","max_tokens":9,"messages":[)"
+           R"({"role":"user","content":"dogs?"},)"
+           R"({"role":"assistant","content":[{"type":"text","text":"None"},)"
+           R"({"type":"text","text":" here.","citations":)"
+        + std::string(citations) + R"(}]},{"role":"user","content":"why?"}]})";
+}
+
+TEST_F(DocumentBlock, QuotesOfTurnsBeforeGoBackToClaude)
+{
+    serve("vertex", "claude-sonnet-4-5");
+    EXPECT_EQ(sent(quoting(kQuotes), 1),
+        R"([{"type":"text","text":"None"},)"
+        R"({"type":"text","text":" here.","citations":)"
+            + std::string(kQuotes) + "}]");
+    EXPECT_EQ(refusal(quoting(kQuotes)), "accepted");
+    EXPECT_EQ(sent(quoting("null"), 1), R"("None here.")");
+}
+
+TEST_F(DocumentBlock, QuotesOfTurnsBeforeGoBackToBedrock)
+{
+    serve("bedrock", "anthropic.claude-sonnet-4-5-v1:0");
+    EXPECT_EQ(sent(quoting(kQuotes), 1),
+        R"([{"text":"None"},{"citationsContent":{)"
+        R"("content":[{"text":" here."}],"citations":[)"
+        R"({"title":"Rules","source":"f",)"
+        R"("sourceContent":[{"text":"No dogs."}],"location":{)"
+        R"("documentChar":{"documentIndex":0,"start":0,"end":8}}},)"
+        R"({"title":"A","source":"https://x.test/a",)"
+        R"("sourceContent":[{"text":"x"}],"location":{)"
+        R"("searchResultLocation":{"searchResultIndex":1,)"
+        R"("start":2,"end":3}}}]}}])");
+}
+
+TEST_F(DocumentBlock, QuotesOfTurnsBeforeAreTextElsewhere)
+{
+    serve("openai", "gpt-4o");
+    EXPECT_EQ(sent(quoting(kQuotes), 1), R"("None here.")");
+    EXPECT_EQ(refusal(quoting(kQuotes)), "citations");
+}
+
+TEST_F(DocumentBlock, QuotesOfTurnsBeforeAreNotForOtherModelsOfBedrock)
+{
+    serve("bedrock", "amazon.nova-pro-v1:0");
+    EXPECT_EQ(
+        sent(quoting(kQuotes), 1), R"([{"text":"None"},{"text":" here."}])");
+    EXPECT_EQ(refusal(quoting(kQuotes)), "messages[1].content[1].citations");
 }
 
 } // namespace

@@ -422,6 +422,9 @@ TEST_F(StrictValues, TranslationsAreLookedInto)
     EXPECT_EQ(
         refusal("minimax", "embo-01", R"("input":"a","dimensions":2)", kPath),
         "dimensions");
+    EXPECT_EQ(refusal("minimax", "image-01", R"("prompt":"a","style":"vivid")",
+                  "/v1/images/generations"),
+        "style");
     EXPECT_EQ(refusal("voyage", "rerank-2.5",
                   R"("query":"a","documents":["b"],"top_n":1,)"
                   R"("truncation":true)",

@@ -37,8 +37,8 @@ struct Part {
     std::string_view signature;
     json::Node cache_control;
     // What the Messages API says of a document or search result and this has
-    // no words for: title, context, citations; of a text that stands in for a
-    // block, the whole block.
+    // no words for: title, context, citations; of an answer's text, citations;
+    // of a text that stands in for a block, the whole block.
     json::Node claude_block;
 };
 

@@ -69,6 +69,13 @@ enum class BodyKind : uint8_t {
 // And is the answer made of tokens too?
 [[nodiscard]] bool generates(Api api) noexcept;
 
+// A conversation in the form of OpenAI's Responses?
+[[nodiscard]] constexpr bool is_responses(Api api) noexcept
+{
+    return api == Api::responses || api == Api::responses_compact
+        || api == Api::responses_count;
+}
+
 // Who the caller is, for the shape of errors.
 enum class Dialect : uint8_t { openai, anthropic, gemini };
 [[nodiscard]] Dialect dialect_of(Api api) noexcept;

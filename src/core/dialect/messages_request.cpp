@@ -259,6 +259,20 @@ Result<void> Request::user(json::Node blocks, const std::string& where)
     return {};
 }
 
+// Do the citations of an answer speak of documents alone?  What Anthropic's
+// search found is not said to others, so that nobody can cite it.
+bool cites_documents(json::Node text)
+{
+    const json::Node citations = text["citations"];
+    for (const json::Node one : citations.items()) {
+        if (one["type"].string_or() == "web_search_result_location") {
+            return false;
+        }
+    }
+    return citations.is_array() && citations.size() > 0
+        && !text["text"].string_or().empty();
+}
+
 Result<void> Request::assistant(json::Node blocks, const std::string& where)
 {
     HubMessage out("assistant");
@@ -275,8 +289,13 @@ Result<void> Request::assistant(json::Node blocks, const std::string& where)
             const json::Node input = block["input"];
             out.call(block["id"].string_or(), block["name"].string_or(),
                 input.is_object() ? json_text(input) : "{}");
-        } else if (auto done = content_part(out, block, here); !done) {
-            return done;
+        } else {
+            if (type == "text" && cites_documents(block)) {
+                out.claude_block(block, "text");
+            }
+            if (auto done = content_part(out, block, here); !done) {
+                return done;
+            }
         }
     }
     if (!out.empty()) {

@@ -260,9 +260,8 @@ void Exchange::choose_affinity()
     affinity_ = books_.api == Api::unknown && is_kept(path_)
         ? route::Affinity::only
         : affinity_of(books_.api);
-    const bool answers =
-        books_.api == Api::responses || books_.api == Api::responses_compact;
-    const bool responses = answers || books_.api == Api::responses_count;
+    const bool responses = dialect::is_responses(books_.api);
+    const bool answers = responses && books_.api != Api::responses_count;
     if (responses && kind_ == BodyKind::json) {
         // What is not stored is not asked for again, and who answers by chat
         // stores nothing.
@@ -482,12 +481,7 @@ void Exchange::record(
     if (attempt.response) {
         const Response& response = *attempt.response;
         record.status = response.status();
-        if (response.usage().known) {
-            books_.usage = response.usage();
-            books_.usage_source = response.ended_early()
-                ? UsageSource::estimated
-                : UsageSource::provider;
-        }
+        note_usage(response);
         if (response.finish() != chat::Finish::none) {
             books_.finish = response.finish();
         }
@@ -496,24 +490,6 @@ void Exchange::record(
         }
     }
     books_.tries.push_back(std::move(record));
-}
-
-void Exchange::estimate_usage(const Response& response)
-{
-    if (site_.client_abort.policy == config::ClientAbort::Policy::cancel
-        || response.state() == Response::State::whole
-        || response.status() >= 400)
-    {
-        return;
-    }
-    chat::Usage& usage = books_.usage;
-    if (!usage.known || usage.prompt == 0) {
-        usage.prompt = prompt_;
-    }
-    usage.known = true;
-    usage.completion = std::max(usage.completion, response.said());
-    usage.total = usage.prompt + usage.completion;
-    books_.usage_source = UsageSource::estimated;
 }
 
 Reply Exchange::error_reply(const Error& error)

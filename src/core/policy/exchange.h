@@ -197,7 +197,7 @@ public:
 
     // The client left before the answer was whole, and the provider was asked:
     // fills in what it has not counted yet, if the site wants that.
-    void estimate_usage(const Response& response);
+    void estimate_rest(const Response& response);
 
     // An error as a reply in the caller's dialect; noted in the books.
     [[nodiscard]] Reply error_reply(const Error& error);
@@ -309,6 +309,9 @@ private:
     void relay_headers(Try& attempt);
     [[nodiscard]] ResponseContext response_context(
         const provider::EncodeContext& context, const Try& attempt) const;
+    [[nodiscard]] bool counts_tokens() const noexcept;
+    void note_usage(const Response& response);
+    void estimate_usage(const Response& response);
 
     const config::Gateway& gateway_;
     const config::Site& site_;

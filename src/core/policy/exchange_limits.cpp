@@ -58,4 +58,45 @@ void Exchange::note_price(const Try& attempt) noexcept
     books_.unpriced = books_.price == nullptr;
 }
 
+void Exchange::note_usage(const Response& response)
+{
+    if (response.usage().known) {
+        books_.usage = response.usage();
+        books_.usage_source = response.ended_early() ? UsageSource::estimated
+                                                     : UsageSource::provider;
+    } else if (counts_tokens() && response.state() == Response::State::whole
+        && response.status() < 400 && dialect::uses_tokens(books_.api))
+    {
+        estimate_usage(response);
+    }
+}
+
+void Exchange::estimate_rest(const Response& response)
+{
+    if (site_.client_abort.policy != config::ClientAbort::Policy::cancel
+        && response.state() != Response::State::whole
+        && response.status() < 400)
+    {
+        estimate_usage(response);
+    }
+}
+
+bool Exchange::counts_tokens() const noexcept
+{
+    return limits_ != nullptr
+        || site_.client_abort.policy != config::ClientAbort::Policy::cancel;
+}
+
+void Exchange::estimate_usage(const Response& response)
+{
+    chat::Usage& usage = books_.usage;
+    if (!usage.known || usage.prompt == 0) {
+        usage.prompt = prompt_;
+    }
+    usage.known = true;
+    usage.completion = std::max(usage.completion, response.said());
+    usage.total = usage.prompt + usage.completion;
+    books_.usage_source = UsageSource::estimated;
+}
+
 } // namespace ai_proxy::policy

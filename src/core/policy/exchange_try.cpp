@@ -247,8 +247,7 @@ ResponseContext Exchange::response_context(
     response.now_seconds = context.now_seconds;
     response.random = context.random;
     response.parser = shared_;
-    response.tally = limits_ != nullptr
-        || site_.client_abort.policy != config::ClientAbort::Policy::cancel;
+    response.tally = counts_tokens();
     response.meter =
         limits_ != nullptr && limits_->may_end() ? limits_.get() : nullptr;
     return response;
@@ -516,9 +515,7 @@ Result<void> Exchange::relay_json(
     {
         ask_for_usage(*splice);
     }
-    if (books_.api == Api::responses || books_.api == Api::responses_compact
-        || books_.api == Api::responses_count)
-    {
+    if (dialect::is_responses(books_.api)) {
         dialect::drop_marked_reasoning(*splice);
     }
     if (is_adjusted(books_.api) && type.adjust != nullptr) {

@@ -8,8 +8,10 @@ namespace ai_proxy::policy {
 namespace {
 
 // Words of the form, and what is opaque.
-constexpr std::array<std::string_view, 7> kFrame{
-    "role", "type", "id", "signature", "thoughtSignature", "data", "mimeType"};
+constexpr std::array<std::string_view, 14> kFrame{"role", "type", "id",
+    "call_id", "status", "signature", "thoughtSignature", "encrypted_content",
+    "data", "mimeType", "annotations", "citations", "logprobs",
+    "thinking_blocks"}; // said in reasoning_content
 
 void add_strings(usage::TokenCounter& tally, json::Node node)
 {
@@ -50,6 +52,33 @@ void tally_event(usage::TokenCounter& tally, dialect::Api api, json::Node event)
     default:
         for (const json::Node choice : event["choices"].items()) {
             add_strings(tally, choice["delta"]);
+            add_strings(tally, choice["text"]);
+        }
+        break;
+    }
+}
+
+void tally_answer(
+    usage::TokenCounter& tally, dialect::Api api, json::Node answer)
+{
+    switch (api) {
+    case dialect::Api::messages:
+        add_strings(tally, answer["content"]);
+        break;
+    case dialect::Api::responses:
+    case dialect::Api::responses_compact:
+        add_strings(tally, answer["output"]);
+        break;
+    case dialect::Api::audio_transcriptions:
+    case dialect::Api::audio_translations:
+        add_strings(tally, answer["text"]);
+        break;
+    case dialect::Api::gemini_generate:
+        tally_event(tally, api, answer);
+        break;
+    default:
+        for (const json::Node choice : answer["choices"].items()) {
+            add_strings(tally, choice["message"]);
             add_strings(tally, choice["text"]);
         }
         break;

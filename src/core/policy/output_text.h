@@ -11,4 +11,8 @@ namespace ai_proxy::policy {
 void tally_event(
     usage::TokenCounter& tally, dialect::Api api, json::Node event);
 
+// The same of a plain answer.
+void tally_answer(
+    usage::TokenCounter& tally, dialect::Api api, json::Node answer);
+
 } // namespace ai_proxy::policy

@@ -1,5 +1,6 @@
 #include "core/dialect/content_parts.h"
 #include "core/dialect/openai_error.h"
+#include "core/policy/output_text.h"
 #include "core/policy/response.h"
 #include "core/policy/response_conversion.h"
 #include "core/policy/retry_hints.h"
@@ -78,6 +79,9 @@ Response::State Response::finish_relayed_plain(json::Node body)
         fail(make_error(ErrorCode::upstream_invalid,
             "The provider's answer is not a JSON object."));
         return state_;
+    }
+    if (context_.tally && !usage_.known) {
+        tally_answer(tally_, context_.api, body);
     }
     if (context_.api == dialect::Api::chat_completions
         && dialect::has_content_parts(body))

@@ -27,6 +27,43 @@ constexpr MediaFormat kFormats[] = {
     {"text/markdown", "md"},
 };
 
+void write_location(json::Writer& w, json::Node citation)
+{
+    for (const BedrockLocation& kind : kBedrockLocations) {
+        if (citation["type"].string_or() != kind.type) {
+            continue;
+        }
+        w.key("location").begin_object().key(kind.member).begin_object();
+        w.field(kind.index, citation[kind.claude_index].integer().value_or(0));
+        w.field("start", citation[kind.begin].integer().value_or(0));
+        w.field("end", citation[kind.end].integer().value_or(0));
+        w.end_object().end_object();
+    }
+}
+
+void write_citation(json::Writer& w, json::Node citation)
+{
+    w.begin_object();
+    // A search result has its title and source, a document its title.
+    const json::Node title = citation["document_title"].has_value()
+        ? citation["document_title"]
+        : citation["title"];
+    if (title.has_value()) {
+        w.field("title", title);
+    }
+    const json::Node source = citation["source"].has_value()
+        ? citation["source"]
+        : citation["file_id"];
+    if (source.has_value()) {
+        w.field("source", source);
+    }
+    w.key("sourceContent").begin_array().begin_object();
+    w.field("text", citation["cited_text"].string_or());
+    w.end_object().end_array();
+    write_location(w, citation);
+    w.end_object();
+}
+
 } // namespace
 
 std::string_view bedrock_format(const chat::Part& part) noexcept
@@ -80,6 +117,19 @@ void write_bedrock_wishes(json::Writer& w, json::Node block)
     if (block["citations"]["enabled"].boolean().value_or(false)) {
         w.key("citations").begin_object().field("enabled", true).end_object();
     }
+}
+
+void write_bedrock_citations(
+    json::Writer& w, std::string_view text, json::Node citations)
+{
+    w.begin_object().key("citationsContent").begin_object();
+    w.key("content").begin_array().begin_object();
+    w.field("text", text).end_object().end_array();
+    w.key("citations").begin_array();
+    for (const json::Node citation : citations.items()) {
+        write_citation(w, citation);
+    }
+    w.end_array().end_object().end_object();
 }
 
 void write_bedrock_block(json::Writer& w, json::Node block, size_t number)

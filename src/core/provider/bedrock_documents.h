@@ -22,6 +22,27 @@ namespace ai_proxy::provider {
 // Context and citations of chat::Part::claude_block, which Claude takes alone.
 void write_bedrock_wishes(json::Writer& w, json::Node block);
 
+// A place in a document: Converse's name of it, its members besides "start"
+// and "end", and those of Anthropic.
+struct BedrockLocation {
+    std::string_view member, index, type, claude_index, begin, end;
+};
+inline constexpr BedrockLocation kBedrockLocations[] = {
+    {"documentChar", "documentIndex", "char_location", "document_index",
+        "start_char_index", "end_char_index"},
+    {"documentPage", "documentIndex", "page_location", "document_index",
+        "start_page_number", "end_page_number"},
+    {"documentChunk", "documentIndex", "content_block_location",
+        "document_index", "start_block_index", "end_block_index"},
+    {"searchResultLocation", "searchResultIndex", "search_result_location",
+        "search_result_index", "start_block_index", "end_block_index"},
+};
+
+// An answer's text with its citations in Anthropic's form (AWS's
+// "CitationsContentBlock").
+void write_bedrock_citations(
+    json::Writer& w, std::string_view text, json::Node citations);
+
 // A whole chat::Part::claude_block.
 void write_bedrock_block(json::Writer& w, json::Node block, size_t number);
 

@@ -275,6 +275,10 @@ Result<void> Turns::part(size_t index, size_t place)
     case PartKind::refusal:
         if (is_claude_ && is_claude_block(one)) {
             write_bedrock_block(w_, one.claude_block, ++documents_);
+        } else if (const json::Node cited = one.claude_block["citations"];
+                   is_claude_ && cited.is_array())
+        {
+            write_bedrock_citations(w_, one.text, cited);
         } else if (!one.text.empty()) {
             write_text(w_, one.text);
         }

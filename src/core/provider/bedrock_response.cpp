@@ -1,6 +1,7 @@
 #include "core/provider/bedrock.h"
 
 #include "core/base/text.h"
+#include "core/provider/bedrock_documents.h"
 #include "core/provider/citation.h"
 #include "core/provider/claude.h"
 #include "core/provider/vendor.h"
@@ -149,19 +150,6 @@ bool is_clients_tool(json::Node use) noexcept
     return use.is_object() && use["type"].string_or() != "server_tool_use";
 }
 
-struct LocationKind {
-    std::string_view member, type, begin, end;
-};
-// Anthropic's names of the places that Converse tells.
-constexpr LocationKind kLocations[] = {
-    {"documentChar", "char_location", "start_char_index", "end_char_index"},
-    {"documentPage", "page_location", "start_page_number", "end_page_number"},
-    {"documentChunk", "content_block_location", "start_block_index",
-        "end_block_index"},
-    {"searchResultLocation", "search_result_location", "start_block_index",
-        "end_block_index"},
-};
-
 // A citation stands behind the text that it is for.
 void BedrockDecoder::cite(json::Node citation, chat::Sink& sink)
 {
@@ -182,13 +170,12 @@ void BedrockDecoder::cite(json::Node citation, chat::Sink& sink)
     cited.title = citation["title"].string_or();
     cited.id = source;
     cited.content = content;
-    for (const LocationKind& kind : kLocations) {
+    for (const BedrockLocation& kind : kBedrockLocations) {
         const json::Node place = location[kind.member];
         if (!place.is_object()) {
             continue;
         }
-        cited.index = place["documentIndex"].integer().value_or(
-            place["searchResultIndex"].integer().value_or(0));
+        cited.index = place[kind.index].integer().value_or(0);
         json::Writer w(cited.location);
         w.begin_object().field("type", kind.type);
         w.field(kind.begin, place["start"].integer().value_or(0));

@@ -36,9 +36,13 @@ void write_cache_control(json::Writer& w, json::Node marker)
     }
 }
 
-void write_text(json::Writer& w, std::string_view text, json::Node marker)
+void write_text(json::Writer& w, std::string_view text, json::Node marker,
+    json::Node citations = {})
 {
     w.begin_object().field("type", "text").field("text", text);
+    if (citations.is_array()) {
+        w.field("citations", citations);
+    }
     write_cache_control(w, marker);
     w.end_object();
 }
@@ -226,7 +230,7 @@ Result<void> Turns::part(size_t index, size_t place, json::Node marker)
         if (is_claude_block(one)) {
             w_.value(one.claude_block);
         } else if (!one.text.empty()) {
-            write_text(w_, one.text, marker);
+            write_text(w_, one.text, marker, one.claude_block["citations"]);
         }
         return {};
     case PartKind::image_url:

@@ -18,8 +18,9 @@ namespace {
 
 constexpr std::string_view kImageWords[] = {
     "prompt", "n", "size", "response_format"};
-constexpr std::string_view kImageOwn[] = {"aspect_ratio", "seed",
-    "prompt_optimizer", "subject_reference", "style", "aigc_watermark"};
+constexpr std::array<std::string_view, 6> kImageOwn{"aspect_ratio", "seed",
+    "prompt_optimizer", "subject_reference", "aigc_watermark", "style"};
+constexpr size_t kAsSent = 5; // OpenAI's style is a word
 
 constexpr int64_t kMostImages = 9;
 constexpr std::array<ImageAspect, 8> kAspects{{{"1:1", 1}, {"16:9", 16.0 / 9},
@@ -121,7 +122,10 @@ Result<void> encode_minimax_images(
             w.field("aspect_ratio", nearest(kAspects, *asked));
         }
     }
-    write_own(w, request, kImageOwn);
+    const bool is_word = request["style"].is_string();
+    drop_if(context, "style", is_word);
+    write_own(w, request,
+        std::span(kImageOwn).first(is_word ? kAsSent : kImageOwn.size()));
     w.end_object();
     out.post_json(
         minimax_path(context.options, "/v1/image_generation"), std::move(body));

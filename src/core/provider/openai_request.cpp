@@ -138,7 +138,9 @@ private:
     void member(json::Member member);
     void messages(json::Node messages);
     void message(json::Node message);
-    void content(json::Node parts, bool result);
+    void content(json::Node parts, std::string_view role);
+    void answer(json::Node parts);
+    void drop_citations(json::Node part);
     void pictures();
     void part(json::Node part);
     void call(json::Node call);
@@ -192,8 +194,13 @@ void Body::part(json::Node part)
             w_.field(member.key, member.value);
         }
     }
-    drop_if(context_, "citations", part["claude_block"]["citations"].exists());
+    drop_citations(part);
     w_.end_object();
+}
+
+void Body::drop_citations(json::Node part)
+{
+    drop_if(context_, "citations", part["claude_block"]["citations"].exists());
 }
 
 void Body::call(json::Node call)
@@ -210,6 +217,15 @@ void Body::call(json::Node call)
 bool is_text(json::Node part)
 {
     return part["type"].string_or() == "text";
+}
+
+bool is_text_alone(json::Node parts)
+{
+    bool alone = true;
+    for (const json::Node one : parts.items()) {
+        alone = alone && is_text(one);
+    }
+    return alone;
 }
 
 // The pictures of results, behind the last result of the turn.
@@ -239,8 +255,24 @@ void Body::messages(json::Node messages)
     w_.end_array();
 }
 
-void Body::content(json::Node parts, bool result)
+// Whoever takes an answer in parts takes it in one, and not the other way.
+void Body::answer(json::Node parts)
 {
+    std::string text;
+    for (const json::Node one : parts.items()) {
+        text += one["text"].string_or();
+        drop_citations(one);
+    }
+    w_.string(text);
+}
+
+void Body::content(json::Node parts, std::string_view role)
+{
+    if (role == "assistant" && is_text_alone(parts) && !takes(kCacheMarkers)) {
+        answer(parts);
+        return;
+    }
+    const bool result = role == "tool";
     bool any = false;
     w_.begin_array();
     for (const json::Node one : parts.items()) {
@@ -260,7 +292,6 @@ void Body::content(json::Node parts, bool result)
 
 void Body::message(json::Node message)
 {
-    const bool result = message["role"].string_or() == "tool";
     if (message["is_error"].boolean().value_or(false)) {
         context_.drop("is_error");
     }
@@ -279,7 +310,7 @@ void Body::message(json::Node message)
         }
         w_.key(key);
         if (key == "content" && member.value.is_array()) {
-            content(member.value, result);
+            content(member.value, message["role"].string_or());
         } else if (key == "tool_calls" && member.value.is_array()) {
             w_.begin_array();
             for (const json::Node one : member.value.items()) {
