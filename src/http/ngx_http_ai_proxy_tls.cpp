@@ -59,6 +59,8 @@ ngx_ssl_t* make_client_tls(ngx_conf_t* cf, bool verify,
     }
     cleanup->handler = ngx_ssl_cleanup_ctx;
     cleanup->data = ssl;
+    // What is to be written grows, and moves, between two attempts.
+    SSL_CTX_set_mode(ssl->ctx, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     return !verify || trust(cf, ssl, trusted_certificate, why) ? ssl : nullptr;
 }
 
