@@ -62,10 +62,18 @@ def path_tables(text):
 
 def translations(text):
     """Name of each table of translations to the names of its APIs."""
-    return {name: [NAMES[api] for api in re.findall(r"Api::(\w+),", body)]
+    return {name: list(dict.fromkeys(
+                NAMES[api] for api in re.findall(r"Api::(\w+),", body)))
             for name, body in re.findall(
                 r"constexpr Translation (\w+)\[\] = \{\n(.*?)\n\};", text,
                 re.S)}
+
+
+def mock_apis():
+    """The names of the APIs that the mock answers: it lists no paths."""
+    text = (PROVIDER / "mock.cpp").read_text()
+    found = re.findall(r"is_api\(api_name, Api::(\w+)\)", text)
+    return [NAMES[api] for api in found]
 
 
 def host_fields():
@@ -108,7 +116,7 @@ def line(members, tables, fields):
         apis += [api for api in tables.get(member, [])
                  if member.endswith("Translations") and api not in apis]
     if members[11] == "true":
-        chat, address = "answered here", "-"
+        chat, address, apis = "answered here", "-", mock_apis()
     return (f"| `{name}` | {title} | {chat} | {address} | "
             f"{CREDENTIALS[credential.split('::')[1]]} | {', '.join(apis)} |")
 
