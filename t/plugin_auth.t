@@ -175,6 +175,11 @@ my @wrong = (
         . "ai_proxy_plugin key-auth keys.yaml;\n}",
         qr/goes by route or service/,
         "ai_proxy_route two { provider a; provider b; }\n"],
+    ['ai_proxy_consumers beside it',
+        "ai_proxy_consumer one { key sk-other-key; }\n",
+        "location /x/ {\nai_proxy_plugin key-auth keys.yaml;\n"
+        . "ai_proxy_consumers one;\n}",
+        qr/ai_proxy_consumers: there is no "ai_proxy_auth"/],
     ['an unknown field', $providers, 'ai_proxy_plugin key-auth bad.yaml;',
         qr{/bad.yaml:1: field "global": unknown field}],
 );

@@ -61,6 +61,8 @@ my $gw = Gateway->start(http => zone()
     access_log => '',
     server => "access_log %%DIR%%/logs/access.log e;\n"
         . "access_log %%DIR%%/logs/used.log used;\n"
+        . "location /limited/ { ai_proxy_pass open;"
+        . " ai_proxy_token_limit key=all rate=1000/h reserve=off; }\n"
         . "location /who/ { ai_proxy_auth key; ai_proxy_pass open; }\n"
         . join '', map { "location /$_/ { ai_proxy_pass $_; }\n" }
         qw(openai azure azure1 short refuse chunked plain close nobody claude
@@ -239,6 +241,23 @@ sub used { my @l = split /\n/, Gateway::slurp("$gw->{dir}/logs/used.log");
     return $l[-1] // '' }
 ok($gw->until(sub { used() eq '101 107 21 64 128 provider' }),
     'the books have the sum') or diag used();
+
+# A budget knows of a session that goes on.
+
+$client = handshake('/limited/v1/realtime?model=m');
+await($client, qr/hello/);
+$client->write(masked('{"type":"response.done","response":{"usage":{'
+    . '"input_tokens":600,"output_tokens":40,"total_tokens":640}}}'));
+await($client, qr/\}\}\}/);
+my $refused;
+ok($gw->until(sub {
+    $refused = $gw->client->post('/limited/v1/chat/completions',
+        chat_body(max_tokens => 900))->{body};
+    return $refused =~ /1000 tokens per hour, 640 used/ }),
+    'a response is debited while the session runs') or diag $refused;
+told();
+$client->close;
+told();
 
 # Failures
 

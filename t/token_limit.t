@@ -23,6 +23,7 @@ my $up = Upstream->start(
         delete $a->{usage}; $a } },
     unclear => { events => stream_events('one ' x 40, no_usage => 1) },
     gate => { events => stream_events('one two three'), gate => 1 },
+    late => { json => chat_answer('hello'), delay => 20 },
     own => { json => chat_answer('hello'), headers => [
         ['x-ratelimit-remaining-tokens', '999'], ['x-request-id', 'r-1']] });
 
@@ -36,6 +37,7 @@ my %places = (
     own => "$limit key=\$http_x_user rate=105/m;",
     uncounted => "$limit key=\$http_x_user rate=106/m;",
     unclear => "$limit key=\$http_x_user rate=107/m;",
+    late => "$limit key=\$http_x_user rate=108/m;",
 );
 my $gw = Gateway->start(workers => 2,
     http => "ai_proxy_zone ai 1m;\n"
@@ -149,6 +151,14 @@ $client->close;
 $up->wait_outcome('gate', 'client_closed', 5);
 $gw->until(sub { ($used = spent(gate => 'ann', 104)) < 25 });
 cmp_ok($used, '>=', 4, 'a stream whose client left is charged an estimate');
+
+$client = $gw->client->send('POST', '/late/v1/chat/completions',
+    chat_body(max_tokens => 50), headers => { 'X-User' => 'ann' });
+$gw->until(sub { $up->requests('late') });
+$client->close;
+$gw->until(sub { ($used = spent(late => 'ann', 108)) < 25 }, 5);
+ok($used >= 4 && $used < 25, 'so is one whose client left before any of it')
+    or diag $used;
 
 $reply = ask(own => 'ann');
 is(left($reply) + 0, left($reply), 'one field');

@@ -23,6 +23,7 @@ my $gone = Gateway::free_port();
 my $limit = 'ai_proxy_token_limit';
 my $key = 'key=$http_x_user';
 my $http = zone() . "ai_proxy_redis r 127.0.0.1:$redis->{port};\n"
+    . "ai_proxy_redis patient 127.0.0.1:$redis->{port} timeout=20s;\n"
     . join('', map { "ai_proxy_redis gone_$_ 127.0.0.1:$gone on_error=$_;\n" }
         qw(allow deny zone))
     . join '', map { provider($_ => openai => $up->url($_)) }
@@ -37,6 +38,7 @@ location /both/ {
     $limit $key rate=1000/h name=zone;
     $limit $key rate=60/m name=shared store=r;
 }
+location /left/ { ai_proxy_pass plain; $limit $key rate=107/m store=patient; }
 location /log/ { ai_proxy_pass plain; $limit $key rate=1/d store=r mode=log; }
 location /busy/ { ai_proxy_pass plain; $limit $key rate=1500/h store=r; }
 EOF
@@ -65,6 +67,19 @@ sub charged {
         ($spent = spent($place, $user, $budget)) == $expected }, 5);
     is($spent, $expected, $name);
 }
+
+# Who leaves before Redis has said what it granted.
+$redis->pause;
+for (1 .. 3) {
+    my $client = $gw[0]->client;
+    $client->send(POST => '/left/v1/chat/completions',
+        chat_body(max_tokens => 30), headers => { 'X-User' => 'gone' });
+    select undef, undef, undef, 0.1;
+    $client->close;
+}
+select undef, undef, undef, 0.1;
+$redis->resume;
+charged(left => 'gone', 107, 0, 'what it had reserved is given back');
 
 for my $place (['plain', 100], ['fixed', 101]) {
     my ($name, $budget) = @$place;

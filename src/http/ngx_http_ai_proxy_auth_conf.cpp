@@ -212,7 +212,7 @@ bool compile_guards(
     if (!names_exist(cf, c, lc)) {
         return false;
     }
-    if (lc.auth == nullptr && lc.pass != nullptr) {
+    if (lc.auth == nullptr && (lc.pass != nullptr || !lc.guards->empty())) {
         log_at(cf->log, lc.consumers->front().position,
             "ai_proxy_consumers: there is no \"ai_proxy_auth\" to tell who "
             "comes");

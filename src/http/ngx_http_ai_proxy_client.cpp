@@ -179,6 +179,7 @@ void note_abort(Ctx& ctx, const Run& run)
             : policy::Drain::whole;
     }
     if (is_asked(run)) {
+        ctx.exchange->books().left_asked = true;
         ctx.exchange->estimate_rest(response);
     }
 }

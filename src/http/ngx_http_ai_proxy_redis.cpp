@@ -330,9 +330,35 @@ void RedisClient::became_away(
 
 namespace {
 
+RedisClient* client_of(uint16_t index) noexcept
+{
+    RedisClients& clients = worker().redis;
+    return index < clients.size() ? clients[index].get() : nullptr;
+}
+
+// The request that asked has left, or what it asked failed in part.
+void take_back(const RedisCall& call)
+{
+    std::vector<redis::Command> undo;
+    for (size_t i = 0; i < call.commands.size(); i++) {
+        const redis::TakeBack& take_back = call.commands[i].take_back();
+        if (take_back) {
+            if (auto command = take_back(call.replies[i])) {
+                undo.push_back(std::move(*command));
+            }
+        }
+    }
+    if (!undo.empty()) {
+        tell_redis(call.redis, std::move(undo));
+    }
+}
+
 // Of a request's operation: from here its result is there.
 void wake_request(RedisCall& call)
 {
+    if (call.op == nullptr || call.failed != ErrorCode::none) {
+        take_back(call);
+    }
     if (call.op == nullptr) {
         return; // cancelled
     }
@@ -345,12 +371,6 @@ void wake_request(RedisCall& call)
     call.op->native = nullptr;
     ctx->redis_ended = true;
     post_wake(*ctx);
-}
-
-RedisClient* client_of(uint16_t index) noexcept
-{
-    RedisClients& clients = worker().redis;
-    return index < clients.size() ? clients[index].get() : nullptr;
 }
 
 } // namespace
@@ -367,6 +387,7 @@ bool start_redis(Ctx& ctx, async::RedisOp& op)
     call->done = wake_request;
     call->data = &ctx;
     call->op = &op;
+    call->redis = op.redis;
     op.native = call.get();
     if (client->begin(call)) {
         ctx.redis_op = &op;
@@ -374,6 +395,9 @@ bool start_redis(Ctx& ctx, async::RedisOp& op)
         return false;
     }
     op.native = nullptr;
+    if (call->failed != ErrorCode::none) {
+        take_back(*call);
+    }
     op.result = call->failed != ErrorCode::none
         ? async::RedisReplies(redis_error(call->failed))
         : async::RedisReplies(std::move(call->replies));

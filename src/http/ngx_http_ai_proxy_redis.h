@@ -65,6 +65,7 @@ struct RedisCall {
     void (*done)(RedisCall& call) = nullptr;
     void* data = nullptr; // of done
     async::RedisOp* op = nullptr;
+    uint16_t redis = 0;                    // of the operation
     RedisConnection* connection = nullptr; // that answered last
 };
 

@@ -131,9 +131,13 @@ void watch(Run& run, const u_char* bytes, size_t size) noexcept
             run.realtime->feed({reinterpret_cast<const char*>(bytes), size});
             policy::Books& books = run.ctx->exchange->books();
             books.usage = run.realtime->usage();
-            books.usage_source = books.usage.known
-                ? policy::UsageSource::provider
-                : policy::UsageSource::none;
+            if (!books.usage.known) {
+                return;
+            }
+            books.usage_source = policy::UsageSource::provider;
+            if (policy::TokenLimits* limits = run.ctx->exchange->limits()) {
+                limits->debit(run.ctx->io, books.usage);
+            }
         },
         [] {});
 }

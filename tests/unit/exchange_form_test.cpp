@@ -68,14 +68,14 @@ TEST_F(ExchangeFormTest, BrokenFormsAreRefused)
 TEST_F(ExchangeFormTest, UnknownPathsAreRelayedAsTheyCame)
 {
     request.method = "PUT";
-    request.path = "/v9/some%2Fthing";
+    request.path = "/v9/some/thing";
     request.query = "a=1&b=%20";
     request.content_type = "application/octet-stream";
     request.accept = "image/png";
     request.body = std::string("\0{not json", 10);
     const Try& made = prepare();
     EXPECT_EQ(made.outbound.method, "PUT");
-    EXPECT_EQ(made.outbound.path, "/v9/some%2Fthing?a=1&b=%20");
+    EXPECT_EQ(made.outbound.path, "/v9/some/thing?a=1&b=%20");
     EXPECT_EQ(body_text(made.outbound), request.body);
     EXPECT_EQ(
         header_text(made.outbound, "content-type"), "application/octet-stream");

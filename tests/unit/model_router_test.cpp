@@ -122,6 +122,10 @@ TEST(ModelRouterTest, RefusesWhatItDoesNotKnow)
     EXPECT_EQ(load("autoRouting: on\n").fault,
         "r.yaml:1: field \"autoRouting\": a mapping is expected");
     EXPECT_NE(load("modelKey: m\naddProviderHeader: x\n").fault, "");
+    EXPECT_EQ(load("modelKey: parameters.model\n").fault,
+        "r.yaml:1: field \"modelKey\": a member of the body itself is "
+        "expected, "
+        "no path");
     EXPECT_EQ(load("modelKey: m\nmodelToHeader: x\n").fault, "");
 }
 

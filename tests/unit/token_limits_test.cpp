@@ -82,6 +82,39 @@ TEST(TokenLimits, TakeWhatIsNeededAndChargeWhatWasUsed)
     EXPECT_EQ(world.used(0), 130u);
 }
 
+TEST(TokenLimits, WhoLeavesWhileAProviderIsAskedPaysThePrompt)
+{
+    for (const bool asked : {true, false}) {
+        World world(std::vector<std::string_view>{"key=$x rate=1000/m"});
+        TokenLimits limits(world.gateway, world.rules, 100, 300);
+        ASSERT_FALSE(limits.admit(world.io));
+        Books books;
+        books.status = 499;
+        books.tries.emplace_back();
+        books.left_asked = asked;
+        limits.settle(world.io, books);
+        EXPECT_EQ(world.used(0), asked ? 100u : 0u);
+    }
+}
+
+TEST(TokenLimits, WhatAProviderCountsMeanwhileIsDebited)
+{
+    World world(std::vector<std::string_view>{
+        "key=$x rate=1000/m reserve=off", "key=$y rate=1000/m count=output"});
+    TokenLimits limits(world.gateway, world.rules, 0, 50);
+    ASSERT_FALSE(limits.admit(world.io));
+    const Books half = answered(100, 40);
+    limits.debit(world.io, half.usage);
+    EXPECT_EQ(world.used(0), 140u);
+    EXPECT_EQ(world.used(1), 50u) << "less than was taken: nothing yet";
+    limits.debit(world.io, answered(200, 90).usage);
+    EXPECT_EQ(world.used(0), 290u);
+    EXPECT_EQ(world.used(1), 90u);
+    limits.settle(world.io, answered(200, 90));
+    EXPECT_EQ(world.used(0), 290u);
+    EXPECT_EQ(world.used(1), 90u);
+}
+
 TEST(TokenLimits, AnAnswerWithoutBoundIsTakenToNeedAShare)
 {
     World world(std::vector<std::string_view>{"key=$x rate=1000/m",
@@ -404,6 +437,23 @@ TEST(TokenLimits, RedisIsAskedAfterTheZone)
     ASSERT_EQ(world.io.told.size(), 1u);
     EXPECT_NE(world.io.told[0].find(":b 60000 -120 777 0"), std::string::npos)
         << world.io.told[0];
+}
+
+TEST(TokenLimits, WhatNobodyWaitedForIsTakenBack)
+{
+    SharedWorld world(config::Redis::OnError::allow);
+    TokenLimits limits(world.gateway, world.rules, 100, 150);
+    ASSERT_FALSE(limits.admit(world.io));
+    const auto commands = limits.commands();
+    ASSERT_EQ(commands.size(), 1u);
+    const redis::TakeBack& take_back = commands[0].take_back();
+    ASSERT_TRUE(take_back);
+    const auto undo = take_back(numbers({1, 777, 250, 60'000, 0}));
+    ASSERT_TRUE(undo);
+    EXPECT_NE(undo->text().find(":b 60000 -250 777 0"), std::string::npos)
+        << undo->text();
+    EXPECT_FALSE(take_back(numbers({0, 777, 280, 60'000, 41'000})));
+    EXPECT_FALSE(take_back(redis::Reply()));
 }
 
 TEST(TokenLimits, WhatRedisRefusesIsGivenBackInTheZone)

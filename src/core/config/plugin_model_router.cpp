@@ -34,6 +34,9 @@ Result<void> set_key(Reading& to, Node value)
     if (!key || key->empty()) {
         return value.error("the name of a member is expected");
     }
+    if (key->find('.') != std::string::npos) {
+        return value.error("a member of the body itself is expected, no path");
+    }
     to.router.key = std::move(*key);
     return {};
 }

@@ -58,6 +58,8 @@ struct Books {
     Micros end = 0;         // books closed
     // The client had left: was the answer read on, and to its end?
     Drain drain = Drain::none;
+    // It had left while a provider was asked.
+    bool left_asked = false;
     bool closed = false;
 };
 

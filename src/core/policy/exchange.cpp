@@ -241,6 +241,9 @@ Result<void> Exchange::receive(const char* body, size_t length, async::Io* io)
     auto chosen = choose_route(
         chosen_model_.empty() ? books_.request_model : chosen_model_);
     if (chosen) {
+        chosen = check_counted();
+    }
+    if (chosen) {
         choose_affinity();
         set_limits();
         set_plugin_limits();

@@ -309,6 +309,9 @@ private:
     void relay_headers(Try& attempt);
     [[nodiscard]] ResponseContext response_context(
         const provider::EncodeContext& context, const Try& attempt) const;
+    [[nodiscard]] bool uses_nothing() const noexcept;
+    [[nodiscard]] bool has_quota() const;
+    [[nodiscard]] Result<void> check_counted() const;
     [[nodiscard]] bool counts_tokens() const noexcept;
     void note_usage(const Response& response);
     void estimate_usage(const Response& response);

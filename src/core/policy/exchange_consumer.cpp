@@ -4,6 +4,8 @@
 
 #include "core/dialect/model_list.h"
 
+#include <algorithm>
+
 // What a consumer may ask for.
 namespace ai_proxy::policy {
 
@@ -44,6 +46,28 @@ bool reads_only(std::string_view method) noexcept
 }
 
 } // namespace
+
+bool Exchange::uses_nothing() const noexcept
+{
+    return uses_no_model(books_.api, head_.method, path_)
+        || (reads_only(head_.method) && books_.api != Api::realtime);
+}
+
+// What uses tokens and does not say how many would go around every budget.
+Result<void> Exchange::check_counted() const
+{
+    const bool limited = std::any_of(site_.token_limits.begin(),
+        site_.token_limits.end(), [](const limit::Rule& rule) {
+            return rule.mode == limit::Mode::enforce;
+        });
+    if (has_model() || uses_nothing() || !(limited || has_quota())) {
+        return {};
+    }
+    Error error = make_error(ErrorCode::token_limit,
+        "Tokens are limited here, and what this call uses cannot be counted.");
+    error.status = 403;
+    return error;
+}
 
 Result<void> Exchange::check_model(std::string_view model) const
 {
@@ -87,9 +111,7 @@ Result<void> Exchange::check_consumer() const
         }
         return check_model(model);
     }
-    if (uses_no_model(books_.api, head_.method, path_)
-        || (reads_only(head_.method) && books_.api != Api::realtime))
-    {
+    if (uses_nothing()) {
         return {};
     }
     Error error = make_error(ErrorCode::model_forbidden,

@@ -60,6 +60,12 @@ void Exchange::note_price(const Try& attempt) noexcept
 
 void Exchange::note_usage(const Response& response)
 {
+    if (books_.api == dialect::Api::realtime) {
+        return; // noted as it comes
+    }
+    // What a try that failed had counted is no part of the answer.
+    books_.usage = {};
+    books_.usage_source = UsageSource::none;
     if (response.usage().known) {
         books_.usage = response.usage();
         books_.usage_source = response.ended_early() ? UsageSource::estimated

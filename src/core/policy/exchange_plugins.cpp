@@ -68,6 +68,14 @@ void Exchange::ask_model_router()
     }
 }
 
+bool Exchange::has_quota() const
+{
+    return site_.plugins.quota != nullptr
+        && site_.plugins.quota->find(
+               subject_of(gateway_, site_, *route_, head_.host))
+        != nullptr;
+}
+
 // What clients sent is looked at here, while it is there.
 void Exchange::set_plugin_limits()
 {

@@ -195,6 +195,21 @@ uint16_t TokenLimits::redis() const noexcept
     return static_cast<uint16_t>(waiting_.front().rule->redis);
 }
 
+// Without it what a client that left had reserved would be gone until the
+// window ends.
+redis::TakeBack TokenLimits::take_back(const Held& held) const
+{
+    return [scripts = &gateway_.token_scripts, rule = held.rule, key = held.key,
+               amount = held.taken](
+               const redis::Reply& reply) -> std::optional<redis::Command> {
+        const auto taken = limit::TokenScripts::taken(*rule, reply);
+        if (!taken || !taken->granted) {
+            return std::nullopt;
+        }
+        return scripts->settle(*rule, key, -amount, taken->stamp);
+    };
+}
+
 // Those of one redis at a time.
 std::vector<redis::Command> TokenLimits::commands() const
 {
@@ -204,6 +219,7 @@ std::vector<redis::Command> TokenLimits::commands() const
             commands.push_back(gateway_.token_scripts.take(*held.rule, held.key,
                 static_cast<uint64_t>(held.taken),
                 is_free(*held.rule) || held.rule->mode == limit::Mode::log));
+            commands.back().set_take_back(take_back(held));
         }
     }
     return commands;
@@ -365,6 +381,16 @@ void TokenLimits::debit(async::Io& io, int64_t said)
     }
 }
 
+void TokenLimits::debit(async::Io& io, const chat::Usage& usage)
+{
+    for (Held& held : held_) {
+        if (const int64_t amount = counted(*held.rule, usage);
+            amount > held.taken) {
+            charge(io, held, amount, false);
+        }
+    }
+}
+
 bool TokenLimits::may_end() const noexcept
 {
     return std::any_of(rules_.begin(), rules_.end(), [](const auto& rule) {
@@ -397,7 +423,7 @@ void TokenLimits::settle(async::Io& io, const Books& books)
     const chat::Usage& usage = books.usage;
     // What was never counted is charged as it was estimated, if a provider
     // answered at all.
-    const bool answered = said_ != 0
+    const bool answered = said_ != 0 || books.left_asked
         || (books.status != 0 && books.status < 400 && !books.tries.empty());
     const int64_t prompt = usage.known && usage.prompt != 0 ? usage.prompt
         : answered                                          ? prompt_

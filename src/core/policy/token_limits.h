@@ -50,6 +50,8 @@ public:
 
     // So much of the answer has been said so far.
     void debit(async::Io& io, int64_t said);
+    // So much has the provider counted so far.
+    void debit(async::Io& io, const chat::Usage& usage);
     // The same of a stream that a spent budget ends, once this is false.
     [[nodiscard]] bool goes_on(int64_t said) override;
     [[nodiscard]] int64_t prompt() const noexcept override { return prompt_; }
@@ -90,6 +92,7 @@ private:
         async::Io& io, std::vector<Held> asked, const Error& error);
     [[nodiscard]] Admission refuse(
         async::Io& io, const Held& held, const limit::Taken& taken);
+    [[nodiscard]] redis::TakeBack take_back(const Held& held) const;
     static void bound(Held& held) noexcept;
     void give_back(async::Io& io);
     void charge(async::Io& io, Held& held, int64_t amount, bool last);

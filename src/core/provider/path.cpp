@@ -390,6 +390,11 @@ Result<std::string> relay_path(const Options& options, const Endpoint& endpoint,
         return unsupported(options, api);
     if (auto done = check_path(client_path); !done)
         return bad_path(done.error());
+    // It is decoded: behind one of these a call that is not known here could
+    // be one that the provider knows.
+    if (client_path.find_first_of("?%") != std::string_view::npos)
+        return make_error(
+            ErrorCode::invalid_request, "invalid character in the path");
     if (!is_query(client_query))
         return make_error(
             ErrorCode::invalid_request, "invalid character in the query");

@@ -4,10 +4,12 @@
 #include <charconv>
 #include <concepts>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 // What is said to a Redis server: RESP arrays of words.
 namespace ai_proxy::redis {
@@ -25,6 +27,12 @@ private:
     std::string text_;
     std::string sha1_; // 40 hexadecimal digits
 };
+
+class Command;
+struct Reply;
+// Of the reply to a command that nobody waits for any longer: what undoes it,
+// nullopt: it did nothing.
+using TakeBack = std::function<std::optional<Command>(const Reply& reply)>;
 
 // One command, ready to be sent.  Its first key decides which node of a
 // cluster gets it.
@@ -53,6 +61,15 @@ public:
     [[nodiscard]] std::optional<uint16_t> slot() const noexcept;
     [[nodiscard]] const Script* script() const noexcept { return script_; }
 
+    void set_take_back(TakeBack take_back)
+    {
+        take_back_ = std::move(take_back);
+    }
+    [[nodiscard]] const TakeBack& take_back() const noexcept
+    {
+        return take_back_;
+    }
+
     // "GET key", "EVALSHA 1 key 5" (without the script's name): for tests.
     [[nodiscard]] std::string text() const;
 
@@ -62,6 +79,7 @@ private:
     size_t key_end_ = 0;   // 0: there is none
     uint32_t words_ = 0;
     const Script* script_ = nullptr;
+    TakeBack take_back_;
 };
 
 // command("INCRBY", key, 5); words are texts or integers.
