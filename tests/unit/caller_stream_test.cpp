@@ -254,6 +254,23 @@ TEST(CallerPlain, Messages)
         R"("stop_reason":"tool_use","stop_sequence":null,"usage":{"input_tokens":6,"cache_creation_input_tokens":0,"cache_read_input_tokens":4,"output_tokens":6}})");
 }
 
+// OpenAI says "stop" of a call that it was forced to make.
+TEST(CallerPlain, MessagesEndWithTheCall)
+{
+    GatewayFixture world;
+    const auto& openai = world.provider("one", "openai");
+    std::string plain(kPlain);
+    plain.replace(plain.find(R"("finish_reason":"tool_calls")"), 28,
+        R"("finish_reason":"stop")");
+    EXPECT_TRUE(has(feed(openai, Api::messages, false, plain, 0).out,
+        R"("stop_reason":"tool_use")"));
+    std::string stream(kBusyStream);
+    stream.replace(stream.find(R"("finish_reason":"tool_calls")"), 28,
+        R"("finish_reason":"stop")");
+    EXPECT_TRUE(has(feed(openai, Api::messages, true, stream, 0).out,
+        R"("stop_reason":"tool_use")"));
+}
+
 TEST(CallerPlain, Responses)
 {
     GatewayFixture world;

@@ -243,7 +243,8 @@ def check(said, answer, to, stream):
     finish = want.finish
     if to != "responses" and want.refusal and finish == "stop":
         finish = "content_filter"
-    if to.startswith("gemini") and want.calls and finish == "stop":
+    if to.startswith(("gemini", "messages")) and want.calls \
+            and finish == "stop":
         finish = "tool_calls"
     if to == "responses" and finish in ("stop", "tool_calls"):
         finish = "tool_calls" if want.calls else "stop"

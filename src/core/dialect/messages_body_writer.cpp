@@ -3,6 +3,8 @@
 #include "core/dialect/spoken.h"
 #include "core/dialect/messages_writer.h"
 
+#include <algorithm>
+
 namespace ai_proxy::dialect {
 
 using chat::EventKind;
@@ -173,7 +175,9 @@ void MessagesBodyWriter::write(std::string& out) const
         w.raw(text);
     }
     w.end_array();
-    w.field("stop_reason", messages_stop_reason(finish_, refused_));
+    const bool called = std::any_of(blocks_.begin(), blocks_.end(),
+        [](const Block& block) { return block.kind == Kind::tool; });
+    w.field("stop_reason", messages_stop_reason(finish_, refused_, called));
     w.key("stop_sequence").null().key("usage");
     write_messages_usage(w, usage_, tier_);
     w.end_object();

@@ -5,7 +5,7 @@
 namespace ai_proxy::dialect {
 
 std::string_view messages_stop_reason(
-    chat::Finish finish, bool refused) noexcept
+    chat::Finish finish, bool refused, bool called) noexcept
 {
     switch (finish) {
     case chat::Finish::length:
@@ -17,6 +17,8 @@ std::string_view messages_stop_reason(
         return "refusal";
     case chat::Finish::none:
     case chat::Finish::stop:
+        // OpenAI says "stop" of a call that it was forced to make.
+        return refused ? "refusal" : called ? "tool_use" : "end_turn";
     case chat::Finish::error:
         break;
     }

@@ -9,8 +9,9 @@
 // What the stream and the body writer of Messages share.
 namespace ai_proxy::dialect {
 
+// called: the answer holds calls of tools.
 [[nodiscard]] std::string_view messages_stop_reason(
-    chat::Finish finish, bool refused) noexcept;
+    chat::Finish finish, bool refused, bool called) noexcept;
 // Anthropic's usage object: input without what the cache read or wrote.
 void write_messages_usage(
     json::Writer& w, const chat::Usage& usage, std::string_view tier = {});

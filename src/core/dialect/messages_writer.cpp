@@ -253,7 +253,7 @@ void MessagesStreamWriter::end()
     close();
     begin_event("message_delta");
     out_ += R"(,"delta":{"stop_reason":")";
-    out_ += messages_stop_reason(finish_, refused_);
+    out_ += messages_stop_reason(finish_, refused_, !calls_.empty());
     out_ += R"(","stop_sequence":null},"usage":)";
     json::Writer w(out_);
     write_messages_usage(w, usage_);
