@@ -60,6 +60,21 @@ TEST(BedrockRequest, SamplingKeepsZeros)
     EXPECT_EQ(compact(sent->body["serviceTier"]), R"({"type":"priority"})");
 }
 
+TEST(BedrockRequest, SamplingOfClaudeIsAnthropics)
+{
+    const std::string all = with(R"("temperature":1.5,"top_p":0.9,"top_k":3)");
+    auto sent = bedrock(all);
+    EXPECT_EQ(compact(sent->body["inferenceConfig"]), R"({"temperature":1})");
+    EXPECT_EQ(
+        compact(sent->body["additionalModelRequestFields"]), R"({"top_k":3})");
+    sent = bedrock(all, "global.anthropic.claude-opus-4-7");
+    EXPECT_FALSE(sent->body["inferenceConfig"].exists());
+    EXPECT_FALSE(sent->body["additionalModelRequestFields"].exists());
+    sent = bedrock(all, "anthropic.claude-3-5-sonnet-20241022-v2:0");
+    EXPECT_EQ(compact(sent->body["inferenceConfig"]),
+        R"({"temperature":1,"topP":0.9})");
+}
+
 TEST(BedrockRequest, SystemToolsAndResults)
 {
     const auto sent = bedrock(R"({"model":"x","messages":[

@@ -42,8 +42,8 @@ TEST(ClaudeRequest, SamplingKeepsZeros)
         R"("stop":"END","user":"u-1","seed":4,"n":1,"frequency_penalty":1)"));
     ASSERT_TRUE(sent->result.ok());
     EXPECT_EQ(sent->body["temperature"].number(), 0.0);
-    EXPECT_EQ(sent->body["top_p"].number(), 0.0);
     EXPECT_EQ(sent->body["top_k"].integer(), 0);
+    EXPECT_EQ(claude(with(R"("top_p":0)"))->body["top_p"].number(), 0.0);
     EXPECT_EQ(sent->body["max_tokens"].integer(), 7);
     EXPECT_EQ(sent->body["stream"].boolean(), true);
     EXPECT_EQ(compact(sent->body["stop_sequences"]), R"(["END"])");
@@ -61,6 +61,17 @@ TEST(ClaudeRequest, SamplingWithinTheApisLimits)
     sent = claude(with(R"("temperature":0.5,"top_p":1)"));
     EXPECT_EQ(sent->body["temperature"].number(), 0.5);
     EXPECT_FALSE(sent->body["top_p"].exists());
+    for (const std::string_view model :
+        {"claude-opus-4-1-20250805", "claude-haiku-4-5", "claude-opus-4-6"})
+    {
+        sent = claude(with(R"("temperature":0.5,"top_p":0.9)"), model);
+        EXPECT_EQ(sent->body["temperature"].number(), 0.5) << model;
+        EXPECT_FALSE(sent->body["top_p"].exists()) << model;
+    }
+    sent =
+        claude(with(R"("temperature":0.5,"top_p":0.9)"), "claude-sonnet-4-0");
+    EXPECT_EQ(sent->body["temperature"].number(), 0.5);
+    EXPECT_EQ(sent->body["top_p"].number(), 0.9);
     sent = claude(with(R"("temperature":null,"top_p":null,"stop":null)"));
     EXPECT_FALSE(sent->body["temperature"].exists());
     EXPECT_FALSE(sent->body["top_p"].exists());

@@ -377,6 +377,12 @@ TEST_F(StrictValues, DependOnTheModel)
         "temperature");
     EXPECT_EQ(chat("claude", "claude-opus-4-7", R"("temperature":1)"), "");
     EXPECT_EQ(chat("claude", "claude-opus-4-7", R"("top_k":3)"), "top_k");
+    EXPECT_EQ(
+        chat("claude", "claude-sonnet-4-5", R"("temperature":0.5,"top_p":0.9)"),
+        "top_p");
+    EXPECT_EQ(chat("claude", "claude-sonnet-4-5", R"("top_p":0.9)"), "");
+    EXPECT_EQ(
+        chat("bedrock", "anthropic.claude-opus-4-7", R"("top_k":3)"), "top_k");
     EXPECT_EQ(chat("claude", "claude-sonnet-4-5", R"("temperature":1.5)"),
         "temperature");
     EXPECT_EQ(chat("claude", "claude-sonnet-4-5",

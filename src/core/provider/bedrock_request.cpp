@@ -28,31 +28,44 @@ bool is_nova2(std::string_view model) noexcept
     return model.find("amazon.nova-2") != std::string_view::npos;
 }
 
-void write_inference(json::Writer& w, const chat::Request& request,
-    const EncodeContext& context, const ClaudeThinking& plan)
+// What Anthropic says of Claude holds here too.
+struct Plan {
+    ClaudeThinking thinking;
+    ClaudeSampling sampling;
+};
+
+Plan plan_of(const chat::Request& request, const EncodeContext& context)
 {
-    const bool claude_bound = plan.mode != ClaudeThinking::Mode::unset;
-    const auto max_tokens =
-        claude_bound ? std::optional(plan.max_tokens) : request.max_tokens;
-    // Thinking allows no temperature, and top_p only near 1.
-    const bool temperature = request.temperature && !plan.on();
-    const bool top_p = request.top_p && (!plan.on() || *request.top_p >= 0.95);
-    drop_if(context, "temperature",
-        request.temperature && (!temperature || *request.temperature > 1.0));
-    drop_if(context, "top_p", request.top_p && !top_p);
+    Plan plan;
+    if (bedrock_is_claude(context.model)) {
+        plan.thinking = plan_claude_thinking(request, context.model);
+        plan.sampling =
+            plan_claude_sampling(request, context, plan.thinking.on());
+        return plan;
+    }
+    plan.sampling = {request.temperature, request.top_p, request.top_k};
+    if (plan.sampling.temperature > 1.0) {
+        context.drop("temperature");
+        plan.sampling.temperature = 1.0;
+    }
+    return plan;
+}
+
+void write_inference(
+    json::Writer& w, const chat::Request& request, const Plan& plan)
+{
+    const bool claude_bound = plan.thinking.mode != ClaudeThinking::Mode::unset;
+    const auto max_tokens = claude_bound
+        ? std::optional(plan.thinking.max_tokens)
+        : request.max_tokens;
+    const auto& [temperature, top_p, top_k] = plan.sampling;
     if (!max_tokens && !temperature && !top_p && request.stop.empty()) {
         return;
     }
     w.key("inferenceConfig").begin_object();
-    if (max_tokens) {
-        w.field("maxTokens", *max_tokens);
-    }
-    if (temperature) {
-        w.field("temperature", std::min(*request.temperature, 1.0));
-    }
-    if (top_p) {
-        w.field("topP", *request.top_p);
-    }
+    write_optional(w, "maxTokens", max_tokens);
+    write_optional(w, "temperature", temperature);
+    write_optional(w, "topP", top_p);
     if (!request.stop.empty()) {
         w.key("stopSequences").begin_array();
         for (const std::string_view stop : request.stop) {
@@ -99,26 +112,26 @@ private:
 
 // Thinking in the words of each family of models.
 void set_thinking(AdditionalFields& fields, const chat::Request& request,
-    std::string_view model, const ClaudeThinking& plan)
+    std::string_view model, const Plan& plan)
 {
     const std::string_view effort = request.reasoning_effort;
     if (bedrock_is_claude(model)) {
         std::string text;
         json::Writer w(text);
         w.begin_object();
-        write_claude_thinking(w, plan);
+        write_claude_thinking(w, plan.thinking);
         w.end_object();
         constexpr std::string_view kHead = R"({"thinking":)";
         if (std::string_view(text).starts_with(kHead)) {
             fields.set("thinking",
                 text.substr(kHead.size(), text.size() - kHead.size() - 1));
         }
-        if (!plan.effort.empty()) {
+        if (!plan.thinking.effort.empty()) {
             fields.set("output_config",
-                R"({"effort":")" + std::string(plan.effort) + "\"}");
+                R"({"effort":")" + std::string(plan.thinking.effort) + "\"}");
         }
-        if (request.top_k && !plan.on()) {
-            fields.set("top_k", std::to_string(*request.top_k));
+        if (plan.sampling.top_k) {
+            fields.set("top_k", std::to_string(*plan.sampling.top_k));
         }
         return;
     }
@@ -160,7 +173,7 @@ void drop_unset(const AdditionalFields& fields, const chat::Request& request,
 }
 
 void write_additional(json::Writer& w, const chat::Request& request,
-    const EncodeContext& context, const ClaudeThinking& plan)
+    const EncodeContext& context, const Plan& plan)
 {
     AdditionalFields fields;
     set_thinking(fields, request, context.model, plan);
@@ -341,17 +354,14 @@ Result<void> encode(
     if (invokes(context)) {
         return encode_invoke(request, context, out);
     }
-    ClaudeThinking plan;
-    if (bedrock_is_claude(context.model)) {
-        plan = plan_claude_thinking(request, context.model);
-    }
+    const Plan plan = plan_of(request, context);
     std::string body;
     json::Writer w(body);
     w.begin_object();
     if (auto done = write_bedrock_messages(w, request, context); !done) {
         return done;
     }
-    write_inference(w, request, context, plan);
+    write_inference(w, request, plan);
     write_tools(w, request, context);
     write_format(w, request);
     write_additional(w, request, context, plan);

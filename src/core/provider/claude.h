@@ -44,6 +44,16 @@ struct ClaudeThinking {
     const chat::Request& request, std::string_view model);
 void write_claude_thinking(json::Writer& w, const ClaudeThinking& thinking);
 
+// What the model takes of the sampling that the client asks for; the rest is
+// noted as dropped.
+struct ClaudeSampling {
+    std::optional<double> temperature;
+    std::optional<double> top_p;
+    std::optional<int64_t> top_k;
+};
+[[nodiscard]] ClaudeSampling plan_claude_sampling(
+    const chat::Request& request, const EncodeContext& context, bool thinks);
+
 // What the body must say outside of messages because of what they hold.
 struct ClaudeNeeds {
     bool files_beta = false; // a document is named by file_id

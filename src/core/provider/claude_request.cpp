@@ -50,39 +50,6 @@ void write_output_config(json::Writer& w, const chat::Request& request,
     w.end_object();
 }
 
-// temperature goes to 1 here, to 2 at OpenAI; thinking allows neither it nor
-// top_k, and top_p only near 1; the newest models refuse all three.
-void write_sampling(json::Writer& w, const chat::Request& request,
-    const EncodeContext& context, bool thinks)
-{
-    const auto version = claude_version(context.model);
-    if (version && *version >= kClaudeAdaptiveOnly) {
-        drop_if(context, "temperature",
-            request.temperature && *request.temperature != 1.0);
-        drop_if(context, "top_p", request.top_p && *request.top_p < 1.0);
-        drop_if(context, "top_k", request.top_k.has_value());
-        return;
-    }
-    const bool temperature = request.temperature && !thinks;
-    if (temperature) {
-        w.field("temperature", std::min(*request.temperature, 1.0));
-    }
-    drop_if(context, "temperature",
-        request.temperature
-            && (thinks ? *request.temperature != 1.0
-                       : *request.temperature > 1.0));
-    // Models since 4.1 refuse both together; a top_p of 1 says nothing.
-    const bool too_low = thinks && request.top_p && *request.top_p < 0.95;
-    drop_if(context, "top_p", too_low);
-    if (request.top_p && !(temperature && *request.top_p >= 1.0) && !too_low) {
-        w.field("top_p", *request.top_p);
-    }
-    drop_if(context, "top_k", request.top_k && thinks);
-    if (request.top_k && !thinks) {
-        w.field("top_k", *request.top_k);
-    }
-}
-
 // Amazon's Claude cannot search.
 bool searches(const EncodeContext& context) noexcept
 {
@@ -308,7 +275,11 @@ Result<ClaudeNeeds> write_claude_body(std::string& body,
     write_claude_thinking(w, thinking);
     write_output_config(w, request, thinking);
     drop_if(context, "reasoning_effort", !thinking.on() && wants(request));
-    write_sampling(w, request, context, thinking.on());
+    const ClaudeSampling sampling =
+        plan_claude_sampling(request, context, thinking.on());
+    write_optional(w, "temperature", sampling.temperature);
+    write_optional(w, "top_p", sampling.top_p);
+    write_optional(w, "top_k", sampling.top_k);
     write_tools(w, request, context);
     write_rest(w, request, context, host);
     if (request.stream && host.stream_member) {

@@ -14,6 +14,9 @@ constexpr int64_t kDefaultMaxTokens = 4096;
 constexpr int64_t kLeastBudget = 1024;
 constexpr int64_t kAdaptiveRoom = 16384; // thinking counts as output
 
+// From here on temperature and top_p are refused beside each other.
+constexpr ClaudeVersion kOneOfTemperatureAndTopP{4, 1};
+
 bool is_signed(const chat::Part& part) noexcept
 {
     return part.kind == chat::PartKind::redacted
@@ -160,6 +163,35 @@ ClaudeThinking plan_claude_thinking(
     plan.budget = std::min<int64_t>(*budget, INT32_MAX);
     fit_budget(plan, bounded);
     return plan;
+}
+
+// temperature goes to 1 here, to 2 at OpenAI; thinking allows neither it nor
+// top_k, and top_p only near 1; the newest models refuse all three.
+ClaudeSampling plan_claude_sampling(
+    const chat::Request& request, const EncodeContext& context, bool thinks)
+{
+    ClaudeSampling taken{request.temperature, request.top_p, request.top_k};
+    const auto version = claude_version(context.model);
+    const bool none = version && *version >= kClaudeAdaptiveOnly;
+    if (none || thinks) {
+        drop_if(context, "temperature",
+            request.temperature && *request.temperature != 1.0);
+        drop_if(context, "top_k", request.top_k.has_value());
+        taken.temperature.reset();
+        taken.top_k.reset();
+    } else if (taken.temperature > 1.0) {
+        context.drop("temperature");
+        taken.temperature = 1.0;
+    }
+    // A top_p of 1 says nothing.
+    const bool one_of_both = version && *version >= kOneOfTemperatureAndTopP;
+    if (none || (thinks && taken.top_p < 0.95)
+        || (taken.temperature && (one_of_both || taken.top_p >= 1.0)))
+    {
+        drop_if(context, "top_p", request.top_p && *request.top_p < 1.0);
+        taken.top_p.reset();
+    }
+    return taken;
 }
 
 void write_claude_thinking(json::Writer& w, const ClaudeThinking& thinking)
