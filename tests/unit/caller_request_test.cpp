@@ -363,7 +363,17 @@ TEST_F(CallerExchange, ACompaction)
 class NewerModels : public ExchangeFixture {
 protected:
     // What a provider of the type is asked for by this model.
-    std::string sent(std::string_view type, std::string_view model)
+    std::string sent(std::string_view type, std::string_view model,
+        std::string_view members =
+            R"("thinking":{"type":"enabled","budget_tokens":5000})")
+    {
+        request.path = "/v1/messages";
+        request.body = R"({"model":")" + std::string(model)
+            + R"(","max_tokens":5,"messages":[{"role":"user","content":"x"}],)"
+            + std::string(members) + "}";
+        return sent_to(type);
+    }
+    std::string sent_to(std::string_view type)
     {
         attempt.reset();
         exchange.reset();
@@ -372,10 +382,6 @@ protected:
         world.gateway.providers.clear();
         world.gateway.keys.clear();
         world.provider("one", type);
-        request.path = "/v1/messages";
-        request.body = R"({"model":")" + std::string(model)
-            + R"(","max_tokens":5,"messages":[{"role":"user","content":"x"}],)"
-              R"("thinking":{"type":"enabled","budget_tokens":5000}})";
         return body_text(prepare().outbound);
     }
 };
@@ -401,6 +407,54 @@ TEST_F(NewerModels, AreKnownByTheirNumber)
     }
     EXPECT_TRUE(has(sent("github", "xai/grok-3-mini"), R"("max_tokens":5)"));
     EXPECT_TRUE(has(sent("openrouter", "openai/gpt-6"), R"("max_tokens":5)"));
+}
+
+TEST_F(NewerModels, AreSampledWhereTheyDoNotThink)
+{
+    const std::string both = R"("temperature":0.5,"top_p":0.25)";
+    const std::string off = both + R"(,"thinking":{"type":"disabled"})";
+    const std::string on =
+        both + R"(,"thinking":{"type":"enabled","budget_tokens":1024})";
+    for (const std::string_view type : {"openai", "github"}) {
+        for (const std::string_view model : {"gpt-4o", "gpt-5.1", "gpt-5.2",
+                 "gpt-5-chat-latest", "chatgpt-4o-latest"})
+        {
+            EXPECT_TRUE(has(sent(type, model, both), both)) << model;
+        }
+        for (const std::string_view model :
+            {"o1", "o3-mini", "gpt-5", "gpt-5-mini", "gpt-5.2-pro", "gpt-6"})
+        {
+            const std::string body = sent(type, model, both);
+            EXPECT_FALSE(has(body, "temperature")) << body;
+            EXPECT_FALSE(has(body, "top_p")) << body;
+        }
+        EXPECT_FALSE(has(sent(type, "gpt-5.2", on), "temperature"));
+        EXPECT_TRUE(has(sent(type, "gpt-6", off), both));
+        EXPECT_FALSE(has(sent(type, "gpt-5", off), "temperature"));
+    }
+    EXPECT_TRUE(has(sent("openrouter", "openai/gpt-5", both), both));
+}
+
+TEST_F(NewerModels, AreToldNotToThink)
+{
+    constexpr std::string_view kOff = R"("thinking":{"type":"disabled"})";
+    constexpr std::string_view kNone = R"("reasoning_effort":"none")";
+    EXPECT_TRUE(has(sent("mock", "m", kOff), kNone));
+    EXPECT_TRUE(has(sent("vllm", "m", kOff),
+        R"("chat_template_kwargs":{"enable_thinking":false})"));
+    EXPECT_TRUE(has(sent("deepseek", "m", kOff), kOff));
+    EXPECT_TRUE(has(sent("openai", "gpt-5.2", kOff), kNone));
+    for (const std::string_view model : {"gpt-4o", "gpt-5", "o3", "gpt-5-pro"})
+    {
+        EXPECT_FALSE(has(sent("openai", model, kOff), "reasoning_effort"));
+    }
+    // Those that speak Anthropic's dialect are told so by others' clients.
+    request.path = "/v1beta/models/m:generateContent";
+    request.body = R"({"contents":[{"parts":[{"text":"x"}]}],
+        "generationConfig":{"thinkingConfig":{"thinkingBudget":0}}})";
+    for (const std::string_view type : {"openrouter", "ollama"}) {
+        EXPECT_TRUE(has(sent_to(type), kNone)) << type;
+    }
 }
 
 } // namespace

@@ -3,6 +3,7 @@
 #include "core/json/splice.h"
 #include "core/json/writer.h"
 #include "core/provider/openai.h"
+#include "core/provider/openai_models.h"
 #include "core/provider/registry.h"
 #include "core/provider/web_search.h"
 
@@ -31,6 +32,9 @@ constexpr std::string_view kEffort[] = {
 constexpr std::string_view kThinkingSwitch[] = {
     "deepseek", "moonshot", "zhipuai", "doubao"};
 
+// Serves OpenAI's own models, with OpenAI's own refusals.
+constexpr std::string_view kOpenaisModels[] = {"openai", "azure", "github"};
+
 // Searches on demand; OpenAI itself by models of that name only.
 constexpr std::string_view kSearches[] = {
     "perplexity", "openrouter", "vercel-gateway", "generic", "mock"};
@@ -53,47 +57,6 @@ bool holds(Names names, std::string_view name) noexcept
     return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-bool is_digit(char c) noexcept
-{
-    return c >= '0' && c <= '9';
-}
-
-// Of "openai/gpt-5" what stands behind the maker.
-std::string_view bare_name(std::string_view model) noexcept
-{
-    const size_t slash = model.rfind('/');
-    return slash == std::string_view::npos ? model : model.substr(slash + 1);
-}
-
-// OpenAI's models that think: the o series, and GPT from 5 on.
-bool is_newer_openai(std::string_view model) noexcept
-{
-    constexpr std::string_view kGpt = "gpt-";
-    const std::string_view name = bare_name(model);
-    if (name.size() > 1 && name[0] == 'o') {
-        return is_digit(name[1]);
-    }
-    if (!name.starts_with(kGpt)) {
-        return false;
-    }
-    const std::string_view rest = name.substr(kGpt.size());
-    size_t end = 0;
-    while (end < rest.size() && is_digit(rest[end])) {
-        ++end;
-    }
-    const auto version = parse_uint(rest.substr(0, end));
-    // Azure writes 3.5 and 4.1 as 35 and 41.
-    return version && *version >= 5 && *version < 30;
-}
-
-// Models that think before they answer and can be told how much.
-bool takes_effort(std::string_view model) noexcept
-{
-    const std::string_view name = bare_name(model);
-    return is_newer_openai(model) || name.starts_with("gpt-oss")
-        || name.starts_with("grok-3-mini");
-}
-
 // Who refuses the older name of max_completion_tokens.
 bool wants_completion_tokens(const Type& type, std::string_view model) noexcept
 {
@@ -107,6 +70,20 @@ std::string_view effort_of_budget(int64_t budget) noexcept
         return "low";
     }
     return budget < 16384 ? "medium" : "high";
+}
+
+// What the client asks for, in OpenAI's words; "" for nothing.
+std::string_view asked_effort(const chat::Request& request)
+{
+    if (!request.reasoning_effort.empty()) {
+        return request.reasoning_effort;
+    }
+    if (request.raw["thinking"]["type"].string_or() == "disabled") {
+        return "none";
+    }
+    return request.reasoning_max_tokens
+        ? effort_of_budget(*request.reasoning_max_tokens)
+        : std::string_view();
 }
 
 constexpr size_t kLongestUser = 64;
@@ -124,7 +101,7 @@ public:
     Body(std::string& out, const chat::Request& request,
         const EncodeContext& context)
         : w_(out), request_(request), context_(context),
-          type_(*context.options.type)
+          type_(*context.options.type), effort_(asked_effort(request))
     {
     }
 
@@ -147,6 +124,8 @@ private:
     void tool(json::Node tool);
     void marker(json::Node value);
     void thinking();
+    void no_thinking();
+    bool sampling(json::Member member);
     void stream();
     void search(json::Node asked);
     bool openais_own(json::Member member);
@@ -158,6 +137,7 @@ private:
     const chat::Request& request_;
     const EncodeContext& context_;
     const Type& type_;
+    std::string_view effort_; // asked for; "": none was named
 };
 
 void Body::marker(json::Node value)
@@ -342,28 +322,32 @@ void Body::tool(json::Node tool)
 void Body::thinking()
 {
     const json::Node given = request_.raw["thinking"];
-    const std::string_view kind = given["type"].string_or();
-    std::string_view effort = request_.reasoning_effort;
-    if (effort.empty() && request_.reasoning_max_tokens && kind != "disabled") {
-        effort = effort_of_budget(*request_.reasoning_max_tokens);
-    }
-    if (kind == "disabled" && effort.empty() && takes(kEffort)) {
-        effort = "none";
-    }
-    if (!effort.empty() && effort != "none"
-        && (takes(kEffort) || takes_effort(context_.model)))
+    if (effort_ == "none") {
+        no_thinking();
+    } else if (!effort_.empty()
+        && (takes(kEffort) || takes_effort(context_.model))) {
+        w_.field("reasoning_effort", effort_ == "max" ? "xhigh" : effort_);
+    } else if (takes(kThinkingSwitch)
+        && (!effort_.empty() || given["type"].is_string()))
     {
-        w_.field("reasoning_effort", effort == "max" ? "xhigh" : effort);
-        return;
-    }
-    if (takes(kThinkingSwitch) && (!effort.empty() || !kind.empty())) {
-        const bool off = kind == "disabled" || effort == "none";
         w_.key("thinking").begin_object();
-        w_.field("type", off ? "disabled" : "enabled").end_object();
-        return;
-    }
-    if (!effort.empty() && effort != "none") {
+        w_.field("type", "enabled").end_object();
+    } else if (!effort_.empty()) {
         context_.drop(given.exists() ? "thinking" : "reasoning_effort");
+    }
+}
+
+void Body::no_thinking()
+{
+    if (takes(kThinkingSwitch)) {
+        w_.key("thinking").begin_object();
+        w_.field("type", "disabled").end_object();
+    } else if (type_.name == "vllm") {
+        // The efforts that it takes are those of its model.
+        w_.key("chat_template_kwargs").begin_object();
+        w_.field("enable_thinking", false).end_object();
+    } else if (takes(kEffort) || takes_effort_none(context_.model)) {
+        w_.field("reasoning_effort", effort_);
     }
 }
 
@@ -419,10 +403,23 @@ bool Body::openais_own(json::Member member)
     return false;
 }
 
+// OpenAI's models that think refuse all but the default.  True: done with it.
+bool Body::sampling(json::Member member)
+{
+    const std::string_view key = member.key;
+    if ((key != "temperature" && key != "top_p") || !takes(kOpenaisModels)
+        || takes_sampling(context_.model, effort_))
+    {
+        return false;
+    }
+    drop_if(context_, key, member.value.number().value_or(1.0) != 1.0);
+    return true;
+}
+
 void Body::member(json::Member member)
 {
     std::string_view key = member.key;
-    if (openais_own(member)) {
+    if (openais_own(member) || sampling(member)) {
         return;
     }
     // Of old it was the user who was named.
