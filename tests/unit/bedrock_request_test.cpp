@@ -239,13 +239,40 @@ TEST(BedrockRequest, CachePoints)
 
 TEST(BedrockRequest, StructuredOutput)
 {
-    const auto sent = bedrock(with(
+    const std::string body = with(
         R"("response_format":{"type":"json_schema","json_schema":{"name":"n",)"
-        R"("description":"d","schema":{"type":"object"}}})"));
-    EXPECT_EQ(compact(sent->body["outputConfig"]),
+        R"("description":"d","schema":{"type":"object","minProperties":1}}})");
+    EXPECT_EQ(compact(bedrock(body)->body["outputConfig"]),
         R"({"textFormat":{"type":"json_schema","structure":{"jsonSchema":)"
-        R"({"schema":"{\"type\":\"object\"}","name":"n",)"
+        R"({"schema":"{\"type\":\"object\",)"
+        R"(\"additionalProperties\":false}","name":"n",)"
         R"("description":"d"}}}})");
+    const auto sent = bedrock(body, "qwen.qwen3-32b-v1:0");
+    EXPECT_EQ(sent->body["outputConfig"]["textFormat"]["structure"]
+                        ["jsonSchema"]["schema"]
+                            .string(),
+        R"({"type":"object","minProperties":1})");
+}
+
+TEST(BedrockRequest, StrictToolsOfModelsThatHaveThem)
+{
+    const std::string tools = with(R"("tools":[{"type":"function","function":
+        {"name":"f","strict":true,"parameters":{"type":"object",
+            "minProperties":1}}}])");
+    const auto spec = [&tools](std::string_view model) {
+        return compact(bedrock(tools, model)
+                           ->body["toolConfig"]["tools"]
+                           .at(0)["toolSpec"]);
+    };
+    EXPECT_EQ(spec(kSonnet),
+        R"({"name":"f","inputSchema":{"json":{"type":"object",)"
+        R"("additionalProperties":false}},"strict":true})");
+    const std::string raw =
+        R"({"name":"f","inputSchema":{"json":{"type":"object",)"
+        R"("minProperties":1}})";
+    EXPECT_EQ(spec("anthropic.claude-opus-4-1-20250805-v1:0"), raw + "}");
+    EXPECT_EQ(spec("us.amazon.nova-pro-v1:0"), raw + "}");
+    EXPECT_EQ(spec("qwen.qwen3-32b-v1:0"), raw + R"(,"strict":true})");
 }
 
 TEST(BedrockRequest, ClaudeByInvokeModel)

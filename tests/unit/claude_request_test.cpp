@@ -218,7 +218,8 @@ TEST(ClaudeRequest, ToolRound)
     EXPECT_EQ(sent->body["messages"].size(), 3U);
     EXPECT_EQ(compact(sent->body["tools"]),
         R"([{"name":"w","description":"d","input_schema":{"type":"object",)"
-        R"("properties":{"city":{"type":"string"}}},"strict":true},)"
+        R"("properties":{"city":{"type":"string"}},)"
+        R"("additionalProperties":false},"strict":true},)"
         R"({"name":"now","input_schema":{"type":"object","properties":{}}}])");
     EXPECT_FALSE(sent->body["tool_choice"].exists());
 }
@@ -423,6 +424,30 @@ TEST(ClaudeRequest, StructuredOutput)
     EXPECT_FALSE(claude(with(R"("response_format":{"type":"json_object"})"))
                      ->body["output_config"]
                      .exists());
+}
+
+TEST(ClaudeRequest, StrictToolsAreStructuredToo)
+{
+    const std::string tools = with(R"("tools":[
+        {"type":"function","function":{"name":"f","strict":true,
+            "parameters":{"properties":{"a":{"type":"integer","minimum":1},
+                "o":{"type":"object"}}}}},
+        {"type":"function","function":{"name":"g","strict":true}},
+        {"type":"function","function":{"name":"h",
+            "parameters":{"type":"object","minProperties":1}}}])");
+    EXPECT_EQ(compact(claude(tools)->body["tools"]),
+        R"([{"name":"f","input_schema":{"type":"object","properties":{)"
+        R"("a":{"type":"integer"},)"
+        R"("o":{"type":"object","additionalProperties":false}},)"
+        R"("additionalProperties":false},"strict":true},)"
+        R"({"name":"g","input_schema":{"type":"object","properties":{},)"
+        R"("additionalProperties":false},"strict":true},)"
+        R"({"name":"h","input_schema":{"type":"object",)"
+        R"("minProperties":1}}])");
+    // A model without strict tools gets the schema as it is.
+    EXPECT_EQ(compact(claude(tools, "claude-3-5-haiku")->body["tools"].at(0)),
+        R"({"name":"f","input_schema":{"type":"object","properties":{)"
+        R"("a":{"type":"integer","minimum":1},"o":{"type":"object"}}}})");
 }
 
 TEST(ClaudeRequest, ServiceTierAndOwnMembers)

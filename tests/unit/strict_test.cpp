@@ -104,7 +104,7 @@ const Vendor kVendors[] = {
     {"gemini", "gemini", "gemini-2.5-flash", nothing},
     {"vertex", "vertex", "gemini-2.5-flash", nothing},
     {"vertex_claude", "vertex", "claude-sonnet-4-5", nothing},
-    {"bedrock", "bedrock", "amazon.nova-2-lite-v1:0",
+    {"bedrock", "bedrock", "anthropic.claude-sonnet-4-5-v1:0",
         [](provider::Options& o) { o.aws_region = "us-east-1"; }},
     {"bedrock_invoke", "bedrock", "anthropic.claude-sonnet-4-5-v1:0",
         [](provider::Options& o) {
@@ -393,6 +393,10 @@ TEST_F(StrictValues, DependOnTheModel)
                   R"("tools":[{"type":"function","function":{"name":"f"}}])"),
         "reasoning_effort");
     EXPECT_EQ(chat("claude", "claude-3-5-haiku",
+                  R"("tools":[{"type":"function","function":{"name":"f",)"
+                  R"("strict":true}}])"),
+        "tools[0].function.strict");
+    EXPECT_EQ(chat("bedrock", "amazon.nova-lite-v1:0",
                   R"("tools":[{"type":"function","function":{"name":"f",)"
                   R"("strict":true}}])"),
         "tools[0].function.strict");

@@ -192,7 +192,17 @@ void write_additional(json::Writer& w, const chat::Request& request,
     fields.write(w);
 }
 
-void write_tool(json::Writer& w, const chat::Tool& tool, bool caches)
+// Amazon's own models have no strict tools, and Anthropic's not from the
+// beginning.
+bool takes_strict(std::string_view model) noexcept
+{
+    return bedrock_is_claude(model)
+        ? claude_takes_strict(model)
+        : model.find("amazon.") == std::string_view::npos;
+}
+
+void write_tool(json::Writer& w, const chat::Tool& tool, bool strict,
+    std::string_view model)
 {
     if (tool.name.empty()) {
         w.value(tool.raw); // one of the provider's own: {"systemTool":...}
@@ -203,18 +213,19 @@ void write_tool(json::Writer& w, const chat::Tool& tool, bool caches)
         w.field("description", tool.description);
     }
     w.key("inputSchema").begin_object().key("json");
-    if (tool.parameters.is_object() && tool.parameters.size() > 0) {
-        w.value(tool.parameters);
+    const bool any = tool.parameters.size() > 0;
+    const json::Node parameters = any ? tool.parameters : json::Node();
+    if (strict && bedrock_is_claude(model)) {
+        write_claude_input_schema(w, parameters, true);
     } else {
-        w.begin_object().field("type", "object");
-        w.key("properties").begin_object().end_object().end_object();
+        write_schema(w, parameters);
     }
     w.end_object();
-    if (tool.strict.value_or(false)) {
+    if (strict) {
         w.field("strict", true);
     }
     w.end_object().end_object();
-    if (tool.cache_control.is_object() && caches) {
+    if (tool.cache_control.is_object() && bedrock_caches(model)) {
         w.begin_object().key("cachePoint").begin_object();
         w.field("type", "default").end_object().end_object();
     }
@@ -241,8 +252,13 @@ void write_tools(
     }
     drop_if(context, "tool_choice", none);
     w.key("toolConfig").begin_object().key("tools").begin_array();
-    for (const chat::Tool& tool : request.tools) {
-        write_tool(w, tool, bedrock_caches(context.model));
+    const bool may_be_strict = takes_strict(context.model);
+    for (size_t i = 0; i < request.tools.size(); i++) {
+        const bool strict = request.tools[i].strict == true;
+        if (strict && !may_be_strict) {
+            context.drop("tools[" + std::to_string(i) + "].function.strict");
+        }
+        write_tool(w, request.tools[i], strict && may_be_strict, context.model);
     }
     w.end_array();
     switch (request.tool_choice) {
@@ -265,14 +281,20 @@ void write_tools(
     w.end_object();
 }
 
-void write_format(json::Writer& w, const chat::Request& request)
+void write_format(
+    json::Writer& w, const chat::Request& request, std::string_view model)
 {
     if (request.format != chat::Format::json_schema
         || !request.schema.is_object()) {
         return;
     }
     std::string schema;
-    json::append_value(schema, request.schema);
+    if (bedrock_is_claude(model)) {
+        json::Writer inner(schema);
+        write_claude_schema(inner, request.schema);
+    } else {
+        json::append_value(schema, request.schema);
+    }
     w.key("outputConfig").begin_object().key("textFormat").begin_object();
     w.field("type", "json_schema").key("structure").begin_object();
     w.key("jsonSchema").begin_object();
@@ -363,7 +385,7 @@ Result<void> encode(
     }
     write_inference(w, request, plan);
     write_tools(w, request, context);
-    write_format(w, request);
+    write_format(w, request, context.model);
     write_additional(w, request, context, plan);
     write_rest(w, request, context);
     w.end_object();

@@ -81,6 +81,12 @@ struct ClaudeHost {
 // the API refuses left out (as Anthropic's own SDKs do).
 void write_claude_schema(json::Writer& w, json::Node schema);
 
+// May the model's tools be strict?
+[[nodiscard]] bool claude_takes_strict(std::string_view model) noexcept;
+// What a tool takes, an object in any case; a strict one's is a schema of
+// structured outputs.
+void write_claude_input_schema(json::Writer& w, json::Node schema, bool strict);
+
 [[nodiscard]] std::unique_ptr<Decoder> make_claude_decoder(
     const EncodeContext& context);
 [[nodiscard]] Error claude_error(

@@ -13,9 +13,6 @@ namespace {
 constexpr std::string_view kDefaultVersion = "2023-06-01";
 constexpr std::string_view kFilesBeta = "files-api-2025-04-14";
 
-// From here on tools may be strict.
-constexpr ClaudeVersion kStrictTools{4, 5};
-
 // Members of the Messages API that OpenAI's has not; they pass as sent.
 constexpr std::array<std::string_view, 4> kOwnMembers{
     "container", "context_management", "inference_geo", "mcp_servers"};
@@ -75,19 +72,8 @@ void write_tool(json::Writer& w, const chat::Tool& tool, bool strict)
         w.field("description", tool.description);
     }
     w.key("input_schema");
-    if (!tool.parameters.is_object()) {
-        w.begin_object().field("type", "object");
-        w.key("properties").begin_object().end_object().end_object();
-    } else if (tool.parameters["type"].exists()) {
-        w.value(tool.parameters);
-    } else {
-        w.begin_object().field("type", "object");
-        for (const json::Member member : tool.parameters.members()) {
-            w.field(member.key, member.value);
-        }
-        w.end_object();
-    }
-    if (strict && tool.strict.value_or(false)) {
+    write_claude_input_schema(w, tool.parameters, strict);
+    if (strict) {
         w.field("strict", true);
     }
     if (tool.cache_control.is_object()) {
@@ -106,15 +92,15 @@ void write_tools(
     if (request.tools.empty() && !search.exists()) {
         return;
     }
-    const auto version = claude_version(context.model);
-    const bool strict = version && *version >= kStrictTools;
+    const bool takes_strict = claude_takes_strict(context.model);
     w.key("tools").begin_array();
     for (size_t i = 0; i < request.tools.size(); i++) {
         const chat::Tool& tool = request.tools[i];
-        if (!strict && tool.strict == true) {
+        const bool strict = tool.strict == true;
+        if (strict && !takes_strict) {
             context.drop("tools[" + std::to_string(i) + "].function.strict");
         }
-        write_tool(w, tool, strict);
+        write_tool(w, tool, strict && takes_strict);
     }
     if (search.exists()) {
         write_claude_web_search(w, search, context);

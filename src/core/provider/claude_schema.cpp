@@ -6,6 +6,9 @@
 namespace ai_proxy::provider {
 namespace {
 
+// From here on tools may be strict.
+constexpr ClaudeVersion kStrictTools{4, 5};
+
 // Refused by structured outputs with a 400.
 constexpr std::array<std::string_view, 13> kRefused{"$schema", "minimum",
     "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf",
@@ -61,15 +64,9 @@ bool is_list(std::string_view key)
     return key == "anyOf" || key == "allOf" || key == "oneOf";
 }
 
-} // namespace
-
-void write_claude_schema(json::Writer& w, json::Node schema)
+// All but what closes an object.
+void write_members(json::Writer& w, json::Node schema)
 {
-    if (!schema.is_object()) {
-        w.value(schema);
-        return;
-    }
-    w.begin_object();
     for (const json::Member member : schema.members()) {
         const std::string_view key = member.key;
         if (holds(kRefused, key)
@@ -88,7 +85,50 @@ void write_claude_schema(json::Writer& w, json::Node schema)
             w.value(member.value);
         }
     }
+}
+
+} // namespace
+
+void write_claude_schema(json::Writer& w, json::Node schema)
+{
+    if (!schema.is_object()) {
+        w.value(schema);
+        return;
+    }
+    w.begin_object();
+    write_members(w, schema);
     if (is_object_type(schema)) {
+        w.field("additionalProperties", false);
+    }
+    w.end_object();
+}
+
+bool claude_takes_strict(std::string_view model) noexcept
+{
+    const auto version = claude_version(model);
+    return version && *version >= kStrictTools;
+}
+
+void write_claude_input_schema(json::Writer& w, json::Node schema, bool strict)
+{
+    if (!strict && schema["type"].exists()) {
+        w.value(schema);
+        return;
+    }
+    w.begin_object();
+    if (!schema["type"].exists()) {
+        w.field("type", "object");
+    }
+    if (!schema.is_object()) {
+        w.key("properties").begin_object().end_object();
+    } else if (strict) {
+        write_members(w, schema);
+    } else {
+        for (const json::Member member : schema.members()) {
+            w.field(member.key, member.value);
+        }
+    }
+    if (strict) {
         w.field("additionalProperties", false);
     }
     w.end_object();
