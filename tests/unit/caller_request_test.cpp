@@ -435,6 +435,44 @@ TEST_F(NewerModels, AreSampledWhereTheyDoNotThink)
     EXPECT_TRUE(has(sent("openrouter", "openai/gpt-5", both), both));
 }
 
+// OpenAI is strict about closed objects alone that require all they have.
+TEST_F(NewerModels, AreStrictWhereTheSchemaIs)
+{
+    const auto body = [this](std::string_view schema) {
+        return sent("openai", "gpt-5",
+            R"("output_config":{"format":{"type":"json_schema","schema":)"
+                + std::string(schema)
+                + R"(}},"tools":[{"name":"f","strict":true,"input_schema":)"
+                + std::string(schema) + "}]");
+    };
+    for (const std::string_view schema :
+        {R"({"type":"object","properties":{},"additionalProperties":false})",
+            R"({"type":"object","properties":{"a":{"type":"string"},)"
+            R"("l":{"type":"array","items":{"$ref":"#/$defs/D"}}},)"
+            R"("required":["l","a"],"additionalProperties":false,)"
+            R"("$defs":{"D":{"anyOf":[{"type":"null"},{"type":"object",)"
+            R"("properties":{"b":{"type":"integer","minimum":1}},)"
+            R"("required":["b"],"additionalProperties":false}]}}})"})
+    {
+        EXPECT_EQ(count(body(schema), R"("strict":true)"), 2U) << schema;
+    }
+    for (const std::string_view schema :
+        {R"({"type":"object","properties":{}})",
+            R"({"properties":{"a":{}},"additionalProperties":false})",
+            R"({"type":"object","properties":{"a":{"type":"string"}},)"
+            R"("required":[],"additionalProperties":false})",
+            R"({"type":"object","properties":{"a":{"type":"array",)"
+            R"("items":{"type":"object"}}},"required":["a"],)"
+            R"("additionalProperties":false})",
+            R"({"type":"object","properties":{"a":{"allOf":[]}},)"
+            R"("required":["a"],"additionalProperties":false})"})
+    {
+        const std::string text = body(schema);
+        EXPECT_FALSE(has(text, "strict")) << text;
+        EXPECT_EQ(count(text, schema), 2U) << text;
+    }
+}
+
 TEST_F(NewerModels, AreToldNotToThink)
 {
     constexpr std::string_view kOff = R"("thinking":{"type":"disabled"})";

@@ -1,5 +1,7 @@
 #include "core/provider/claude.h"
 
+#include "core/provider/strict_schema.h"
+
 #include <algorithm>
 #include <array>
 
@@ -18,21 +20,6 @@ constexpr std::array<std::string_view, 13> kRefused{"$schema", "minimum",
 bool holds(const auto& names, std::string_view name)
 {
     return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-bool is_object_type(json::Node schema)
-{
-    const json::Node type = schema["type"];
-    if (type.is_array()) {
-        for (const json::Node one : type.items()) {
-            if (one.string_or() == "object") {
-                return true;
-            }
-        }
-        return false;
-    }
-    return type.exists() ? type.string_or() == "object"
-                         : schema["properties"].is_object();
 }
 
 void write_map(json::Writer& w, json::Node map)
@@ -97,7 +84,7 @@ void write_claude_schema(json::Writer& w, json::Node schema)
     }
     w.begin_object();
     write_members(w, schema);
-    if (is_object_type(schema)) {
+    if (is_object_schema(schema)) {
         w.field("additionalProperties", false);
     }
     w.end_object();

@@ -5,6 +5,7 @@
 #include "core/provider/openai.h"
 #include "core/provider/openai_models.h"
 #include "core/provider/registry.h"
+#include "core/provider/strict_schema.h"
 #include "core/provider/web_search.h"
 
 #include <algorithm>
@@ -121,7 +122,8 @@ private:
     void pictures();
     void part(json::Node part);
     void call(json::Node call);
-    void tool(json::Node tool);
+    void tool(json::Node tool, size_t index);
+    void response_format(json::Node format);
     void marker(json::Node value);
     void thinking();
     void no_thinking();
@@ -304,12 +306,31 @@ void Body::message(json::Node message)
     w_.end_object();
 }
 
-void Body::tool(json::Node tool)
+void Body::response_format(json::Node format)
+{
+    w_.begin_object();
+    for (const json::Member member : format.members()) {
+        w_.key(member.key);
+        if (member.key == "json_schema") {
+            write_schema_holder(w_, member.value, "schema", context_,
+                "response_format.json_schema");
+        } else {
+            w_.value(member.value);
+        }
+    }
+    w_.end_object();
+}
+
+void Body::tool(json::Node tool, size_t index)
 {
     w_.begin_object();
     for (const json::Member member : tool.members()) {
         if (member.key == "cache_control") {
             marker(member.value);
+        } else if (member.key == "function") {
+            w_.key(member.key);
+            write_schema_holder(w_, member.value, "parameters", context_,
+                "tools[" + std::to_string(index) + "].function");
         } else {
             w_.field(member.key, member.value);
         }
@@ -454,11 +475,16 @@ void Body::member(json::Member member)
         return;
     }
     if (list && key == "tools") {
+        size_t index = 0;
         w_.begin_array();
         for (const json::Node one : member.value.items()) {
-            tool(one);
+            tool(one, index++);
         }
         w_.end_array();
+        return;
+    }
+    if (key == "response_format" && member.value.is_object()) {
+        response_format(member.value);
         return;
     }
     // OpenAI takes 64 characters; the clients of others send more.
