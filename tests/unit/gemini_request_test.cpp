@@ -1,6 +1,7 @@
 #include "vendor_probe.h"
 
 #include "core/provider/gemini.h"
+#include "core/provider/registry.h"
 
 using namespace ai_proxy;
 using vendor_probe::compact;
@@ -295,6 +296,50 @@ TEST(GeminiRequest, Options)
     EXPECT_EQ(thinking("g", R"("extra_body":{"google":{"thinking_config":
         {"thinking_budget":5}}})"),
         R"({"thinking_budget":5})");
+}
+
+// Beside functions the search is for models from 3 on.
+TEST(GeminiRequest, SearchBesideFunctions)
+{
+    const std::string both = with(R"("web_search_options":{},
+        "tools":[{"type":"function","function":{"name":"f"}}])");
+    auto sent = gemini(both, "gemini-2.5-pro");
+    EXPECT_EQ(compact(sent->body["tools"]),
+        R"([{"functionDeclarations":[{"name":"f"}]}])");
+    EXPECT_FALSE(sent->body["toolConfig"].exists());
+    const std::string tools =
+        R"([{"functionDeclarations":[{"name":"f"}]},{"googleSearch":{}}])";
+    sent = gemini(both, "gemini-3-pro-preview");
+    EXPECT_EQ(compact(sent->body["tools"]), tools);
+    EXPECT_EQ(compact(sent->body["toolConfig"]),
+        R"({"includeServerSideToolInvocations":true})");
+    // Vertex AI does not know the member.
+    provider::Options options;
+    options.type = provider::find_type("vertex");
+    sent = vendor_probe::encode(
+        provider::kVertex, both, "gemini-3-pro-preview", options);
+    EXPECT_EQ(compact(sent->body["tools"]), tools);
+    EXPECT_FALSE(sent->body["toolConfig"].exists());
+    // Alone it is for all.
+    sent = gemini(with(R"("web_search_options":{})"), "gemini-2.5-pro");
+    EXPECT_EQ(compact(sent->body["tools"]), R"([{"googleSearch":{}}])");
+    EXPECT_FALSE(sent->body["toolConfig"].exists());
+}
+
+TEST(GeminiRequest, ChoiceBesideTheSearch)
+{
+    const auto config = [](std::string_view choice) {
+        return compact(gemini(with(R"("web_search_options":{},
+            "tools":[{"type":"function","function":{"name":"f"}}],
+            "tool_choice":")" + std::string(choice)
+                                  + "\""),
+            "gemini-3-flash")
+                           ->body["toolConfig"]);
+    };
+    EXPECT_EQ(config("auto"), R"({"includeServerSideToolInvocations":true})");
+    EXPECT_EQ(config("required"),
+        R"({"functionCallingConfig":{"mode":"ANY"},)"
+        R"("includeServerSideToolInvocations":true})");
 }
 
 std::string cleaned(std::string_view schema)

@@ -395,4 +395,22 @@ INSTANTIATE_TEST_SUITE_P(Folders, GeminiRecorded,
     testing::Values("gemini", "vertex"),
     [](const auto& one) { return std::string(one.param); });
 
+// What Google's search did beside functions, and the signature of that.
+TEST(GeminiResponse, ASearchAtWorkIsNoAnswer)
+{
+    const auto answer = vendor_probe::decode_body(provider::kGemini, R"({
+        "candidates":[{"content":{"parts":[
+            {"toolCall":{"toolType":"GOOGLE_SEARCH_WEB","id":"s"},
+             "thoughtSignature":"AAAA"},
+            {"toolResponse":{"toolType":"GOOGLE_SEARCH_WEB","id":"s"}},
+            {"text":"hi"},
+            {"functionCall":{"name":"f","args":{}},
+             "thoughtSignature":"BBBB"}]},
+        "finishReason":"STOP"}]})");
+    EXPECT_EQ(answer->first().text, "hi");
+    EXPECT_TRUE(answer->first().signatures.empty());
+    ASSERT_EQ(answer->first().calls.size(), 1U);
+    EXPECT_EQ(answer->first().calls[0].signature, "BBBB");
+}
+
 } // namespace

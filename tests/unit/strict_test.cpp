@@ -404,6 +404,11 @@ TEST_F(StrictValues, DependOnTheModel)
         "service_tier");
     EXPECT_EQ(chat("gemini", "gemini-1.5-pro", R"("reasoning_effort":"low")"),
         "reasoning_effort");
+    const std::string search =
+        R"("web_search_options":{},"tools":[{"type":"function",)"
+        R"("function":{"name":"f"}}])";
+    EXPECT_EQ(chat("gemini", "gemini-2.5-pro", search), "web_search_options");
+    EXPECT_EQ(chat("gemini", "gemini-3-pro", search), "");
     EXPECT_EQ(chat("bedrock", "meta.llama3", R"("top_k":3)"), "top_k");
     EXPECT_EQ(chat("bedrock", "meta.llama3", R"("reasoning_effort":"low")"),
         "reasoning_effort");

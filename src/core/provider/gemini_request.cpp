@@ -1,6 +1,7 @@
 #include "core/provider/gemini.h"
 
 #include "core/base/text.h"
+#include "core/provider/registry.h"
 #include "core/provider/vendor.h"
 #include "core/provider/web_search.h"
 
@@ -261,6 +262,11 @@ bool is_function(const chat::Tool& tool)
     return !tool.name.empty();
 }
 
+bool has_functions(const chat::Request& request)
+{
+    return std::any_of(request.tools.begin(), request.tools.end(), is_function);
+}
+
 // Are the tools that are not to be called now declared with the others?
 bool shows_withheld(const chat::Request& request) noexcept
 {
@@ -285,7 +291,6 @@ void write_choice(json::Writer& w, const chat::Request& request)
         mode = "ANY";
         break;
     }
-    w.key("toolConfig").begin_object();
     w.key("functionCallingConfig").begin_object().field("mode", mode);
     // Known with mode ANY only.
     if (request.tool_choice == chat::ToolChoice::named) {
@@ -298,18 +303,59 @@ void write_choice(json::Writer& w, const chat::Request& request)
         }
         w.end_array();
     }
-    w.end_object().end_object();
+    w.end_object();
+}
+
+bool is_vertex(const EncodeContext& context) noexcept
+{
+    return context.options.type != nullptr
+        && context.options.type->name == "vertex";
+}
+
+// own: there are tools beside the functions that Google runs.
+void write_tool_config(json::Writer& w, const chat::Request& request,
+    const EncodeContext& context, bool own)
+{
+    // The API answers with 400 where it is not told so; Vertex AI does not
+    // know the word.
+    const bool tells = own && has_functions(request) && !is_vertex(context)
+        && is_gemini3(context.model);
+    if (request.tool_choice == chat::ToolChoice::unset && !tells) {
+        return;
+    }
+    w.key("toolConfig").begin_object();
+    // Beside a search the default is a mode that has no name in chat.
+    if (!tells || request.tool_choice != chat::ToolChoice::automatic) {
+        write_choice(w, request);
+    }
+    if (tells) {
+        w.field("includeServerSideToolInvocations", true);
+    }
+    w.end_object();
+}
+
+// The search, unless the model takes none beside functions.
+json::Node search_of(const chat::Request& request, const EncodeContext& context)
+{
+    const json::Node asked = web_search(request);
+    if (asked.exists() && has_functions(request) && !is_gemini3(context.model))
+    {
+        context.drop("web_search_options");
+        return {};
+    }
+    return asked;
 }
 
 void write_tools(
     json::Writer& w, const chat::Request& request, const EncodeContext& context)
 {
-    const json::Node search = web_search(request);
+    const json::Node search = search_of(request, context);
     if (request.tools.empty() && !search.exists()) {
         return;
     }
+    bool own = search.exists();
     w.key("tools").begin_array();
-    if (std::any_of(request.tools.begin(), request.tools.end(), is_function)) {
+    if (has_functions(request)) {
         w.begin_object().key("functionDeclarations").begin_array();
         for (const chat::Tool& tool : request.tools) {
             if (is_function(tool)) {
@@ -325,6 +371,7 @@ void write_tools(
     }
     for (const chat::Tool& tool : request.tools) {
         if (!is_function(tool) && tool.raw.is_object()) {
+            own = true;
             w.begin_object();
             for (const json::Member member : tool.raw.members()) {
                 if (member.key != "type") {
@@ -340,7 +387,7 @@ void write_tools(
         w.begin_object().end_object().end_object();
     }
     w.end_array();
-    write_choice(w, request);
+    write_tool_config(w, request, context, own);
 }
 
 void write_safety(json::Writer& w, const Options& options)

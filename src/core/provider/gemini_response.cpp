@@ -222,6 +222,10 @@ void GeminiDecoder::part(json::Node part, uint32_t choice, chat::Sink& sink)
         call(part, choice, sink);
         return;
     }
+    // A search at work, beside functions: its signature signs nothing else.
+    if (part["toolCall"].is_object() || part["toolResponse"].is_object()) {
+        return;
+    }
     const std::string_view written = part["text"].string_or();
     if (part["thought"].boolean().value_or(false)) {
         if (!written.empty()) {
