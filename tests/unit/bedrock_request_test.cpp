@@ -121,6 +121,34 @@ TEST(BedrockRequest, NoToolsWhereNoneMayBeCalled)
         compact(sent->body["toolConfig"]["toolChoice"]), R"({"auto":{}})");
 }
 
+// The API refuses a conversation with calls whose tools it is not told.
+TEST(BedrockRequest, ToolsOfTheConversationWhereNoneAreDeclared)
+{
+    const auto sent = bedrock(R"({"model":"x","messages":[
+        {"role":"user","content":"a"},
+        {"role":"assistant","tool_calls":[
+            {"id":"1","type":"function","function":{"name":"w",
+                "arguments":""}},
+            {"id":"2","type":"function","function":{"name":"v",
+                "arguments":""}},
+            {"id":"3","type":"function","function":{"name":"w",
+                "arguments":""}}]},
+        {"role":"tool","tool_call_id":"1","content":"10"}]})");
+    const std::string schema =
+        R"("inputSchema":{"json":{"type":"object","properties":{}}}}})";
+    EXPECT_EQ(compact(sent->body["toolConfig"]),
+        R"({"tools":[{"toolSpec":{"name":"v",)" + schema
+            + R"(,{"toolSpec":{"name":"w",)" + schema + "]}");
+}
+
+TEST(BedrockRequest, SystemAloneStillHasATurn)
+{
+    const auto sent =
+        bedrock(R"({"messages":[{"role":"system","content":"s"}]})");
+    EXPECT_EQ(compact(sent->body["messages"]),
+        R"([{"role":"user","content":[{"text":"."}]}])");
+}
+
 TEST(BedrockRequest, ImagesAndDocuments)
 {
     const auto sent = bedrock(R"({"model":"x","messages":[{"role":"user",
@@ -235,6 +263,15 @@ TEST(BedrockRequest, CachePoints)
         "[{\"text\":\"a\"}," + point + "]");
     EXPECT_EQ(
         compact(sent->body["system"]), "[{\"text\":\"s\"}," + point + "]");
+}
+
+TEST(BedrockRequest, CachePointsOfToolsLiveAsLongAsAsked)
+{
+    const auto sent = bedrock(with(R"("tools":[{"type":"function",
+        "function":{"name":"f"},
+        "cache_control":{"type":"ephemeral","ttl":"1h"}}])"));
+    EXPECT_EQ(compact(sent->body["toolConfig"]["tools"].at(1)),
+        R"({"cachePoint":{"type":"default","ttl":"1h"}})");
 }
 
 TEST(BedrockRequest, StructuredOutput)

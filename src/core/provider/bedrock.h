@@ -21,6 +21,12 @@ namespace ai_proxy::provider {
     std::string_view model, std::string_view action);
 [[nodiscard]] Result<void> check_bedrock_model(std::string_view model);
 
+// One hour is the longest that a cache point can ask for.
+void write_bedrock_cache_point(json::Writer& w, bool long_lived);
+// Where a client marked something for Anthropic's cache.
+void write_bedrock_marker(
+    json::Writer& w, json::Node cache_control, std::string_view model);
+
 // The members "messages" and "system".
 [[nodiscard]] Result<void> write_bedrock_messages(json::Writer& w,
     const chat::Request& request, const EncodeContext& context);

@@ -22,17 +22,6 @@ bool is_system(const Message& message) noexcept
     return message.role == Role::system || message.role == Role::developer;
 }
 
-// One hour is the longest that a cache point can ask for.
-void write_cache_point(json::Writer& w, bool long_lived)
-{
-    w.begin_object().key("cachePoint").begin_object();
-    w.field("type", "default");
-    if (long_lived) {
-        w.field("ttl", "1h");
-    }
-    w.end_object().end_object();
-}
-
 void write_text(json::Writer& w, std::string_view text)
 {
     w.begin_object().field("text", text).end_object();
@@ -65,6 +54,7 @@ private:
         return request_.messages[index].role == Role::assistant;
     }
     bool is_cached(size_t begin, size_t end) const noexcept;
+    void stand_in();
     Result<void> turn(size_t begin, size_t end);
     Result<void> message(size_t index);
     Result<void> tool_result(size_t index);
@@ -102,9 +92,7 @@ bool Turns::says_nothing(const Message& message) const noexcept
 // What the client marked for Anthropic's cache is marked here too.
 void Turns::marker(json::Node cache_control)
 {
-    if (cache_control.is_object() && bedrock_caches(context_.model)) {
-        write_cache_point(w_, cache_control["ttl"].string_or() == "1h");
-    }
+    write_bedrock_marker(w_, cache_control, context_.model);
 }
 
 size_t Turns::end_of_turn(size_t begin) const noexcept
@@ -131,10 +119,7 @@ Result<void> Turns::messages()
             continue;
         }
         if (!any && is_assistant(i)) {
-            w_.begin_object().field("role", "user").key("content");
-            w_.begin_array();
-            write_text(w_, kNoUserTurn);
-            w_.end_array().end_object();
+            stand_in();
         }
         any = true;
         const size_t end = end_of_turn(i);
@@ -143,8 +128,18 @@ Result<void> Turns::messages()
         }
         i = end;
     }
+    if (!any) {
+        stand_in();
+    }
     w_.end_array();
     return {};
+}
+
+void Turns::stand_in()
+{
+    w_.begin_object().field("role", "user").key("content").begin_array();
+    write_text(w_, kNoUserTurn);
+    w_.end_array().end_object();
 }
 
 // Does a configured cache point stand at the end of this turn?
@@ -188,7 +183,7 @@ Result<void> Turns::turn(size_t begin, size_t end)
         }
     }
     if (is_cached(begin, end)) {
-        write_cache_point(w_, retention_ == "24h");
+        write_bedrock_cache_point(w_, retention_ == "24h");
     }
     w_.end_array().end_object();
     return {};
@@ -393,7 +388,7 @@ Result<void> Turns::system()
     }
     if (!retention_.empty()
         && context_.options.bedrock_cache_points.system_prompt) {
-        write_cache_point(w_, retention_ == "24h");
+        write_bedrock_cache_point(w_, retention_ == "24h");
     }
     w_.end_array();
     return {};
@@ -407,6 +402,24 @@ bool bedrock_caches(std::string_view model) noexcept
     std::transform(name.begin(), name.end(), name.begin(), lower);
     return name.find("amazon.nova") != std::string::npos
         || name.find("anthropic.claude") != std::string::npos;
+}
+
+void write_bedrock_cache_point(json::Writer& w, bool long_lived)
+{
+    w.begin_object().key("cachePoint").begin_object();
+    w.field("type", "default");
+    if (long_lived) {
+        w.field("ttl", "1h");
+    }
+    w.end_object().end_object();
+}
+
+void write_bedrock_marker(
+    json::Writer& w, json::Node cache_control, std::string_view model)
+{
+    if (cache_control.is_object() && bedrock_caches(model)) {
+        write_bedrock_cache_point(w, cache_control["ttl"].string_or() == "1h");
+    }
 }
 
 std::string_view bedrock_retention(std::string_view text) noexcept

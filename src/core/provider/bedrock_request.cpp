@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 namespace ai_proxy::provider {
 namespace {
@@ -225,10 +226,7 @@ void write_tool(json::Writer& w, const chat::Tool& tool, bool strict,
         w.field("strict", true);
     }
     w.end_object().end_object();
-    if (tool.cache_control.is_object() && bedrock_caches(model)) {
-        w.begin_object().key("cachePoint").begin_object();
-        w.field("type", "default").end_object().end_object();
-    }
+    write_bedrock_marker(w, tool.cache_control, model);
 }
 
 // Does the conversation hold tool calls or results?  Then the API demands the
@@ -242,25 +240,58 @@ bool has_tool_history(const chat::Request& request) noexcept
         });
 }
 
-void write_tools(
-    json::Writer& w, const chat::Request& request, const EncodeContext& context)
+// The tools of the conversation so far, for a client that declares none now.
+std::vector<chat::Tool> called_tools(const chat::Request& request)
 {
-    // There is no choice "none": without tools there is nothing to choose.
-    const bool none = request.tool_choice == chat::ToolChoice::none;
-    if (request.tools.empty() || (none && !has_tool_history(request))) {
-        return;
+    std::set<std::string_view> names;
+    for (const chat::Message& message : request.messages) {
+        for (const chat::ToolCall& call : message.tool_calls) {
+            names.insert(call.name);
+        }
     }
-    drop_if(context, "tool_choice", none);
-    w.key("toolConfig").begin_object().key("tools").begin_array();
+    names.erase("");
+    std::vector<chat::Tool> tools;
+    for (const std::string_view name : names) {
+        tools.emplace_back().name = name;
+    }
+    return tools;
+}
+
+void write_tool_list(json::Writer& w, const std::vector<chat::Tool>& tools,
+    const EncodeContext& context)
+{
     const bool may_be_strict = takes_strict(context.model);
-    for (size_t i = 0; i < request.tools.size(); i++) {
-        const bool strict = request.tools[i].strict == true;
+    w.key("tools").begin_array();
+    for (size_t i = 0; i < tools.size(); i++) {
+        const bool strict = tools[i].strict == true;
         if (strict && !may_be_strict) {
             context.drop("tools[" + std::to_string(i) + "].function.strict");
         }
-        write_tool(w, request.tools[i], strict && may_be_strict, context.model);
+        write_tool(w, tools[i], strict && may_be_strict, context.model);
     }
     w.end_array();
+}
+
+void write_tools(
+    json::Writer& w, const chat::Request& request, const EncodeContext& context)
+{
+    if (request.tools.empty()) {
+        const std::vector<chat::Tool> called = called_tools(request);
+        if (!called.empty()) {
+            w.key("toolConfig").begin_object();
+            write_tool_list(w, called, context);
+            w.end_object();
+        }
+        return;
+    }
+    // There is no choice "none": without tools there is nothing to choose.
+    const bool none = request.tool_choice == chat::ToolChoice::none;
+    if (none && !has_tool_history(request)) {
+        return;
+    }
+    drop_if(context, "tool_choice", none);
+    w.key("toolConfig").begin_object();
+    write_tool_list(w, request.tools, context);
     switch (request.tool_choice) {
     case chat::ToolChoice::unset:
     case chat::ToolChoice::none:
