@@ -149,6 +149,22 @@ TEST(BedrockRequest, SystemAloneStillHasATurn)
         R"([{"role":"user","content":[{"text":"."}]}])");
 }
 
+TEST(BedrockRequest, BlanksAreLeftOut)
+{
+    const std::string body = R"({"stop":["\n"],"messages":[
+        {"role":"system","content":" "},
+        {"role":"user","content":[{"type":"text","text":"hi"},
+            {"type":"text","text":"\n"}]},
+        {"role":"assistant","content":"\t"}]})";
+    const std::string_view messages =
+        R"({"messages":[{"role":"user","content":[{"text":"hi"}]}])";
+    EXPECT_EQ(bedrock(body)->text(), std::string(messages) + "}");
+    // A stop of whitespace is Claude's refusal, not Bedrock's.
+    EXPECT_EQ(bedrock(body, "amazon.nova-lite-v1:0")->text(),
+        std::string(messages)
+            + R"(,"inferenceConfig":{"stopSequences":["\n"]}})");
+}
+
 TEST(BedrockRequest, ImagesAndDocuments)
 {
     const auto sent = bedrock(R"({"model":"x","messages":[{"role":"user",

@@ -296,6 +296,27 @@ struct Thinking {
     int64_t max_tokens;
 };
 
+// Blocks and stops of whitespace alone are refused.
+TEST(ClaudeRequest, BlanksAreLeftOut)
+{
+    const auto sent = claude(R"({"stop":["\n\n","END"],"messages":[
+        {"role":"system","content":" "},
+        {"role":"user","content":[{"type":"text","text":"hi"},
+            {"type":"text","text":"\n"}]},
+        {"role":"assistant","content":"\n\n","tool_calls":[{"id":"t",
+            "type":"function","function":{"name":"f","arguments":""}}]},
+        {"role":"tool","tool_call_id":"t","content":" \n"},
+        {"role":"assistant","content":"\t"}]})");
+    EXPECT_FALSE(sent->body["system"].exists());
+    EXPECT_EQ(compact(sent->body["messages"]),
+        R"([{"role":"user","content":[{"type":"text","text":"hi"}]},)"
+        R"({"role":"assistant","content":[)"
+        R"({"type":"tool_use","id":"t","name":"f","input":{}}]},)"
+        R"({"role":"user","content":[)"
+        R"({"type":"tool_result","tool_use_id":"t"}]}])");
+    EXPECT_EQ(compact(sent->body["stop_sequences"]), R"(["END"])");
+}
+
 TEST(ClaudeRequest, ThinkingBudgets)
 {
     for (const Thinking& row : {

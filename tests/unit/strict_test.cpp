@@ -377,6 +377,7 @@ TEST_F(StrictValues, DependOnTheModel)
         "temperature");
     EXPECT_EQ(chat("claude", "claude-opus-4-7", R"("temperature":1)"), "");
     EXPECT_EQ(chat("claude", "claude-opus-4-7", R"("top_k":3)"), "top_k");
+    EXPECT_EQ(chat("claude", "claude-opus-4-7", R"("stop":"\n")"), "stop");
     EXPECT_EQ(
         chat("claude", "claude-sonnet-4-5", R"("temperature":0.5,"top_p":0.9)"),
         "top_p");

@@ -74,7 +74,8 @@ private:
     size_t documents_ = 0;
 };
 
-// Blocks without text are refused by the API, and so are empty turns.
+// Blocks without text or of whitespace alone are refused by the API, and so
+// are empty turns.
 bool Turns::says_nothing(const Message& message) const noexcept
 {
     if (message.role == Role::tool || !message.tool_calls.empty()) {
@@ -85,7 +86,7 @@ bool Turns::says_nothing(const Message& message) const noexcept
             return (part.kind == PartKind::text
                        || part.kind == PartKind::refusal
                        || part.kind == PartKind::thinking)
-                && part.text.empty();
+                && trim(part.text).empty();
         });
 }
 
@@ -274,7 +275,7 @@ Result<void> Turns::part(size_t index, size_t place)
                    is_claude_ && cited.is_array())
         {
             write_bedrock_citations(w_, one.text, cited);
-        } else if (!one.text.empty()) {
+        } else if (!trim(one.text).empty()) {
             write_text(w_, one.text);
         }
         return {};
@@ -369,7 +370,7 @@ Result<void> Turns::system()
             continue;
         }
         for (const Part& part : message.parts) {
-            if (part.text.empty()) {
+            if (trim(part.text).empty()) {
                 continue;
             }
             if (!any) {

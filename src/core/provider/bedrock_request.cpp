@@ -33,6 +33,7 @@ bool is_nova2(std::string_view model) noexcept
 struct Plan {
     ClaudeThinking thinking;
     ClaudeSampling sampling;
+    std::vector<std::string_view> stops;
 };
 
 Plan plan_of(const chat::Request& request, const EncodeContext& context)
@@ -42,9 +43,11 @@ Plan plan_of(const chat::Request& request, const EncodeContext& context)
         plan.thinking = plan_claude_thinking(request, context.model);
         plan.sampling =
             plan_claude_sampling(request, context, plan.thinking.on());
+        plan.stops = claude_stops(request, context);
         return plan;
     }
     plan.sampling = {request.temperature, request.top_p, request.top_k};
+    plan.stops = request.stop;
     if (plan.sampling.temperature > 1.0) {
         context.drop("temperature");
         plan.sampling.temperature = 1.0;
@@ -60,20 +63,14 @@ void write_inference(
         ? std::optional(plan.thinking.max_tokens)
         : request.max_tokens;
     const auto& [temperature, top_p, top_k] = plan.sampling;
-    if (!max_tokens && !temperature && !top_p && request.stop.empty()) {
+    if (!max_tokens && !temperature && !top_p && plan.stops.empty()) {
         return;
     }
     w.key("inferenceConfig").begin_object();
     write_optional(w, "maxTokens", max_tokens);
     write_optional(w, "temperature", temperature);
     write_optional(w, "topP", top_p);
-    if (!request.stop.empty()) {
-        w.key("stopSequences").begin_array();
-        for (const std::string_view stop : request.stop) {
-            w.string(stop);
-        }
-        w.end_array();
-    }
+    write_strings(w, "stopSequences", plan.stops);
     w.end_object();
 }
 

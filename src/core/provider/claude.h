@@ -54,6 +54,10 @@ struct ClaudeSampling {
 [[nodiscard]] ClaudeSampling plan_claude_sampling(
     const chat::Request& request, const EncodeContext& context, bool thinks);
 
+// The stops but those of whitespace alone, which the API refuses.
+[[nodiscard]] std::vector<std::string_view> claude_stops(
+    const chat::Request& request, const EncodeContext& context);
+
 // What the body must say outside of messages because of what they hold.
 struct ClaudeNeeds {
     bool files_beta = false; // a document is named by file_id

@@ -76,7 +76,8 @@ private:
     ClaudeNeeds needs_;
 };
 
-// Blocks without content are refused by the API, and so are empty turns.
+// Blocks without content or of whitespace alone are refused by the API, and so
+// are empty turns.
 bool Turns::says_nothing(const Message& message) const noexcept
 {
     if (message.role == Role::tool || !message.tool_calls.empty()) {
@@ -89,7 +90,7 @@ bool Turns::says_nothing(const Message& message) const noexcept
             }
             return (part.kind == PartKind::text
                        || part.kind == PartKind::refusal)
-                && part.text.empty();
+                && trim(part.text).empty();
         });
 }
 
@@ -189,7 +190,7 @@ Result<void> Turns::tool_result(size_t index)
     if (one.parts.size() == 1 && one.parts[0].kind == PartKind::text
         && !is_claude_block(one.parts[0]))
     {
-        if (!one.parts[0].text.empty()) {
+        if (!trim(one.parts[0].text).empty()) {
             w_.field("content", one.parts[0].text);
         }
     } else if (!one.parts.empty()) {
@@ -229,7 +230,7 @@ Result<void> Turns::part(size_t index, size_t place, json::Node marker)
     case PartKind::refusal:
         if (is_claude_block(one)) {
             w_.value(one.claude_block);
-        } else if (!one.text.empty()) {
+        } else if (!trim(one.text).empty()) {
             write_text(w_, one.text, marker, one.claude_block["citations"]);
         }
         return {};
@@ -347,7 +348,7 @@ std::vector<SystemText> system_texts(const chat::Request& request)
             continue;
         }
         for (const Part& part : message.parts) {
-            if (part.kind == PartKind::text && !part.text.empty()) {
+            if (part.kind == PartKind::text && !trim(part.text).empty()) {
                 const bool own = part.cache_control.is_object();
                 const bool last = &part == &message.parts.back();
                 texts.push_back({part.text,

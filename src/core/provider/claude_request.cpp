@@ -142,13 +142,7 @@ void write_tools(
 void write_rest(json::Writer& w, const chat::Request& request,
     const EncodeContext& context, const ClaudeHost& host)
 {
-    if (!request.stop.empty()) {
-        w.key("stop_sequences").begin_array();
-        for (const std::string_view stop : request.stop) {
-            w.string(stop);
-        }
-        w.end_array();
-    }
+    write_strings(w, "stop_sequences", claude_stops(request, context));
     if (!request.user.empty()) {
         w.key("metadata").begin_object();
         w.field("user_id", request.user).end_object();

@@ -194,6 +194,16 @@ ClaudeSampling plan_claude_sampling(
     return taken;
 }
 
+std::vector<std::string_view> claude_stops(
+    const chat::Request& request, const EncodeContext& context)
+{
+    std::vector<std::string_view> stops = request.stop;
+    const size_t blank = std::erase_if(
+        stops, [](std::string_view stop) { return trim(stop).empty(); });
+    drop_if(context, "stop", blank > 0);
+    return stops;
+}
+
 void write_claude_thinking(json::Writer& w, const ClaudeThinking& thinking)
 {
     switch (thinking.mode) {
