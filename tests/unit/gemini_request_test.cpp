@@ -342,15 +342,15 @@ TEST(GeminiRequest, ChoiceBesideTheSearch)
         R"("includeServerSideToolInvocations":true})");
 }
 
-std::string cleaned(std::string_view schema)
+std::string cleaned(std::string_view schema, bool union_alone = false)
 {
     json::Parser parser;
     const auto root = parser.parse(schema);
     EXPECT_TRUE(root.ok());
-    EXPECT_TRUE(provider::fits_gemini_schema(*root)) << schema;
+    EXPECT_TRUE(provider::fits_gemini_schema(*root, union_alone)) << schema;
     std::string out;
     json::Writer w(out);
-    provider::write_gemini_schema(w, *root);
+    provider::write_gemini_schema(w, *root, union_alone);
     json::Parser again;
     const auto written = again.parse(std::string_view(out));
     EXPECT_TRUE(written.ok()) << out;
@@ -382,6 +382,55 @@ TEST(GeminiSchema, Subset)
         {"type":"string"},"not":{"type":"string"}},"required":["not","gone"]})"),
         R"({"type":"object","properties":{"$schema":{"type":"string"},)"
         R"("not":{"type":"string"}},"required":["not"]})");
+}
+
+// Vertex AI: "When using any_of, it must be the only field set."
+TEST(GeminiSchema, AUnionAlone)
+{
+    EXPECT_EQ(cleaned(R"({"title":"T","description":"d","default":null,
+        "anyOf":[{"type":"string"},{"type":"integer","description":"own"},
+        {"type":"null"}]})",
+                  true),
+        R"({"anyOf":[{"type":"string","description":"d","nullable":true},)"
+        R"({"description":"own","type":"integer","nullable":true}]})");
+    EXPECT_EQ(cleaned(R"({"type":"object","properties":{
+        "a":{"$ref":"#/$defs/U","description":"d"}},
+        "$defs":{"U":{"description":"u","anyOf":[{"anyOf":[
+            {"type":"string"},{"type":"number"}]},{"type":"boolean"}]}}})",
+                  true),
+        R"({"type":"object","properties":{"a":{"anyOf":[{"anyOf":[)"
+        R"({"type":"string","description":"d"},{"type":"number"}]},)"
+        R"({"type":"boolean"}]}}})");
+    EXPECT_EQ(cleaned(R"({"description":"d","anyOf":[{"type":"string"},
+        {"type":"null"}]})",
+                  true),
+        R"({"description":"d","type":"string","nullable":true})");
+    // What the alternatives cannot do without is for JSON Schema itself.
+    json::Parser parser;
+    const auto mixed = parser.parse(std::string_view(
+        R"({"type":"object","properties":{"a":{"type":"string"}},)"
+        R"("anyOf":[{"required":["a"]},{"required":["b"]}]})"));
+    EXPECT_FALSE(provider::fits_gemini_schema(*mixed, true));
+    EXPECT_TRUE(provider::fits_gemini_schema(*mixed, false));
+}
+
+TEST(GeminiRequest, UnionsOnVertexStandAlone)
+{
+    const std::string body = with(R"("tools":[{"type":"function","function":
+        {"name":"f","parameters":{"type":"object","properties":{"a":{
+            "title":"A","anyOf":[{"type":"string"},{"type":"integer"}]}}}}}])");
+    const auto schema = [](const auto& sent) {
+        return compact(sent->body["tools"].at(0)["functionDeclarations"].at(
+            0)["parameters"]["properties"]["a"]);
+    };
+    const std::string alone =
+        R"("anyOf":[{"type":"string"},{"type":"integer"}]})";
+    EXPECT_EQ(schema(gemini(body)), R"({"title":"A",)" + alone);
+    provider::Options options;
+    options.type = provider::find_type("vertex");
+    EXPECT_EQ(schema(vendor_probe::encode(
+                  provider::kVertex, body, "gemini-2.5-pro", options)),
+        "{" + alone);
 }
 
 TEST(GeminiSchema, ReferencesAreResolved)
@@ -419,7 +468,7 @@ TEST(GeminiSchema, WhatDoesNotFit)
     {
         json::Parser parser;
         const auto root = parser.parse(std::string_view(schema));
-        EXPECT_FALSE(provider::fits_gemini_schema(*root)) << schema;
+        EXPECT_FALSE(provider::fits_gemini_schema(*root, false)) << schema;
     }
 }
 
@@ -437,7 +486,7 @@ TEST(GeminiSchema, UnfoldingIsBounded)
     json::Parser parser;
     const auto root = parser.parse(std::string_view(schema));
     ASSERT_TRUE(root.ok());
-    EXPECT_FALSE(provider::fits_gemini_schema(*root));
+    EXPECT_FALSE(provider::fits_gemini_schema(*root, false));
 }
 
 TEST(GeminiModel, Generation)

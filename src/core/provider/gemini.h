@@ -15,11 +15,12 @@ namespace ai_proxy::provider {
     json::Writer& w, const chat::Request& request, std::string_view model);
 
 // Can the schema be said in Gemini's own subset of OpenAPI without loss that
-// matters?  Recursion, maps and the like cannot.
-[[nodiscard]] bool fits_gemini_schema(json::Node schema);
+// matters?  Recursion, maps and the like cannot.  union_alone: as Vertex AI
+// takes it, nothing may stand beside anyOf.
+[[nodiscard]] bool fits_gemini_schema(json::Node schema, bool union_alone);
 // The schema in that subset: references resolved, null as "nullable", const
 // as enum, keywords outside of the subset left out.
-void write_gemini_schema(json::Writer& w, json::Node schema);
+void write_gemini_schema(json::Writer& w, json::Node schema, bool union_alone);
 // The schema for the fields that take JSON Schema itself.
 void write_gemini_json_schema(json::Writer& w, json::Node schema);
 

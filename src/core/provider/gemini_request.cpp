@@ -138,19 +138,28 @@ void write_thinking(
     w.end_object();
 }
 
-void write_schema(json::Writer& w, std::string_view name,
-    std::string_view json_schema_name, json::Node schema)
+bool is_vertex(const EncodeContext& context) noexcept
 {
-    if (fits_gemini_schema(schema)) {
+    return context.options.type != nullptr
+        && context.options.type->name == "vertex";
+}
+
+void write_schema(json::Writer& w, std::string_view name,
+    std::string_view json_schema_name, json::Node schema,
+    const EncodeContext& context)
+{
+    const bool union_alone = is_vertex(context);
+    if (fits_gemini_schema(schema, union_alone)) {
         w.key(name);
-        write_gemini_schema(w, schema);
+        write_gemini_schema(w, schema, union_alone);
     } else {
         w.key(json_schema_name);
         write_gemini_json_schema(w, schema);
     }
 }
 
-void write_format(json::Writer& w, const chat::Request& request)
+void write_format(
+    json::Writer& w, const chat::Request& request, const EncodeContext& context)
 {
     if (request.format != chat::Format::json_object
         && request.format != chat::Format::json_schema)
@@ -160,7 +169,8 @@ void write_format(json::Writer& w, const chat::Request& request)
     w.field("responseMimeType", "application/json");
     if (request.format == chat::Format::json_schema
         && request.schema.is_object()) {
-        write_schema(w, "responseSchema", "responseJsonSchema", request.schema);
+        write_schema(
+            w, "responseSchema", "responseJsonSchema", request.schema, context);
     }
 }
 
@@ -234,12 +244,13 @@ void write_generation(
     }
     write_modalities(w, request.raw["modalities"]);
     write_voice(w, request.raw["audio"], context);
-    write_format(w, request);
+    write_format(w, request, context);
     write_thinking(w, request, context);
     w.end_object();
 }
 
-void write_function(json::Writer& w, const chat::Tool& tool)
+void write_function(
+    json::Writer& w, const chat::Tool& tool, const EncodeContext& context)
 {
     w.begin_object().field("name", tool.name);
     if (!tool.description.empty()) {
@@ -249,9 +260,10 @@ void write_function(json::Writer& w, const chat::Tool& tool)
     // properties is refused.
     if (tool.parameters["properties"].size() > 0
         || (tool.parameters.is_object()
-            && !fits_gemini_schema(tool.parameters)))
+            && !fits_gemini_schema(tool.parameters, is_vertex(context))))
     {
-        write_schema(w, "parameters", "parametersJsonSchema", tool.parameters);
+        write_schema(
+            w, "parameters", "parametersJsonSchema", tool.parameters, context);
     }
     w.end_object();
 }
@@ -306,12 +318,6 @@ void write_choice(json::Writer& w, const chat::Request& request)
     w.end_object();
 }
 
-bool is_vertex(const EncodeContext& context) noexcept
-{
-    return context.options.type != nullptr
-        && context.options.type->name == "vertex";
-}
-
 // own: there are tools beside the functions that Google runs.
 void write_tool_config(json::Writer& w, const chat::Request& request,
     const EncodeContext& context, bool own)
@@ -359,12 +365,12 @@ void write_tools(
         w.begin_object().key("functionDeclarations").begin_array();
         for (const chat::Tool& tool : request.tools) {
             if (is_function(tool)) {
-                write_function(w, tool);
+                write_function(w, tool, context);
             }
         }
         for (const chat::Tool& tool : request.withheld) {
             if (is_function(tool) && shows_withheld(request)) {
-                write_function(w, tool);
+                write_function(w, tool, context);
             }
         }
         w.end_array().end_object();

@@ -32,6 +32,12 @@ bool holds(const auto& names, std::string_view name)
     return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+// Keywords that cannot stand around a union that must stand alone.
+constexpr std::array<std::string_view, 16> kNotBesideUnion{"type", "properties",
+    "items", "enum", "const", "required", "format", "pattern", "minimum",
+    "maximum", "minLength", "maxLength", "minItems", "maxItems",
+    "minProperties", "maxProperties"};
+
 bool is_null_schema(Node schema)
 {
     return schema["type"].string_or() == "null";
@@ -76,17 +82,83 @@ Node resolve(Node root, std::string_view reference)
     return at;
 }
 
+// The alternatives that a schema comes down to, behind references and lists
+// of one, and what is said around them.
+struct Union {
+    Node list; // missing: it is none
+    std::string_view description;
+    bool nullable = false;
+    bool alone = true;
+};
+
+// The list of two and more; next: the only one of a list of one.
+Node alternatives_of(Node schema, Union& found, Node& next)
+{
+    Node several;
+    for (const std::string_view key : {"anyOf", "oneOf", "allOf"}) {
+        size_t real = 0;
+        Node last;
+        for (const Node one : schema[key].items()) {
+            const bool null = is_null_schema(one);
+            found.nullable = found.nullable || null;
+            real += null ? 0 : 1;
+            last = null ? last : one;
+        }
+        if (real > 0) {
+            found.alone = found.alone && !several.exists() && !next.exists();
+        }
+        if (real > 1) {
+            several = schema[key];
+        } else if (real == 1) {
+            next = last;
+        }
+    }
+    return several;
+}
+
+// schema's references must have been seen to end.
+Union find_union(Node root, Node schema)
+{
+    Union found;
+    while (schema.is_object()) {
+        if (found.description.empty()) {
+            found.description = schema["description"].string_or();
+        }
+        found.nullable =
+            found.nullable || schema["nullable"].boolean().value_or(false);
+        Node next;
+        if (schema["$ref"].exists()) {
+            next = resolve(root, schema["$ref"].string_or());
+        } else {
+            for (const Member member : schema.members()) {
+                found.alone =
+                    found.alone && !holds(kNotBesideUnion, member.key);
+            }
+            found.list = alternatives_of(schema, found, next);
+            if (found.list.exists()) {
+                return found;
+            }
+        }
+        schema = next;
+    }
+    return found;
+}
+
 // Walks a schema to see whether it fits.
 class Judge {
 public:
-    explicit Judge(Node root) : root_(root) {}
+    Judge(Node root, bool union_alone) : root_(root), union_alone_(union_alone)
+    {
+    }
     bool fits(Node schema);
 
 private:
+    bool fits_inside(Node schema);
     bool fits_all(Node list);
     bool fits_reference(Node schema);
 
     Node root_;
+    bool union_alone_;
     std::vector<std::string_view> path_; // references being followed
     size_t seen_ = 0;
 };
@@ -118,6 +190,15 @@ bool Judge::fits_reference(Node schema)
 }
 
 bool Judge::fits(Node schema)
+{
+    if (!fits_inside(schema)) {
+        return false;
+    }
+    const Union found = union_alone_ ? find_union(root_, schema) : Union();
+    return !found.list.exists() || found.alone;
+}
+
+bool Judge::fits_inside(Node schema)
 {
     if (!schema.is_object() || ++seen_ > kMaxUnfolded) {
         return false;
@@ -169,10 +250,16 @@ bool Judge::fits(Node schema)
 // alternative): the outermost wins.
 class Subset {
 public:
-    Subset(json::Writer& w, Node root) : w_(w), root_(root) {}
-    void write(Node schema);
+    Subset(json::Writer& w, Node root, bool union_alone)
+        : w_(w), root_(root), union_alone_(union_alone)
+    {
+    }
+    // description, nullable: what was said around it.
+    void write(
+        Node schema, std::string_view description = {}, bool nullable = false);
 
 private:
+    void write_union(const Union& found);
     struct Members {
         std::vector<std::string_view> written;
         bool nullable = false;
@@ -189,6 +276,7 @@ private:
 
     json::Writer& w_;
     Node root_;
+    bool union_alone_;
 };
 
 // Writes the key unless it is there.
@@ -352,11 +440,40 @@ void Subset::gather(Node schema, Members& members)
     }
 }
 
-void Subset::write(Node schema)
+void Subset::write_union(const Union& found)
 {
+    // Once is enough: it may be long, and the alternatives many.
+    std::string_view description = found.description;
+    w_.begin_object().key("anyOf").begin_array();
+    for (const Node one : found.list.items()) {
+        if (!is_null_schema(one)) {
+            write(one, description, found.nullable);
+            description = {};
+        }
+    }
+    w_.end_array().end_object();
+}
+
+void Subset::write(Node schema, std::string_view description, bool nullable)
+{
+    if (union_alone_) {
+        Union found = find_union(root_, schema);
+        if (found.list.exists()) {
+            found.nullable = found.nullable || nullable;
+            if (found.description.empty()) {
+                found.description = description;
+            }
+            write_union(found);
+            return;
+        }
+    }
     Members members;
+    members.nullable = nullable;
     w_.begin_object();
     gather(schema, members);
+    if (!description.empty() && claim(members, "description")) {
+        w_.string(description);
+    }
     if (members.nullable && claim(members, "nullable")) {
         w_.boolean(true);
     }
@@ -365,14 +482,14 @@ void Subset::write(Node schema)
 
 } // namespace
 
-bool fits_gemini_schema(json::Node schema)
+bool fits_gemini_schema(json::Node schema, bool union_alone)
 {
-    return Judge(schema).fits(schema);
+    return Judge(schema, union_alone).fits(schema);
 }
 
-void write_gemini_schema(json::Writer& w, json::Node schema)
+void write_gemini_schema(json::Writer& w, json::Node schema, bool union_alone)
 {
-    Subset(w, schema).write(schema);
+    Subset(w, schema, union_alone).write(schema);
 }
 
 void write_gemini_json_schema(json::Writer& w, json::Node schema)
