@@ -11,8 +11,9 @@ use Test::More;
 
 needs_module();
 
+my $up = Upstream->start(real => { json => chat_answer('from afar') });
 my $gw = Gateway->start(
-    http => zone() . <<'EOF',
+    http => zone() . provider(real => openai => $up->url('real')) . <<'EOF',
 ai_proxy_provider echo { type mock; }
 ai_proxy_provider reply { type mock; reply "canned answer here"; }
 ai_proxy_provider tokens { type mock; tokens 25; }
@@ -21,9 +22,10 @@ ai_proxy_provider delay { type mock; delay 300ms; }
 ai_proxy_provider status { type mock; status 503; }
 ai_proxy_provider cut { type mock; tokens 20; cut_after 3; }
 ai_proxy_route fb { provider status; fallback reply; }
+ai_proxy_route fb_real { provider status; fallback real; }
 EOF
     server => join '', map { "location /$_/ { ai_proxy_pass $_; }\n" }
-        qw(echo reply tokens rate delay status cut fb));
+        qw(echo reply tokens rate delay status cut fb fb_real));
 
 sub chat {
     my ($name, $fields, %headers) = @_;
@@ -60,6 +62,7 @@ cmp_ok(Client::now() - $begin, '>=', 0.29, 'is waited for');
 check_error(chat('status'), 503, undef, 'an error status');
 check_error(chat('status', $s), 503, undef, 'streamed');
 is(Client::text(chat('fb')), 'canned answer here', 'falls back like any other');
+is(Client::text(chat('fb_real')), 'from afar', 'to a real provider, too');
 
 $reply = chat('cut', $s);
 is($reply->{status}, 200, 'a cut stream');
@@ -111,4 +114,4 @@ my @good = grep { $_->{complete} && $_->{body} =~ /\[DONE\]\n\n\z/ }
     Client::finish_all(20, @clients);
 is(scalar @good, 200, '200 streams at once');
 
-done($gw);
+done($gw, $up);

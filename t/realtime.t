@@ -63,6 +63,8 @@ my $gw = Gateway->start(http => zone()
         . "access_log %%DIR%%/logs/used.log used;\n"
         . "location /limited/ { ai_proxy_pass open;"
         . " ai_proxy_token_limit key=all rate=1000/h reserve=off; }\n"
+        . "location /one/ { ai_proxy_pass open;"
+        . " ai_proxy_concurrency \$http_x_user limit=1; }\n"
         . "location /who/ { ai_proxy_auth key; ai_proxy_pass open; }\n"
         . join '', map { "location /$_/ { ai_proxy_pass $_; }\n" }
         qw(openai azure azure1 short refuse chunked plain close nobody claude
@@ -255,6 +257,25 @@ ok($gw->until(sub {
         chat_body(max_tokens => 900))->{body};
     return $refused =~ /1000 tokens per hour, 640 used/ }),
     'a response is debited while the session runs') or diag $refused;
+told();
+$client->close;
+told();
+
+# Sessions hold their places.
+
+$client = handshake('/one/v1/realtime?model=m', 'X-User' => 'ann',
+    'Sec-WebSocket-Extensions' => 'permessage-deflate');
+await($client, qr/hello/);
+is(field(told(), 'Sec-WebSocket-Extensions'), undef,
+    'nobody may compress what is counted');
+my $second = handshake('/one/v1/realtime?model=m', 'X-User' => 'ann');
+like(await($second, qr/\}\}/), qr{^HTTP/1\.1 429 }, 'one session at once');
+$second->close;
+$client->close;
+told();
+ok($gw->until(sub {
+    $client = handshake('/one/v1/realtime?model=m', 'X-User' => 'ann');
+    return await($client, qr/hello|429/) =~ /hello/ }), 'then another one');
 told();
 $client->close;
 told();

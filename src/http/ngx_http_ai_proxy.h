@@ -439,6 +439,8 @@ ngx_int_t content_handler(ngx_http_request_t* r) noexcept;
 ngx_int_t request_body_filter(ngx_http_request_t* r, ngx_chain_t* in) noexcept;
 extern ngx_http_request_body_filter_pt next_request_body_filter;
 void drive(Ctx& ctx);
+// Of a request to which no try writes.
+void write_handler(ngx_http_request_t* r) noexcept;
 // Ends a request to which nothing was sent with an error.
 void finalize_with(Ctx& ctx, const Error& error);
 void post_wake(Ctx& ctx) noexcept;
@@ -465,6 +467,8 @@ void release_sent(ngx_pool_t* pool, ngx_chain_t* sent) noexcept;
 bool start_try(Ctx& ctx, async::AttemptOp& op);
 // The run is the first whose answer the client gets; false: another one was.
 [[nodiscard]] bool claim_client(Run& run) noexcept;
+// The other one of two that run at once; nullptr: there is none.
+[[nodiscard]] Run* rival(const Run& run) noexcept;
 // Lets the next of the request's subrequests speak when one has ended.
 void activate_postponed(ngx_http_request_t* r) noexcept;
 // The operation ends for the core, or is of no more interest to it.

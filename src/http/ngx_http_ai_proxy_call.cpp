@@ -342,6 +342,15 @@ ngx_connection_t* make_connection(ngx_pool_t* pool, Call& call)
     c->log = &call.log;
     c->log_error = NGX_ERROR_ERR;
     c->tcp_nodelay = NGX_TCP_NODELAY_DISABLED;
+    // ip_hash and variables of the address look there without asking.
+    static struct sockaddr_in nobody;
+    nobody.sin_family = AF_INET;
+    nobody.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    c->sockaddr = reinterpret_cast<struct sockaddr*>(&nobody);
+    c->socklen = sizeof(nobody);
+    c->local_sockaddr = c->sockaddr;
+    c->local_socklen = c->socklen;
+    c->addr_text = ngx_string("127.0.0.1");
     return c;
 }
 

@@ -49,7 +49,6 @@ namespace {
 
 void timer_handler(ngx_event_t* ev) noexcept;
 void wake_handler(ngx_event_t* ev) noexcept;
-void write_handler(ngx_http_request_t* r) noexcept;
 
 policy::ClientHead client_head(ngx_http_request_t* r, Ctx& ctx)
 {
@@ -188,6 +187,8 @@ void close_books_handler(void* data) noexcept
 
 // Runs whenever the main request may go on: a try has ended, or the client's
 // connection became writable.
+} // namespace
+
 void write_handler(ngx_http_request_t* r) noexcept
 {
     guard_void(
@@ -200,6 +201,8 @@ void write_handler(ngx_http_request_t* r) noexcept
         },
         [r] { internal_error(r); });
 }
+
+namespace {
 
 void wake_handler(ngx_event_t* ev) noexcept
 {
@@ -277,6 +280,9 @@ void close_books(Ctx& ctx) noexcept
         account(ctx);
     }
     ctx.root.reset();
+    if (ctx.upgraded != nullptr) {
+        ctx.upgraded->places.clear();
+    }
     leave_race(ctx);
     ctx.over = true;
     for (auto& run : ctx.runs) {

@@ -42,7 +42,7 @@ void schedule(Run& run)
 
 void end(Run& run, ErrorCode code)
 {
-    run.ctx->r->write_event_handler = ngx_http_request_empty_handler;
+    run.ctx->r->write_event_handler = write_handler;
     settle(run, code);
     post_wake(*run.ctx);
 }
@@ -94,7 +94,7 @@ void mock_writer(ngx_http_request_t* r) noexcept
     if (r->connection->write->timer_set) {
         ngx_del_timer(r->connection->write);
     }
-    r->write_event_handler = ngx_http_request_empty_handler;
+    r->write_event_handler = write_handler;
     schedule(run);
 }
 

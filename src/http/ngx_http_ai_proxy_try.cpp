@@ -152,14 +152,6 @@ void stop_handler(ngx_event_t* ev) noexcept
     ngx_http_run_posted_requests(c);
 }
 
-Run* rival(const Run& run) noexcept
-{
-    const Ctx& ctx = *run.ctx;
-    Run* other = &run == ctx.second ? ctx.run : ctx.second;
-    return other != nullptr && other != &run && other->op == run.op ? other
-                                                                    : nullptr;
-}
-
 // The rival ends as soon as no callback of nginx is under way.
 void supersede(Run& run) noexcept
 {
@@ -170,6 +162,14 @@ void supersede(Run& run) noexcept
 }
 
 } // namespace
+
+Run* rival(const Run& run) noexcept
+{
+    const Ctx& ctx = *run.ctx;
+    Run* other = &run == ctx.second ? ctx.run : ctx.second;
+    return other != nullptr && other != &run && other->op == run.op ? other
+                                                                    : nullptr;
+}
 
 bool start_try(Ctx& ctx, async::AttemptOp& op)
 {

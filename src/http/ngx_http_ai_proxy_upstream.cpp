@@ -305,7 +305,9 @@ ngx_int_t input_filter_init(void* data) noexcept
 // should not hold a prompt.
 void release_request(Run& run, ngx_http_upstream_t* u)
 {
-    if (!u->request_body_sent) {
+    const Run* other = rival(run);
+    // One that is still to end may have the body to send.
+    if (!u->request_body_sent || (other != nullptr && !other->settled)) {
         return;
     }
     provider::Outbound().body.swap(run.attempt->outbound.body);

@@ -153,9 +153,13 @@ bool fill_conf(ngx_conf_t* cf, MainConf& mc, const config::Provider& provider,
     conf.read_timeout = or_forever(options.timeouts.first_byte);
     conf.buffer_size = kBuffer;
     // The next address of the provider: our balancer allows it only while
-    // the request was not written.
-    conf.next_upstream = NGX_HTTP_UPSTREAM_FT_ERROR
-        | NGX_HTTP_UPSTREAM_FT_TIMEOUT | NGX_HTTP_UPSTREAM_FT_NON_IDEMPOTENT;
+    // the request was not written.  That of an upstream block does not know,
+    // and nginx keeps to it for requests that are not idempotent.
+    conf.next_upstream =
+        NGX_HTTP_UPSTREAM_FT_ERROR | NGX_HTTP_UPSTREAM_FT_TIMEOUT;
+    if (find_upstream(cf, endpoint.host) == nullptr) {
+        conf.next_upstream |= NGX_HTTP_UPSTREAM_FT_NON_IDEMPOTENT;
+    }
     conf.ignore_headers = 0xffffffff;
     conf.pass_request_headers = 0;
     conf.pass_request_body = 0;

@@ -42,7 +42,10 @@ TEST(BedrockRequest, AnArnStaysInItsSegment)
         "inference-profile%2Fabc/converse");
     sent = bedrock(with(R"("n":1)"), "a%3Ab");
     EXPECT_EQ(sent->out.path, "/model/a%3Ab/converse");
-    for (const std::string_view model : {"..", "a?b", "a#b", "a b"}) {
+    for (const std::string_view model : {"..", "a?b", "a#b", "a b",
+             "x%41\tHTTP/1.1\r\nX-Injected:1\r\nY:", "a\tb", "a%/../b", "a%4/b",
+             "a%41/../b", "a%", "a%zz", "a%41\x7f"})
+    {
         EXPECT_FALSE(bedrock(with(R"("n":1)"), model)->result.ok()) << model;
     }
 }

@@ -92,6 +92,7 @@ struct Try {
     std::optional<Reply> reply;
     // Milliseconds that the try may take at most, 0: the provider's own.
     uint64_t most = 0;
+    std::vector<Place> places; // that a realtime session holds
 };
 
 // The dialect of a call: a list of models is wanted in the words that the

@@ -4,6 +4,7 @@
 #include "core/policy/exchange.h"
 #include "core/route/route.h"
 
+#include <utility>
 #include <vector>
 
 namespace ai_proxy::policy {
@@ -32,6 +33,11 @@ public:
     // The place that the step must still have; limit 0: none.
     [[nodiscard]] async::PlaceOp::Wanted wanted() const noexcept;
     void take(Place place) { places_.push_back(std::move(place)); }
+    // They are somebody else's to hold from here.
+    [[nodiscard]] std::vector<Place> release_places() noexcept
+    {
+        return std::exchange(places_, {});
+    }
     // The try was made and ended.
     void settle(const Try& attempt, const async::TryEnd& end);
     // It came to nothing.

@@ -92,6 +92,8 @@ void add_realtime_model(
     path += percent_encode(model);
 }
 
+// Without extensions: usage is read in what the provider says, and could not be
+// in compressed frames.
 void add_handshake(
     const ClientHead& head, bool own_key, provider::Outbound& out)
 {
@@ -102,8 +104,7 @@ void add_handshake(
             continue;
         }
         if (iequals(field.name, "sec-websocket-key")
-            || iequals(field.name, "sec-websocket-version")
-            || iequals(field.name, "sec-websocket-extensions"))
+            || iequals(field.name, "sec-websocket-version"))
         {
             out.header(field.name, field.value);
         } else if (iequals(field.name, "sec-websocket-protocol")) {

@@ -9,6 +9,73 @@
 
 namespace ai_proxy::policy {
 
+std::string_view phrase(ErrorCode code) noexcept
+{
+    switch (code) {
+    case ErrorCode::concurrency_limit:
+        return "too many requests are under way, try again later";
+    case ErrorCode::request_limit:
+        return "too many requests, try again later";
+    case ErrorCode::token_limit:
+        return "the budget of tokens is spent, try again later";
+    case ErrorCode::breaker_open:
+    case ErrorCode::upstream_unavailable:
+        return "no provider is available";
+    case ErrorCode::upstream_connect:
+        return "cannot connect to the provider";
+    case ErrorCode::upstream_tls:
+        return "the TLS handshake with the provider failed";
+    case ErrorCode::timeout_connect:
+        return "connecting to the provider timed out";
+    case ErrorCode::timeout_tls:
+        return "the TLS handshake with the provider timed out";
+    case ErrorCode::timeout_first_token:
+        return "the provider did not say anything in time";
+    case ErrorCode::timeout_first_byte:
+        return "the provider did not begin to answer in time";
+    case ErrorCode::timeout_idle:
+        return "the provider stopped answering";
+    case ErrorCode::timeout_total:
+        return "the provider took too long";
+    case ErrorCode::upstream_closed:
+        return "the provider closed the connection";
+    case ErrorCode::upstream_invalid:
+        return "the provider sent an invalid answer";
+    case ErrorCode::upstream_truncated:
+        return "the answer of the provider was cut short";
+    case ErrorCode::upstream_too_large:
+        return "the answer of the provider is too large";
+    case ErrorCode::upstream_status:
+    case ErrorCode::upstream_error:
+        return "the provider reported an error";
+    case ErrorCode::redis_unavailable:
+    case ErrorCode::redis_timeout:
+    case ErrorCode::redis_busy:
+    case ErrorCode::redis_error:
+        return "limits cannot be checked, try again later";
+    case ErrorCode::shutdown:
+        return "the gateway is being restarted, try again";
+    case ErrorCode::superseded:
+        return "another try was faster";
+    case ErrorCode::client_closed:
+        return "the client closed the connection";
+    case ErrorCode::none:
+    case ErrorCode::invalid_json:
+    case ErrorCode::invalid_request:
+    case ErrorCode::unsupported_api:
+    case ErrorCode::model_not_found:
+    case ErrorCode::request_too_large:
+    case ErrorCode::no_credential:
+    case ErrorCode::invalid_credential:
+    case ErrorCode::expired_credential:
+    case ErrorCode::consumer_forbidden:
+    case ErrorCode::model_forbidden:
+    case ErrorCode::internal:
+        break;
+    }
+    return "internal error";
+}
+
 namespace {
 
 // In a frame of its own: few requests have one.

@@ -452,10 +452,39 @@ std::string bedrock_model_path(std::string_view model, std::string_view action)
     return path.append("/").append(action);
 }
 
+namespace {
+
+bool is_hex(std::string_view digits) noexcept
+{
+    return digits.size() == 2
+        && digits.find_first_not_of("0123456789abcdefABCDEF")
+        == std::string_view::npos;
+}
+
+// An id that is encoded already goes into the path as it stands.
+bool is_encoded(std::string_view model)
+{
+    for (size_t at = model.find('%'); at != std::string_view::npos;
+         at = model.find('%', at + 1))
+    {
+        if (!is_hex(model.substr(at + 1, 2))) {
+            return false;
+        }
+    }
+    return percent_encode(model, "%:") == model;
+}
+
+} // namespace
+
 Result<void> check_bedrock_model(std::string_view model)
 {
-    if (model.find_first_of("?# ") != std::string_view::npos || model.empty()
-        || model == "." || model == "..")
+    const bool control = std::any_of(model.begin(), model.end(), [](char c) {
+        return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f;
+    });
+    const bool encoded = model.find('%') != std::string_view::npos;
+    if (control || model.find_first_of("?#") != std::string_view::npos
+        || model.empty() || model == "." || model == ".."
+        || (encoded && !is_encoded(model)))
     {
         return make_error(ErrorCode::invalid_request, "invalid model", "model");
     }
