@@ -222,6 +222,16 @@ TEST(BedrockRequest, ThinkingByFamily)
         R"({"reasoning_effort":"high"})");
 }
 
+TEST(BedrockRequest, EffortBesideAdaptiveThinking)
+{
+    const auto sent = bedrock(
+        with(R"("reasoning_effort":"medium","thinking":{"type":"adaptive"})"),
+        "us.anthropic.claude-opus-4-6-v1");
+    EXPECT_EQ(compact(sent->body["additionalModelRequestFields"]),
+        R"({"thinking":{"type":"adaptive"},)"
+        R"("output_config":{"effort":"medium"}})");
+}
+
 TEST(BedrockRequest, SignedThinkingGoesBackUnchanged)
 {
     const auto sent = bedrock(R"({"model":"x","messages":[

@@ -380,6 +380,24 @@ TEST(ClaudeRequest, AdaptiveThinkingOfTheNewestModels)
     EXPECT_FALSE(sent->body["thinking"].exists());
 }
 
+// Effort in Anthropic's words: beside thinking, or without any.
+TEST(ClaudeRequest, EffortOfItsOwn)
+{
+    constexpr std::string_view kAdaptive =
+        R"("reasoning_effort":"max","thinking":{"type":"adaptive"})";
+    constexpr std::string_view kAlone =
+        R"("reasoning_effort":"low","output_config":{"effort":"low"})";
+    auto sent = claude(with(kAdaptive), "claude-opus-4-6");
+    EXPECT_EQ(compact(sent->body["thinking"]), R"({"type":"adaptive"})");
+    EXPECT_EQ(compact(sent->body["output_config"]), R"({"effort":"max"})");
+    sent = claude(with(kAlone), "claude-opus-4-6");
+    EXPECT_FALSE(sent->body["thinking"].exists());
+    EXPECT_EQ(compact(sent->body["output_config"]), R"({"effort":"low"})");
+    sent = claude(with(kAlone), "claude-sonnet-4-5");
+    EXPECT_FALSE(sent->body["thinking"].exists());
+    EXPECT_FALSE(sent->body["output_config"].exists());
+}
+
 constexpr std::string_view kLoop = R"({"reasoning_effort":"low","messages":[
     {"role":"user","content":"q"},
     {"role":"assistant","content":null,%"tool_calls":[

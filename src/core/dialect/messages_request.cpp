@@ -434,6 +434,11 @@ void Request::thinking()
     }
     if (effort.is_string() && thinking["type"].string_or() != "disabled") {
         w_.field("reasoning_effort", effort);
+        // Claude alone tells this from a wish to think.
+        if (!thinking.is_object()) {
+            w_.key("output_config").begin_object();
+            w_.field("effort", effort).end_object();
+        }
     }
 }
 

@@ -166,7 +166,7 @@ void drop_unset(const AdditionalFields& fields, const chat::Request& request,
             && !fields.has("inferenceConfig"));
     drop_if(context, "reasoning_effort",
         thinking_budget(request).value_or(0) > 0 && !fields.has("thinking")
-            && !fields.has("reasoningConfig")
+            && !fields.has("output_config") && !fields.has("reasoningConfig")
             && !fields.has("reasoning_effort"));
 }
 

@@ -10,6 +10,8 @@ namespace {
 
 using Mode = ClaudeThinking::Mode;
 
+// From here on models can be told how much effort an answer is worth.
+constexpr ClaudeVersion kClaudeEffort{4, 6};
 constexpr int64_t kDefaultMaxTokens = 4096;
 constexpr int64_t kLeastBudget = 1024;
 constexpr int64_t kAdaptiveRoom = 16384; // thinking counts as output
@@ -49,13 +51,16 @@ bool excludes_thinking(const chat::Request& request, bool adaptive) noexcept
         || (!adaptive && lost_thinking(request));
 }
 
+bool is_effort(std::string_view word) noexcept
+{
+    return word == "low" || word == "medium" || word == "high"
+        || word == "xhigh" || word == "max";
+}
+
 std::string_view effort_for(const chat::Request& request, int64_t budget)
 {
     const std::string_view asked = request.reasoning_effort;
-    if (!request.reasoning_max_tokens
-        && (asked == "low" || asked == "medium" || asked == "high"
-            || asked == "xhigh" || asked == "max"))
-    {
+    if (!request.reasoning_max_tokens && is_effort(asked)) {
         return asked;
     }
     if (budget < 4096) {
@@ -133,7 +138,19 @@ ClaudeThinking plan_claude_thinking(
     const auto version = claude_version(model);
     const bool adaptive = version && *version >= kClaudeAdaptiveOnly;
     const json::Node given = request.raw["thinking"];
-    if (given["type"].is_string()) {
+    const std::string_view kind = given["type"].string_or();
+    // Of the answer as a whole, said in Anthropic's words: it asks for no
+    // thinking.
+    const bool apart = request.raw["output_config"]["effort"].is_string();
+    if ((apart || !kind.empty()) && kind != "disabled" && version
+        && *version >= kClaudeEffort && is_effort(request.reasoning_effort))
+    {
+        plan.effort = request.reasoning_effort;
+    }
+    if (!kind.empty()) {
+        if (kind == "enabled" && lost_thinking(request)) {
+            return plan;
+        }
         plan.mode = Mode::given;
         plan.given = given;
         const int64_t budget = given["budget_tokens"].integer().value_or(0);
@@ -143,7 +160,7 @@ ClaudeThinking plan_claude_thinking(
         return plan;
     }
     const auto budget = thinking_budget(request);
-    if (!budget) {
+    if (!budget || apart) {
         return plan;
     }
     if (*budget == 0) {

@@ -455,7 +455,7 @@ void Body::member(json::Member member)
         return;
     }
     if (key == "model" || key == "thinking" || key == "reasoning_effort"
-        || key == "stream_options" || key == "stream")
+        || key == "output_config" || key == "stream_options" || key == "stream")
     {
         return; // written apart
     }

@@ -18,6 +18,7 @@ constexpr Alias kAliases[] = {
     {"reasoning", "reasoning_effort"},
     {"reasoning_max_tokens", "reasoning_effort"},
     {"thinking", "reasoning_effort"},
+    {"output_config", "reasoning_effort"},
     {"safety_identifier", "user"},
 };
 
