@@ -203,7 +203,7 @@ TEST(GeminiRequest, SignaturesOfOtherVendors)
         R"("thinking_blocks":[{"type":"thinking","thinking":"so it is","signature":"a+/b"},)"
         R"({"type":"thinking","thinking":"","signature":"YQ=="},)"
         R"({"type":"thinking","thinking":"then","signature":""},)"
-        R"({"type":"thinking","thinking":"","signature":"a-_b"}],)"
+        R"({"type":"thinking","thinking":"","signature":"cHJveHk6Z29vZ2xla-_b"}],)"
         R"("tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{}"}}]}]})");
 }
 

@@ -4,7 +4,8 @@ objects and the streams of Messages and Responses, read strictly."""
 import json
 
 import vendor
-from answer import Answer, Call, Malformed, parse_sse, same_arguments
+from answer import (Answer, Call, Malformed, parse_sse, same_arguments,
+                    unmarked)
 
 
 def demand(condition, what):
@@ -78,7 +79,7 @@ def read_messages(message):
         elif kind == "thinking":
             choice.reasoning += block["thinking"]
             if block["signature"]:
-                choice.signatures.append(block["signature"])
+                choice.signatures.append(unmarked(block["signature"]))
         elif kind == "redacted_thinking":
             choice.redacted.append(block["data"])
         else:
@@ -136,11 +137,11 @@ def read_responses(response):
             choice.reasoning += "".join(p["text"] for p in item["summary"])
             opaque = item.get("encrypted_content") or ""
             if opaque.startswith("redacted_thinking:"):
-                choice.redacted.append(opaque[18:])
+                choice.redacted.append(unmarked(opaque[18:]))
             elif opaque:
                 demand(opaque.startswith("signed_thinking:"),
                        "a signature without a mark")
-                choice.signatures.append(opaque[16:])
+                choice.signatures.append(unmarked(opaque[16:]))
         else:
             choice.calls.append(Call(
                 item["name"], item["arguments"], item["call_id"]))
@@ -156,10 +157,6 @@ def read_responses(response):
                     "cache_read": inside.get("cached_tokens", 0),
                     "cache_write": inside.get("cache_write_tokens", 0)}
     return answer
-
-
-# Before the signature of another vendor's thoughts (README, Dialects).
-MARK = "cHJveHk6"
 
 
 def read_gemini(text, to, stream):
@@ -188,7 +185,7 @@ def read_gemini(text, to, stream):
     choice = got.choices[0]
     signed = choice.signatures + [
         c.signature for c in choice.calls if c.signature]
-    choice.signatures = [s.removeprefix(MARK) for s in signed]
+    choice.signatures = [unmarked(s) for s in signed]
     choice.redacted = []
     del got.usage["cache_write"]
     return got

@@ -5,7 +5,7 @@ decoder of that dialect's vendor."""
 import copy
 
 import client
-from answer import differences, usage_differences
+from answer import differences, unmarked, usage_differences
 from checks_own import check_state
 
 SPLITS = [0, 1, 2, 3, 7, "events"]
@@ -90,11 +90,6 @@ def plain(answer, name):
         if "gemini" in name:
             choice.redacted = []
     return answer
-
-
-def unmarked(signature):
-    """Without the mark that Gemini's clients get (README, Dialects)."""
-    return signature.removeprefix("cHJveHk6")
 
 
 def counted(usage, name):

@@ -3,7 +3,7 @@ strictly, with the invariants that hold for every converted answer."""
 
 import json
 
-from answer import Answer, Call, Malformed, parse_sse
+from answer import Answer, Call, Malformed, parse_sse, unmarked
 
 
 def read_plain(text):
@@ -101,9 +101,9 @@ def take(choice, message):
     choice.refusal += message.get("refusal") or ""
     for block in message.get("thinking_blocks") or []:
         if block["type"] == "redacted_thinking":
-            choice.redacted.append(block["data"])
+            choice.redacted.append(unmarked(block["data"]))
         elif block.get("signature"):
-            choice.signatures.append(block["signature"])
+            choice.signatures.append(unmarked(block["signature"]))
 
 
 def take_call(choice, call):

@@ -205,7 +205,7 @@ void Request::model_part(HubMessage& out, GeminiThoughts& thoughts,
         if (given.empty()) {
             thoughts.add(text);
         } else {
-            out.thinking(text, given);
+            out.thinking(text, std::string(chat::kGoogleMark).append(given));
         }
         return;
     }
@@ -220,7 +220,7 @@ void Request::model_part(HubMessage& out, GeminiThoughts& thoughts,
         return;
     }
     if (!signature.empty()) {
-        out.thinking({}, signature);
+        out.thinking({}, std::string(chat::kGoogleMark).append(signature));
     }
     if (part["text"].is_string()) {
         out.text(part["text"].string_or());

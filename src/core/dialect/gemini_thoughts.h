@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/chat/signer.h"
 #include "core/dialect/hub_message.h"
 
 #include <string>
@@ -9,8 +10,7 @@ namespace ai_proxy::dialect {
 
 // Before a signature that another vendor gave its thoughts, for a client of
 // Google's: it goes back to that vendor, and no signature of Google's does.
-// Whole groups of base64, so that what is decoded and encoded again keeps it.
-inline constexpr std::string_view kSignedElsewhere = "cHJveHk6";
+inline constexpr std::string_view kSignedElsewhere = chat::kForeignMark;
 
 // The same before thoughts that a vendor keeps to itself.
 inline constexpr std::string_view kRedactedElsewhere = "cmVkYWN0ZWQ6";
@@ -35,7 +35,10 @@ public:
             return {};
         }
         if (signature.starts_with(kSignedElsewhere)) {
-            own = standard(signature.substr(kSignedElsewhere.size()));
+            // Anthropic's has no mark but this one.
+            own = standard(chat::signer_of(signature)
+                    ? signature
+                    : signature.substr(kSignedElsewhere.size()));
             signature = {};
         }
         if (open_ || !own.empty()) {

@@ -27,6 +27,15 @@ std::string_view finish_name(chat::Finish finish, bool refused) noexcept
     }
 }
 
+std::string signature_text(std::string_view signature)
+{
+    if (chat::signer_of(signature) == chat::Signer::google) {
+        return std::string(chat::unmarked(signature));
+    }
+    const bool marked = signature.starts_with(kSignedElsewhere);
+    return std::string(marked ? "" : kSignedElsewhere).append(signature);
+}
+
 } // namespace
 
 GeminiWriter::GeminiWriter(const AnswerContext& context)
@@ -396,8 +405,7 @@ void GeminiWriter::on(const chat::Event& event)
             add_text(to, {}, true); // thoughts whose text is kept back
         }
         to.thought = false;
-        to.signature = kSignedElsewhere;
-        to.signature += event.text;
+        to.signature = signature_text(event.text);
         break;
     case EventKind::redacted:
         redacted(to, event.text);

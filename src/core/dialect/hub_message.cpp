@@ -1,5 +1,7 @@
 #include "core/dialect/hub_message.h"
 
+#include "core/chat/signer.h"
+
 #include <utility>
 
 namespace ai_proxy::dialect {
@@ -176,6 +178,30 @@ void HubMessage::refusal(std::string_view text)
 void HubMessage::thinking(std::string_view text, std::string_view signature)
 {
     reasoning_ += text;
+    const size_t begin = blocks_.size();
+    add_thinking(text, signature);
+    if (signature.starts_with(chat::kGoogleCallMark)) {
+        of_call_ = {begin, size(), std::string(text),
+            std::string(chat::unmarked(signature))};
+    }
+}
+
+// Google signs calls; where only thoughts can be signed, thoughts before the
+// call have its signature.
+std::string HubMessage::signature_before()
+{
+    if (of_call_.signature.empty() || of_call_.size_behind != size()) {
+        return {};
+    }
+    blocks_.resize(of_call_.begin);
+    if (!of_call_.text.empty()) {
+        add_thinking(of_call_.text, {});
+    }
+    return std::exchange(of_call_.signature, {});
+}
+
+void HubMessage::add_thinking(std::string_view text, std::string_view signature)
+{
     comma(blocks_);
     blocks_ += R"({"type":"thinking","thinking":)";
     json::append_string(blocks_, text);
@@ -195,6 +221,10 @@ void HubMessage::redacted(std::string_view data)
 void HubMessage::call(std::string_view id, std::string_view name,
     std::string_view arguments, std::string_view signature)
 {
+    const std::string before = signature_before();
+    if (signature.empty()) {
+        signature = before;
+    }
     comma(calls_);
     calls_ += R"({"id":)";
     json::append_string(calls_, id);

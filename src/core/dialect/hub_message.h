@@ -32,7 +32,8 @@ public:
     void refusal(std::string_view text);
     void thinking(std::string_view text, std::string_view signature);
     void redacted(std::string_view data);
-    // arguments: JSON text.
+    // arguments: JSON text.  Without a signature it has the one that stands
+    // directly before it, marked as a call's.
     void call(std::string_view id, std::string_view name,
         std::string_view arguments, std::string_view signature = {});
     // Of role tool.
@@ -48,12 +49,23 @@ public:
 private:
     void begin_part(std::string_view type);
     void end_part(json::Node cache_control);
+    void add_thinking(std::string_view text, std::string_view signature);
+    std::string signature_before();
+    [[nodiscard]] size_t size() const noexcept
+    {
+        return parts_.size() + blocks_.size() + calls_.size();
+    }
 
     std::string_view role_;
     std::string parts_, blocks_, calls_; // items of JSON arrays
     std::string reasoning_, call_id_;
     std::string claude_block_; // JSON text
-    std::string plain_;        // the text, while there is nothing but text
+    // The newest block whose signature is that of a call.
+    struct {
+        size_t begin = 0, size_behind = 0;
+        std::string text, signature;
+    } of_call_;
+    std::string plain_; // the text, while there is nothing but text
     bool is_plain_ = true, is_error_ = false;
 };
 

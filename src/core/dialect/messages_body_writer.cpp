@@ -1,3 +1,4 @@
+#include "core/chat/signer.h"
 #include "core/dialect/call_text.h"
 #include "core/dialect/messages_parts.h"
 #include "core/dialect/spoken.h"
@@ -81,7 +82,8 @@ void MessagesBodyWriter::on(const chat::Event& event)
         if (!event.text.empty()) {
             // The dialect signs thinking, not calls.
             Block& signed_block = block(Kind::thinking);
-            signed_block.signature = event.text;
+            signed_block.signature = chat::kGoogleCallMark;
+            signed_block.signature += event.text;
             signed_block.done = true;
         }
         Block& call = blocks_.emplace_back();

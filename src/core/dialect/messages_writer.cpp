@@ -1,5 +1,6 @@
 #include "core/dialect/messages_writer.h"
 
+#include "core/chat/signer.h"
 #include "core/dialect/call_text.h"
 #include "core/dialect/messages_parts.h"
 #include "core/dialect/spoken.h"
@@ -183,7 +184,7 @@ void MessagesStreamWriter::tool_begin(const chat::Event& event)
     if (!event.text.empty()) {
         // The dialect signs thinking, not calls.
         flush_calls();
-        signature(event.text);
+        signature(std::string(chat::kGoogleCallMark).append(event.text));
     }
     Call& call = calls_.emplace_back();
     call.index = event.index;

@@ -1,5 +1,6 @@
 #include "core/dialect/responses_writer.h"
 
+#include "core/chat/signer.h"
 #include "core/dialect/call_text.h"
 #include "core/dialect/responses_request.h"
 #include "core/dialect/responses_tools.h"
@@ -377,7 +378,8 @@ void ResponsesWriter::annotations(std::string_view array)
 void ResponsesWriter::tool_begin(const chat::Event& tool)
 {
     if (!tool.text.empty()) {
-        opaque(tool.text, false); // the dialect signs reasoning, not calls
+        // The dialect signs reasoning, not calls.
+        opaque(std::string(chat::kGoogleCallMark).append(tool.text), false);
     }
     close_others(nullptr);
     Item& item = add(Kind::call);

@@ -4,8 +4,8 @@
 
 #include "core/base/hash.h"
 #include "core/base/text.h"
-#include "core/dialect/marked_reasoning.h"
 #include "core/json/writer.h"
+#include "core/policy/foreign_reasoning.h"
 #include "core/policy/image_form.h"
 #include "core/policy/realtime.h"
 #include "core/policy/thought_filter.h"
@@ -13,6 +13,7 @@
 #include "core/provider/registry.h"
 #include "core/provider/result_parts.h"
 #include "core/provider/shape.h"
+#include "core/provider/signer.h"
 #include "core/provider/spark.h"
 
 #include <algorithm>
@@ -140,6 +141,10 @@ Result<void> say(chat::Request& request, const provider::EncodeContext& context,
     const provider::Vocabulary* words = protocol.vocabulary(context);
     if (context.dropped != nullptr && words != nullptr) {
         provider::note_unsaid(*words, request, *context.dropped);
+    }
+    if (const auto own = provider::signer(context.options, context.model); own)
+    {
+        provider::keep_own_reasoning(request, *own);
     }
     provider::move_result_parts(request, protocol);
     return protocol.encode(request, context, out);
@@ -515,9 +520,7 @@ Result<void> Exchange::relay_json(
     {
         ask_for_usage(*splice);
     }
-    if (dialect::is_responses(books_.api)) {
-        dialect::drop_marked_reasoning(*splice);
-    }
+    drop_foreign_reasoning(books_.api, context, *splice);
     if (is_adjusted(books_.api) && type.adjust != nullptr) {
         json::Parser own;
         auto body = text == body_ ? document() : own.parse(text, length);

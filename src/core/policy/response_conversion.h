@@ -44,7 +44,10 @@ struct Response::Conversion final : chat::Sink {
 private:
     [[nodiscard]] bool is_impossible(const chat::Event& event);
 
-    uint32_t calls_ = 0; // of all choices
+    void write(const chat::Event& event);
+
+    uint32_t calls_ = 0;    // of all choices
+    std::string_view mark_; // of what the provider signs
 };
 
 // Chat and the older completions: the APIs whose streams are understood.

@@ -5,6 +5,7 @@
 #include "core/policy/output_text.h"
 #include "core/policy/response_conversion.h"
 #include "core/provider/registry.h"
+#include "core/provider/signer.h"
 #include "core/provider/spark.h"
 
 #include <algorithm>
@@ -63,6 +64,11 @@ Response::Conversion::Conversion(const ResponseContext& context)
     decoder = protocol_of(context).decoder(call);
     if (context.convert && ThoughtFilter::wanted(call.options)) {
         thoughts.emplace(call.options, *this);
+    }
+    if (const auto signer = provider::signer(call.options, call.model);
+        context.convert && signer)
+    {
+        mark_ = chat::mark_of(*signer);
     }
     const dialect::Caller* caller = dialect::find_caller(context.api);
     if (caller == nullptr) {
@@ -164,7 +170,23 @@ void Response::Conversion::on(const chat::Event& event)
     {
         return;
     }
-    writer->on(event);
+    write(event);
+}
+
+// It comes back in the next request, which another vendor may get.
+void Response::Conversion::write(const chat::Event& event)
+{
+    const bool opaque = event.kind == chat::EventKind::signature
+        || event.kind == chat::EventKind::redacted;
+    if (!opaque || mark_.empty()) {
+        writer->on(event);
+        return;
+    }
+    std::string text(mark_);
+    text += event.text;
+    chat::Event marked = event;
+    marked.text = text;
+    writer->on(marked);
 }
 
 // Of a relayed stream: most of its events are not parsed otherwise.

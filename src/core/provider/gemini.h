@@ -9,6 +9,10 @@ namespace ai_proxy::provider {
 // Gemini 3 and later: thinking by level, function calls with ids and
 // mandatory thought signatures.
 [[nodiscard]] bool is_gemini3(std::string_view model) noexcept;
+// Accepted by Gemini 3 in place of the signature of a call that another model
+// made (https://ai.google.dev/gemini-api/docs/thought-signatures).
+inline constexpr std::string_view kForeignCall =
+    "skip_thought_signature_validator";
 
 // The members "systemInstruction" and "contents".
 [[nodiscard]] Result<void> write_gemini_contents(

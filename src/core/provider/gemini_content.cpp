@@ -14,10 +14,6 @@ using chat::Part;
 using chat::PartKind;
 using chat::Role;
 
-// Accepted by Gemini 3 in place of the signature of a call that another model
-// made (https://ai.google.dev/gemini-api/docs/thought-signatures).
-constexpr std::string_view kForeignCall = "skip_thought_signature_validator";
-
 struct MediaType {
     std::string_view extension;
     std::string_view name;
