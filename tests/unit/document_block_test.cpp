@@ -37,12 +37,14 @@ class DocumentBlock : public ExchangeFixture {
 protected:
     void SetUp() override { request.path = "/v1/messages"; }
 
-    void serve(std::string_view type, std::string_view model)
+    void serve(
+        std::string_view type, std::string_view model, bool invoke = false)
     {
         auto& made = world.provider("one", type);
         made.options.vertex_project_id = "p";
         made.options.vertex_region = "us";
         made.options.aws_region = "us-east-1";
+        made.options.bedrock_invoke = invoke;
         ASSERT_TRUE(made.model_map.add("*", std::string(model)));
     }
     // The content of a message that is sent.
@@ -72,9 +74,11 @@ protected:
     }
 };
 
-TEST_F(DocumentBlock, ClaudeOnVertexGetsThemWhole)
+constexpr std::string_view kInvoked = "anthropic.claude-sonnet-4-5-v1:0";
+
+TEST_F(DocumentBlock, ClaudeByInvokeModelGetsThemWhole)
 {
-    serve("vertex", "claude-sonnet-4-5");
+    serve("bedrock", kInvoked, true);
     for (const std::string_view block : {kDocument, kChunks, kResult}) {
         EXPECT_EQ(sent(asking(block)),
             "[" + std::string(block) + R"(,{"type":"text","text":"so?"}])");
@@ -89,7 +93,7 @@ TEST_F(DocumentBlock, ClaudeOnVertexGetsThemWhole)
 
 TEST_F(DocumentBlock, TitleAndContextOfFilesAreKept)
 {
-    serve("vertex", "claude-sonnet-4-5");
+    serve("bedrock", kInvoked, true);
     EXPECT_EQ(sent(asking(R"({"type":"document","title":"T","context":"C",)"
                           R"("source":{"type":"file","file_id":"f1"}})")),
         R"([{"type":"document","source":{"type":"file","file_id":"f1"},)"
@@ -98,7 +102,7 @@ TEST_F(DocumentBlock, TitleAndContextOfFilesAreKept)
 
 TEST_F(DocumentBlock, ResultsOfToolsMayHaveThem)
 {
-    serve("vertex", "claude-sonnet-4-5");
+    serve("bedrock", kInvoked, true);
     const std::string result =
         R"({"type":"tool_result","tool_use_id":"t1","content":[)"
         + std::string(kResult) + "]}";
@@ -168,7 +172,7 @@ std::string quoting(std::string_view citations)
 
 TEST_F(DocumentBlock, QuotesOfTurnsBeforeGoBackToClaude)
 {
-    serve("vertex", "claude-sonnet-4-5");
+    serve("bedrock", kInvoked, true);
     EXPECT_EQ(sent(quoting(kQuotes), 1),
         R"([{"type":"text","text":"None"},)"
         R"({"type":"text","text":" here.","citations":)"

@@ -426,6 +426,79 @@ TEST_F(ExchangeTest, GeminisCallersReachClaudeOnVertexConverted)
     EXPECT_EQ((*body)["messages"].at(0)["role"].string_or(), "user");
 }
 
+TEST_F(ExchangeTest, MessagesReachClaudeOnVertexAsTheyAre)
+{
+    auto& vertex = world.provider("vertex", "vertex", {});
+    vertex.options.vertex_project_id = "p";
+    vertex.options.vertex_region = "us";
+    ASSERT_TRUE(vertex.model_map.add("*", "claude-opus-4-6@default"));
+    request.path = "/v1/messages";
+    request.query = "beta=true";
+    request.headers = {{"anthropic-version", "2023-06-01"},
+        {"anthropic-beta", "a-1, b-2"}, {"x-own", "1"}};
+    const std::string rest =
+        R"("max_tokens":9,"thinking":{"type":"adaptive"},)"
+        R"("output_config":{"effort":"max"},)"
+        R"("tools":[{"type":"bash_20250124","name":"bash"}],)"
+        R"("stop_sequences":["E"],"temperature":1.0,)"
+        R"("messages":[{"role":"user","content":"hi"}])";
+    request.body = R"({"model":"c","service_tier":"auto",)" + rest
+        + R"(,"anthropic_beta":["c-3"]})";
+    EXPECT_EQ(prepare().outbound.path,
+        "/v1/projects/p/locations/us/publishers/anthropic/models/"
+        "claude-opus-4-6@default:rawPredict");
+    EXPECT_EQ(body_text(attempt->outbound),
+        "{" + rest
+            + R"(,"anthropic_beta":["c-3","a-1","b-2"],)"
+              R"("anthropic_version":"vertex-2023-10-16"})");
+    EXPECT_EQ(header_text(attempt->outbound, "anthropic-beta"), "");
+    EXPECT_EQ(header_text(attempt->outbound, "anthropic-version"), "");
+    EXPECT_EQ(header_text(attempt->outbound, "x-own"), "1");
+    EXPECT_EQ(attempt->api, Api::messages);
+
+    request.body = R"({"model":"c","stream":true,)" + rest + "}";
+    EXPECT_TRUE(prepare().outbound.path.ends_with(
+        "/claude-opus-4-6@default:streamRawPredict"));
+    EXPECT_TRUE(body_text(attempt->outbound)
+                    .starts_with(R"({"stream":true,"max_tokens":9,)"));
+
+    // What the operator adds to every chat is added to this one too.
+    vertex.options.merge_consecutive_messages = true;
+    prepare();
+    EXPECT_EQ(attempt->api, Api::chat_completions);
+}
+
+TEST_F(ExchangeTest, AnswersOfClaudeOnVertexPass)
+{
+    auto& vertex = world.provider("vertex", "vertex", {});
+    vertex.options.vertex_project_id = "p";
+    vertex.options.vertex_region = "us";
+    request.path = "/v1/messages";
+    request.body = R"({"model":"claude-opus-4-6","max_tokens":9,)"
+                   R"("messages":[{"role":"user","content":"hi"}]})";
+    const std::string answer =
+        R"({"id":"msg_vrtx_1","type":"message","role":"assistant",)"
+        R"("model":"claude-opus-4-6","content":[{"type":"text","text":"Hi"}],)"
+        R"("stop_reason":"stop_sequence","stop_sequence":"E",)"
+        R"("usage":{"input_tokens":3,"output_tokens":2}})";
+    policy::Response& response = *prepare().response;
+    const std::vector<Header> headers{{"content-type", "application/json"}};
+    std::string out;
+    response.head(200, headers);
+    response.feed(answer, out, 1);
+    EXPECT_EQ(response.end(true, out, 2), policy::Response::State::whole);
+    EXPECT_EQ(response.take_body(), answer);
+    EXPECT_EQ(response.usage().completion, 2);
+
+    policy::Response& refused = *prepare().response;
+    refused.head(400, headers);
+    refused.feed(R"([{"error":{"code":400,"message":"no such region",)"
+                 R"("status":"INVALID_ARGUMENT"}}])",
+        out, 1);
+    refused.end(true, out, 2);
+    EXPECT_EQ(refused.error().message, "no such region");
+}
+
 TEST_F(ExchangeTest, EachTryIsMadeForItsOwnProvider)
 {
     world.provider("claude", "claude", {"claude-key"});

@@ -15,6 +15,7 @@
 #include "core/provider/shape.h"
 #include "core/provider/signer.h"
 #include "core/provider/spark.h"
+#include "core/provider/vertex.h"
 
 #include <algorithm>
 #include <array>
@@ -453,8 +454,15 @@ Result<void> Exchange::encode_relay(
         return make_error(ErrorCode::unsupported_api,
             "provider \"" + context.options.name + "\" has no realtime API");
     }
-    auto path = provider::relay_path(context.options,
-        attempt.provider->endpoint, books_.api, path_, query_, context.model);
+    const bool claude =
+        provider::vertex_relays(context.options, books_.api, context.model);
+    auto path = claude
+        ? Result<std::string>(
+            provider::join_path(attempt.provider->endpoint.path,
+                provider::vertex_claude_path(
+                    context.options, context.model, envelope_.stream)))
+        : provider::relay_path(context.options, attempt.provider->endpoint,
+            books_.api, path_, query_, context.model);
     if (!path) {
         return std::move(path).error();
     }
@@ -521,6 +529,9 @@ Result<void> Exchange::relay_json(
         ask_for_usage(*splice);
     }
     drop_foreign_reasoning(books_.api, context, *splice);
+    if (provider::vertex_relays(context.options, books_.api, context.model)) {
+        provider::adapt_vertex_messages(*splice, attempt.outbound);
+    }
     if (is_adjusted(books_.api) && type.adjust != nullptr) {
         json::Parser own;
         auto body = text == body_ ? document() : own.parse(text, length);

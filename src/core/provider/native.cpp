@@ -42,6 +42,9 @@ bool native(const Options& options, Api api, std::string_view model) noexcept
     if (const std::string_view path = fixed_path(options); !path.empty()) {
         return dialect::recognise(path) == api;
     }
+    if (vertex_relays(options, api, model)) {
+        return true;
+    }
     // Vertex AI serves Claude by Anthropic's API alone.
     if ((api == Api::gemini_generate || api == Api::gemini_stream)
         && options.type->name == "vertex" && vertex_is_claude(model))

@@ -1,8 +1,12 @@
 #include "core/provider/vertex.h"
 
 #include "core/base/text.h"
+#include "core/json/elements.h"
 #include "core/provider/claude.h"
 #include "core/provider/gemini.h"
+#include "core/provider/header_fields.h"
+#include "core/provider/shape.h"
+#include "core/provider/surface.h"
 #include "core/provider/vendor.h"
 
 #include <algorithm>
@@ -25,6 +29,20 @@ std::string_view bare_model(std::string_view model) noexcept
     return model;
 }
 
+// A header's list of names as the items of an array.
+void add_names(std::string& items, std::string_view list)
+{
+    while (!list.empty()) {
+        const size_t end = std::min(list.find(','), list.size());
+        const std::string_view name = trim(list.substr(0, end));
+        list.remove_prefix(std::min(end + 1, list.size()));
+        if (!name.empty()) {
+            items += items.empty() ? "" : ",";
+            json::append_string(items, name);
+        }
+    }
+}
+
 Result<void> encode_claude(
     const chat::Request& request, const EncodeContext& context, Outbound& out)
 {
@@ -37,8 +55,8 @@ Result<void> encode_claude(
     const std::string_view tier = request.service_tier;
     drop_if(context, "service_tier",
         !tier.empty() && tier != "auto" && tier != "default");
-    out.path = vertex_model_path(context.options, context.model,
-        request.stream ? "streamRawPredict" : "rawPredict");
+    out.path =
+        vertex_claude_path(context.options, context.model, request.stream);
     out.own_body(std::move(body));
     return {};
 }
@@ -109,6 +127,45 @@ std::string vertex_model_path(
     // "@" stands before a version.
     path += percent_encode(bare_model(model), "@");
     return path.append(":").append(action);
+}
+
+bool vertex_relays(
+    const Options& options, dialect::Api api, std::string_view model) noexcept
+{
+    return api == dialect::Api::messages && vertex_is_claude(model)
+        && options.type->protocol == &kVertex && !relays(options)
+        && capability(options, api).empty() && !shapes(options);
+}
+
+std::string vertex_claude_path(
+    const Options& options, std::string_view model, bool stream)
+{
+    return vertex_model_path(
+        options, model, stream ? "streamRawPredict" : "rawPredict");
+}
+
+void adapt_vertex_messages(json::Splice& body, Outbound& out)
+{
+    body.remove("model");
+    body.remove("service_tier");
+    std::string version;
+    json::append_string(version, kClaudeVersionName);
+    body.set("anthropic_version", std::move(version));
+    std::string betas;
+    for (const std::string_view one :
+        json::elements(body.raw("anthropic_beta"))) {
+        betas.append(betas.empty() ? "" : ",").append(one);
+    }
+    for (const auto& [name, value] : out.headers) {
+        if (iequals(name, "anthropic-beta")) {
+            add_names(betas, value);
+        }
+    }
+    if (!betas.empty()) {
+        body.set("anthropic_beta", "[" + betas + "]");
+    }
+    set_header(out, "anthropic-beta", {});
+    set_header(out, "anthropic-version", {});
 }
 
 std::string_view vertex_raw_path(std::string_view client_path) noexcept

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/json/splice.h"
 #include "core/provider/protocol.h"
 
 namespace ai_proxy::provider {
@@ -10,6 +11,16 @@ namespace ai_proxy::provider {
     const Options& options, std::string_view model, std::string_view action);
 
 [[nodiscard]] bool vertex_is_claude(std::string_view model) noexcept;
+
+// Is this a Messages call for Claude, who speaks that API there too, with the
+// model in the path?  It is converted where the operator's options change it.
+[[nodiscard]] bool vertex_relays(
+    const Options& options, dialect::Api api, std::string_view model) noexcept;
+// The path of Claude's calls.
+[[nodiscard]] std::string vertex_claude_path(
+    const Options& options, std::string_view model, bool stream);
+// What stands in headers and in the path elsewhere, and what is not known here.
+void adapt_vertex_messages(json::Splice& body, Outbound& out);
 
 // The part of a client's path that is Vertex AI's own, "/v1/projects/...";
 // "" when there is none.
