@@ -16,7 +16,7 @@ needs_module();
 
 my $up = Faults->start;
 my $chat = 'v1/chat/completions';
-my @names = (ok => 'ok', waiting => 'stall_before', flood => 'flood:40',
+my @names = (ok => 'ok', waiting => 'stall_before', flood => 'flood:80',
     large => 'flood_body');
 my $http = "ai_proxy_zone ai 4m;\n";
 my @places;
@@ -102,18 +102,22 @@ for my $kind (qw(openai claude)) {
     my $pid = flooded("flood_$kind");
     $gw->until(sub { $up->open });
     select undef, undef, undef, 0.05;
-    my ($served, $longest) = (0, 0);
-    while (waitpid($pid, POSIX::WNOHANG()) == 0) {
+    my ($served, $longest, $status, $over) = (0, 0, 200, 0);
+    until ($over || $status != 200) {
         my $begin = Client::now();
-        my $reply = $gw->client->post("/ok_openai/$chat", chat_body());
+        $status = $gw->client->post("/ok_openai/$chat", chat_body())->{status};
         my $took = Client::now() - $begin;
-        last unless $reply->{status} == 200;
         $longest = $took if $took > $longest;
         # Only what was answered while the flood went on counts.
-        last if waitpid($pid, POSIX::WNOHANG()) != 0;
-        $served++;
+        $over = waitpid($pid, POSIX::WNOHANG()) != 0;
+        $served++ unless $over;
     }
-    cmp_ok($served, '>=', 5, "$kind: a flood starves nobody");
+    is($status, 200, "$kind: who asks during a flood is answered");
+    is($?, 0, "$kind: the flood arrives") if $over;
+    # Who is starved is answered when it is over, and does not count; how many
+    # are not is a matter of the machine.
+    cmp_ok($served, '>=', 2, "$kind: a flood starves nobody")
+        or diag(sprintf 'the slowest took %.0f ms', $longest * 1000);
     note(sprintf '%s: %d answers, the slowest took %.0f ms', $kind, $served,
         $longest * 1000);
 }
