@@ -119,7 +119,7 @@ demo_ask()
 demo_up()
 {
     need $build_packages $demo_packages
-    # Without optimization there is a first answer in a third of the time.
+    # Without optimization there is a first answer in half the time.
     flavour=debug
     if [ -f "$build/release/ngx_http_ai_proxy_module.so" ]; then
         flavour=release
