@@ -185,10 +185,10 @@ void close_books_handler(void* data) noexcept
     close_books(*ctx);
 }
 
-// Runs whenever the main request may go on: a try has ended, or the client's
-// connection became writable.
 } // namespace
 
+// Runs whenever the main request may go on: a try has ended, or the client's
+// connection became writable.
 void write_handler(ngx_http_request_t* r) noexcept
 {
     guard_void(

@@ -56,11 +56,14 @@ bool Exchange::uses_nothing() const noexcept
 // What uses tokens and does not say how many would go around every budget.
 Result<void> Exchange::check_counted() const
 {
+    if (has_model() || uses_nothing()) {
+        return {};
+    }
     const bool limited = std::any_of(site_.token_limits.begin(),
         site_.token_limits.end(), [](const limit::Rule& rule) {
             return rule.mode == limit::Mode::enforce;
         });
-    if (has_model() || uses_nothing() || !(limited || has_quota())) {
+    if (!limited && !has_quota()) {
         return {};
     }
     Error error = make_error(ErrorCode::token_limit,
