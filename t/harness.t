@@ -110,6 +110,12 @@ my ($status, $out) = curl('-d', '{}', $gw->url('/x-plain/x'));
 is($status, 0, 'curl works');
 is(decode($out)->{object}, 'chat.completion', 'and shows the body');
 
+# What nginx has not written to its end is no line yet.
+$gw->write_file('logs/half.log', "one\ntw");
+is(join(' ', $gw->log_lines('half.log', 2, 0)), 'one', 'half a line is none');
+$gw->write_file('logs/half.log', "one\n\nthree\n");
+is(join('|', $gw->log_lines('half.log', 3)), 'one||three', 'an empty one is');
+
 my $bad = Gateway->new(server => 'no_such_directive on;');
 my ($code, $said) = $bad->check;
 isnt($code, 0, 'a bad configuration fails the check');

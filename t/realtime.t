@@ -107,8 +107,7 @@ sub masked {
         . $mask . ($payload ^ substr($mask x ($length / 4 + 1), 0, $length));
 }
 
-sub last_line { my @l = split /\n/, Gateway::slurp("$gw->{dir}/logs/access.log");
-    return $l[-1] // '' }
+sub last_line { return ($gw->log_lines('access.log'))[-1] // '' }
 sub field { my ($seen, $name) = @_; return Upstream::header($seen, $name) }
 
 ###############################################################################
@@ -239,8 +238,7 @@ for my $used ('"input_tokens":100,"output_tokens":20,"total_tokens":120,'
 told();
 $client->close;
 told();
-sub used { my @l = split /\n/, Gateway::slurp("$gw->{dir}/logs/used.log");
-    return $l[-1] // '' }
+sub used { return ($gw->log_lines('used.log'))[-1] // '' }
 ok($gw->until(sub { used() eq '101 107 21 64 128 provider' }),
     'the books have the sum') or diag used();
 

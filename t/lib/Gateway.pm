@@ -269,7 +269,8 @@ sub log_lines {
     my ($self, $name, $count, $seconds) = @_;
     my @lines;
     $self->until(sub {
-        @lines = split /\n/, slurp("$self->{dir}/logs/$name");
+        # nginx writes page by page: what has no end yet is not a line.
+        @lines = slurp("$self->{dir}/logs/$name") =~ /^(.*)\n/mg;
         @lines >= ($count // 1);
     }, $seconds // 15);
     return @lines;
