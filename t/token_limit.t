@@ -8,6 +8,7 @@ use warnings;
 
 use lib 't/lib';
 use AiProxyTest;
+use Budgets;
 use Test::More;
 
 needs_module();
@@ -23,6 +24,7 @@ my $up = Upstream->start(
         delete $a->{usage}; $a } },
     unclear => { events => stream_events('one ' x 40, no_usage => 1) },
     gate => { events => stream_events('one two three'), gate => 1 },
+    long => overrun(),
     late => { json => chat_answer('hello'), delay => 20 },
     own => { json => chat_answer('hello'), headers => [
         ['x-ratelimit-remaining-tokens', '999'], ['x-request-id', 'r-1']] });
@@ -37,6 +39,7 @@ my %places = (
     own => "$limit key=\$http_x_user rate=105/m;",
     uncounted => "$limit key=\$http_x_user rate=106/m;",
     unclear => "$limit key=\$http_x_user rate=107/m;",
+    long => "$limit key=\$http_x_user rate=500/h;",
     late => "$limit key=\$http_x_user rate=108/m;",
 );
 my $gw = Gateway->start(workers => 2,
@@ -57,21 +60,16 @@ location /two/ {
 location /quiet/ { ai_proxy_pass plain; $limit key=\$http_x_user rate=1/d mode=log; }
 location /model/ { ai_proxy_pass plain; $limit key=\$ai_proxy_request_model rate=60/m; }
 location /big/ { ai_proxy_pass plain; $limit key=all rate=1M/m; }
-location /busy/ { ai_proxy_pass plain; $limit key=\$http_x_user rate=1500/h reserve=off; }
+location /busy/ { ai_proxy_pass plain; $limit key=\$http_x_user rate=3000/h; }
+location /fixed/ { ai_proxy_pass plain; $limit key=\$http_x_user rate=3000/h algorithm=fixed; }
 location /status { ai_proxy_status; }
 EOF
-
-sub ask {
-    my ($place, $user, %fields) = @_;
-    return $gw->client->post("/$place/v1/chat/completions",
-        chat_body(%fields), headers => { 'X-User' => $user });
-}
 
 sub left {
     return scalar Client::header($_[0], 'x-ratelimit-remaining-tokens');
 }
 
-my $reply = ask(plain => 'ann', max_tokens => 40);
+my $reply = ask($gw, plain => 'ann', max_tokens => 40);
 is($reply->{status}, 200, 'a request within the budget passes');
 is(Client::header($reply, 'x-ratelimit-limit-tokens'), '100', 'the limit');
 is(left($reply), 85, 'the rest, once the answer is counted');
@@ -79,16 +77,16 @@ like(Client::header($reply, 'x-ratelimit-reset-tokens'), qr/^(?:1m)?\d+s$/,
     'and when it is whole again');
 
 # 15 were used, 85 are left.
-$reply = ask(plain => 'ann', max_tokens => 90);
+$reply = ask($gw, plain => 'ann', max_tokens => 90);
 check_error($reply, 429, qr/100 tokens per minute, 15 used, \d+ requested; /
     . qr/try again in/, 'one that might need more is turned away');
 is(decode($reply->{body})->{error}{code}, 'rate_limit_exceeded', 'its code');
 is(decode($reply->{body})->{error}{type}, 'tokens', 'its type');
 like(Client::header($reply, 'Retry-After'), qr/^[1-9]\d?$/, 'Retry-After');
 is(left($reply), 85, 'what is left');
-is(ask(plain => 'bob', max_tokens => 80)->{status}, 200,
+is(ask($gw, plain => 'bob', max_tokens => 80)->{status}, 200,
     'another key has a budget of its own');
-is(ask(plain => '', max_tokens => 500)->{status}, 200,
+is(ask($gw, plain => '', max_tokens => 500)->{status}, 200,
     'no key, no limit');
 
 $reply = $gw->client->post('/plain/v1/messages', encode({ model => 'm',
@@ -103,42 +101,27 @@ $reply = $gw->client->post('/plain/v1beta/models/m:generateContent', encode({
 is($reply->{status}, 429, 'a caller of Gemini');
 is(decode($reply->{body})->{error}{status}, 'RESOURCE_EXHAUSTED', 'its error');
 
-$reply = ask(plain => 'ann', max_tokens => 1000);
+$reply = ask($gw, plain => 'ann', max_tokens => 1000);
 check_error($reply, 429, qr/the request is too large/, 'what can never pass');
 is(Client::header($reply, 'Retry-After'), undef, 'is not told to come again');
 
 # What is charged.
 
-sub spent {
-    my ($place, $user, $budget) = @_;
-    my $reply = ask($place, $user, max_tokens => 1000);
-    return $budget - left($reply);
-}
-
-# Streams are charged when they are over, a moment after their last byte.
-sub charged {
-    my ($place, $user, $budget, $expected, $name) = @_;
-    my $spent;
-    $gw->until(sub {
-        ($spent = spent($place, $user, $budget)) == $expected }, 5);
-    is($spent, $expected, $name);
-}
-
 my %yes = (stream => \1);
-check_stream(ask(stream => 'ann', %yes), 'one two three', 'a stream');
-charged(stream => 'ann', 101, 15, 'is charged its usage');
-check_stream(ask(claude => 'ann', %yes, max_tokens => 70), 'one two three',
+check_stream(ask($gw, stream => 'ann', %yes), 'one two three', 'a stream');
+charged($gw, stream => 'ann', 101, 15, 'is charged its usage');
+check_stream(ask($gw, claude => 'ann', %yes, max_tokens => 70), 'one two three',
     'a converted stream');
-charged(claude => 'ann', 102, 15, 'is charged its usage');
-is(ask(broken => 'ann', max_tokens => 60)->{status}, 500, 'a failure');
-charged(broken => 'ann', 103, 0, 'costs nothing');
+charged($gw, claude => 'ann', 102, 15, 'is charged its usage');
+is(ask($gw, broken => 'ann', max_tokens => 60)->{status}, 500, 'a failure');
+charged($gw, broken => 'ann', 103, 0, 'costs nothing');
 
 # An answer of 40 words that its provider has not counted.
-is(ask(uncounted => 'ann')->{status}, 200, 'an answer without usage');
-my $used = spent(uncounted => 'ann', 106);
+is(ask($gw, uncounted => 'ann')->{status}, 200, 'an answer without usage');
+my $used = spent($gw, uncounted => 'ann', 106);
 ok($used >= 42 && $used <= 60, 'is charged an estimate') or diag $used;
-is(ask(unclear => 'ann', %yes)->{status}, 200, 'and a stream without');
-$gw->until(sub { ($used = spent(unclear => 'ann', 107)) >= 42 }, 5);
+is(ask($gw, unclear => 'ann', %yes)->{status}, 200, 'and a stream without');
+$gw->until(sub { ($used = spent($gw, unclear => 'ann', 107)) >= 42 }, 5);
 ok($used >= 42 && $used <= 60, 'too') or diag $used;
 my @estimated = grep { m{^/unc.* 200 .*usage_source\\x22:\\x22estimated} }
     $gw->log_lines('access.log');
@@ -149,18 +132,18 @@ my $client = $gw->client->send('POST', '/gate/v1/chat/completions',
 $client->wait(sub { $_[0]{body} =~ /one/ }, 5);
 $client->close;
 $up->wait_outcome('gate', 'client_closed', 5);
-$gw->until(sub { ($used = spent(gate => 'ann', 104)) < 25 });
+$gw->until(sub { ($used = spent($gw, gate => 'ann', 104)) < 25 });
 cmp_ok($used, '>=', 4, 'a stream whose client left is charged an estimate');
 
 $client = $gw->client->send('POST', '/late/v1/chat/completions',
     chat_body(max_tokens => 50), headers => { 'X-User' => 'ann' });
 $gw->until(sub { $up->requests('late') });
 $client->close;
-$gw->until(sub { ($used = spent(late => 'ann', 108)) < 25 }, 5);
+$gw->until(sub { ($used = spent($gw, late => 'ann', 108)) < 25 }, 5);
 ok($used >= 4 && $used < 25, 'so is one whose client left before any of it')
     or diag $used;
 
-$reply = ask(own => 'ann');
+$reply = ask($gw, own => 'ann');
 is(left($reply) + 0, left($reply), 'one field');
 is(scalar(my @all = Client::header($reply, 'x-ratelimit-remaining-tokens')), 1,
     "the gateway's own stands in the place of the provider's");
@@ -168,21 +151,21 @@ is(Client::header($reply, 'x-request-id'), 'r-1', 'others pass');
 
 # Several rules; a model as the key; mode=log.
 
-is(ask(two => 'ann', max_tokens => 46)->{status}, 200, 'two rules: passes');
-$reply = ask(two => 'ann', max_tokens => 47);
+is(ask($gw, two => 'ann', max_tokens => 46)->{status}, 200, 'two rules: passes');
+$reply = ask($gw, two => 'ann', max_tokens => 47);
 is($reply->{status}, 429, 'two rules: the second refuses');
 is(Client::header($reply, 'x-ratelimit-limit-tokens'), '50', 'and tells');
-$reply = ask(two => 'ann', max_tokens => 46);
+$reply = ask($gw, two => 'ann', max_tokens => 46);
 is($reply->{status}, 200, 'the first was given back what it had granted');
 
-is(ask(model => 'ann', model => 'a', max_tokens => 40)->{status}, 200,
+is(ask($gw, model => 'ann', model => 'a', max_tokens => 40)->{status}, 200,
     'a model as the key');
-is(ask(model => 'ann', model => 'a', max_tokens => 44)->{status}, 429,
+is(ask($gw, model => 'ann', model => 'a', max_tokens => 44)->{status}, 429,
     'is spent');
-is(ask(model => 'ann', model => 'b', max_tokens => 40)->{status}, 200,
+is(ask($gw, model => 'ann', model => 'b', max_tokens => 40)->{status}, 200,
     'another model is not');
 
-is(ask(quiet => 'ann')->{status}, 200, 'mode=log turns nobody away');
+is(ask($gw, quiet => 'ann')->{status}, 200, 'mode=log turns nobody away');
 my @lines;
 $gw->until(sub { @lines = grep { m{^/quiet/} } $gw->log_lines('access.log') });
 like($lines[-1], qr/ 200 logged - /, 'but is in the log');
@@ -196,24 +179,14 @@ isnt($gw->client->get('/plain/v1/models', headers => { 'X-User' => 'ann' })
     ->{status}, 429, 'what uses no tokens is not limited');
 
 ###############################################################################
-# Many at once in two workers: never more than the budget, and all of it.
+# Many at once in two workers.
 
-my ($granted, $last) = (0, 64);
-for (1 .. 40) {
-    my @many = map { $gw->client->send('POST', '/busy/v1/chat/completions',
-        chat_body(max_tokens => 20), headers => { 'X-User' => 'crowd' }) }
-        1 .. 64;
-    Client::finish_all(30, @many);
-    $last = grep { $_->{reply}{status} == 200 } @many;
-    $granted += $last;
-    last if !$last;
-}
-# Each is charged 15 and takes less than 40 beforehand.
-cmp_ok(15 * $granted, '<=', 1500, 'a crowd gets no more than the budget');
-cmp_ok(15 * $granted, '>=', 1460, 'and all of it');
+my $busy = check_crowd([$gw], busy => 3000, 'sliding');
+check_crowd([$gw], fixed => 3000, 'fixed');
+check_overrun([$gw], $up, long => 500, 'long answers');
 
 ok($gw->reload, 'a reload');
-is(spent(busy => 'crowd', 1500), 15 * $granted, 'forgets nothing');
+is(spent($gw, busy => 'crowd', 3000), $busy, 'forgets nothing');
 
 ###############################################################################
 # More keys than the zone has room for: the oldest make room.
@@ -227,8 +200,8 @@ while (my @some = splice @keys, 0, 100) {
     my @wrong = grep { $_->{reply}{status} != 200 } @clients;
     last if @wrong && fail('a new key is served: ' . $wrong[0]{reply}{status});
 }
-charged(plain => 'user-4000', 100, 15, 'the newest are remembered');
-charged(plain => 'user-1', 100, 0, 'the oldest are forgotten');
+charged($gw, plain => 'user-4000', 100, 15, 'the newest are remembered');
+charged($gw, plain => 'user-1', 100, 0, 'the oldest are forgotten');
 my @warnings = grep { /room/ } split /\n/, $gw->error_log;
 cmp_ok(scalar @warnings, '<=', 4, 'and the log is not full of it');
 

@@ -8,6 +8,7 @@ use warnings;
 
 use lib 't/lib';
 use AiProxyTest;
+use Budgets;
 use RedisServer;
 use Test::More;
 
@@ -16,6 +17,7 @@ needs_module();
 my $up = Upstream->start(
     plain => { json => chat_answer('hello') },
     stream => { events => stream_events('one two three') },
+    long => overrun(),
     gate => { events => stream_events('one two three'), gate => 1 });
 my $redis = RedisServer->start;
 my $gone = Gateway::free_port();
@@ -27,7 +29,7 @@ my $http = zone() . "ai_proxy_redis r 127.0.0.1:$redis->{port};\n"
     . join('', map { "ai_proxy_redis gone_$_ 127.0.0.1:$gone on_error=$_;\n" }
         qw(allow deny zone))
     . join '', map { provider($_ => openai => $up->url($_)) }
-        qw(plain stream gate);
+        qw(plain stream long gate);
 my $server = <<"EOF";
 location /plain/ { ai_proxy_pass plain; $limit $key rate=100/m store=r; }
 location /fixed/ { ai_proxy_pass plain; $limit $key rate=101/m store=r algorithm=fixed; }
@@ -40,33 +42,14 @@ location /both/ {
 }
 location /left/ { ai_proxy_pass plain; $limit $key rate=107/m store=patient; }
 location /log/ { ai_proxy_pass plain; $limit $key rate=1/d store=r mode=log; }
-location /busy/ { ai_proxy_pass plain; $limit $key rate=1500/h store=r; }
+location /busy/ { ai_proxy_pass plain; $limit $key rate=3000/h store=r; }
+location /even/ { ai_proxy_pass plain; $limit $key rate=3000/h store=r algorithm=fixed; }
+location /long/ { ai_proxy_pass long; $limit $key rate=500/h store=r; }
 EOF
 $server .= "location /gone_$_/ { ai_proxy_pass plain; $limit $key rate=50/m "
     . "store=gone_$_; }\n" for qw(allow deny zone);
 my @gw = map { Gateway->start(http => $http, server => $server,
     workers => 2) } 1, 2;
-
-sub ask {
-    my ($gw, $place, $user, %fields) = @_;
-    return $gw->client->post("/$place/v1/chat/completions",
-        chat_body(%fields), headers => { 'X-User' => $user });
-}
-
-sub spent {
-    my ($place, $user, $budget) = @_;
-    my $reply = ask($gw[1], $place, $user, max_tokens => 10000);
-    return $budget
-        - (Client::header($reply, 'x-ratelimit-remaining-tokens') // 0);
-}
-
-sub charged {
-    my ($place, $user, $budget, $expected, $name) = @_;
-    my $spent;
-    $gw[0]->until(sub {
-        ($spent = spent($place, $user, $budget)) == $expected }, 5);
-    is($spent, $expected, $name);
-}
 
 # Who leaves before Redis has said what it granted.
 $redis->pause;
@@ -79,13 +62,13 @@ for (1 .. 3) {
 }
 select undef, undef, undef, 0.1;
 $redis->resume;
-charged(left => 'gone', 107, 0, 'what it had reserved is given back');
+charged($gw[1], left => 'gone', 107, 0, 'what it had reserved is given back');
 
 for my $place (['plain', 100], ['fixed', 101]) {
     my ($name, $budget) = @$place;
     is(ask($gw[0], $name, 'ann', max_tokens => 40)->{status}, 200,
         "$name: passes");
-    charged($name, 'ann', $budget, 15, "$name: another gateway knows");
+    charged($gw[1], $name, 'ann', $budget, 15, "$name: another gateway knows");
     my $reply = ask($gw[1], $name, 'ann', max_tokens => 90);
     check_error($reply, 429, qr/$budget tokens per minute, 15 used/,
         "$name: and refuses");
@@ -99,7 +82,7 @@ for my $place (['plain', 100], ['fixed', 101]) {
 
 check_stream(ask($gw[0], 'stream', 'ann', stream => \1), 'one two three',
     'a stream');
-charged('stream', 'ann', 102, 15, 'is charged its usage');
+charged($gw[1], 'stream', 'ann', 102, 15, 'is charged its usage');
 
 my $client = $gw[0]->client->send('POST', '/gate/v1/chat/completions',
     chat_body(stream => \1), headers => { 'X-User' => 'ann' });
@@ -107,7 +90,9 @@ $client->wait(sub { $_[0]{body} =~ /one/ }, 5);
 $client->close;
 $up->wait_outcome('gate', 'client_closed', 5);
 my $used = 0;
-$gw[0]->until(sub { $used = spent('gate', 'ann', 103); $used && $used < 25 });
+$gw[0]->until(sub {
+    $used = spent($gw[1], 'gate', 'ann', 103);
+    $used && $used < 25 });
 cmp_ok($used, '>=', 4, 'a stream whose client left is charged an estimate');
 
 is(ask($gw[0], 'both', 'ann', max_tokens => 40)->{status}, 200, 'two stores');
@@ -123,18 +108,9 @@ is(ask($gw[0], 'log', 'ann')->{status}, 200, 'mode=log turns nobody away')
     for 1, 2;
 
 # Many at once through two gateways.
-my ($granted, $last) = (0, 64);
-for (1 .. 40) {
-    my @many = map { $gw[$_ % 2]->client->send('POST',
-        '/busy/v1/chat/completions', chat_body(max_tokens => 20),
-        headers => { 'X-User' => 'crowd' }) } 1 .. 64;
-    Client::finish_all(30, @many);
-    $last = grep { $_->{reply}{status} == 200 } @many;
-    $granted += $last;
-    last if !$last;
-}
-cmp_ok(15 * $granted, '<=', 1500, 'a crowd gets no more than the budget');
-cmp_ok(15 * $granted, '>=', 1460, 'and all of it');
+check_crowd(\@gw, busy => 3000, 'sliding');
+check_crowd(\@gw, even => 3000, 'fixed');
+check_overrun(\@gw, $up, long => 500, 'long answers');
 
 is(ask($gw[0], 'gone_allow', 'ann', max_tokens => 1000)->{status}, 200,
     'without Redis, on_error=allow');
