@@ -65,10 +65,6 @@ location /fixed/ { ai_proxy_pass plain; $limit key=\$http_x_user rate=3000/h alg
 location /status { ai_proxy_status; }
 EOF
 
-sub left {
-    return scalar Client::header($_[0], 'x-ratelimit-remaining-tokens');
-}
-
 my $reply = ask($gw, plain => 'ann', max_tokens => 40);
 is($reply->{status}, 200, 'a request within the budget passes');
 is(Client::header($reply, 'x-ratelimit-limit-tokens'), '100', 'the limit');

@@ -12,31 +12,36 @@ use Test::More;
 use AiProxyTest;
 use Client;
 
-our @EXPORT = qw(ask spent charged refused check_crowd check_overrun overrun);
+our @EXPORT = qw(ask send_ask left spent charged refused hold let_go
+    check_crowd check_overrun overrun);
 
 my $crowd = 64;
 my $answer = 15;
 my $long_answer = 60;
+my $beyond = 10_000; # any budget here
 
-sub begin {
+sub send_ask {
     my ($gw, $place, $user, %fields) = @_;
     return $gw->client->send('POST', "/$place/v1/chat/completions",
         chat_body(%fields), headers => { 'X-User' => $user });
 }
 
-sub ask { return begin(@_)->finish }
+sub ask { return send_ask(@_)->finish }
 
 # A request that is larger than any budget here; it costs nothing.
 sub refused {
     my ($gw, $place, $user, %fields) = @_;
-    return ask($gw, $place, $user, %fields, max_tokens => 10_000);
+    return ask($gw, $place, $user, %fields, max_tokens => $beyond);
+}
+
+# As the reply says.
+sub left {
+    return scalar Client::header($_[0], 'x-ratelimit-remaining-tokens');
 }
 
 sub spent {
     my ($gw, $place, $user, $budget) = @_;
-    my $reply = refused($gw, $place, $user);
-    return $budget
-        - (Client::header($reply, 'x-ratelimit-remaining-tokens') // 0);
+    return $budget - (left(refused($gw, $place, $user)) // 0);
 }
 
 # An answer is charged when it is over, a moment after its last byte.
@@ -48,9 +53,28 @@ sub charged {
     is($spent, $expected, $name);
 }
 
+# A stream of the place whose name begins with that of the provider, which
+# begins no answer until it is let go: its budget has been asked.
+sub hold {
+    my ($gw, $up, $provider, $place, $user) = @_;
+    my $before = $up->requests($provider);
+    my $client = send_ask($gw, "${provider}_$place", $user, stream => \1,
+        max_tokens => 40);
+    ok($gw->until(sub { $up->requests($provider) > $before }),
+        "$place: a stream of $user is let in");
+    return $client;
+}
+
+sub let_go {
+    my ($up, $provider, $name, @clients) = @_;
+    $up->open_gate($provider) for @clients;
+    check_stream($_->finish, 'one two three', "$name: a stream ends")
+        for @clients;
+}
+
 sub send_crowd {
     my ($gateways, $place, %fields) = @_;
-    return map { begin($gateways->[$_ % @$gateways], $place, 'crowd',
+    return map { send_ask($gateways->[$_ % @$gateways], $place, 'crowd',
         %fields) } 1 .. $crowd;
 }
 
@@ -97,7 +121,7 @@ sub check_overrun {
     my ($gateways, $up, $place, $budget, $name) = @_;
     my ($taken) = refused($gateways->[0], $place, 'crowd')->{body}
         =~ /(\d+) requested/;
-    my $most = int($budget / ($taken -= 10_000 - 1));
+    my $most = int($budget / ($taken -= $beyond - 1));
     my @clients = send_crowd($gateways, $place, stream => \1,
         max_tokens => 1);
     my (@refused, @running);
