@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
 # Budgets of tokens in a Redis behind TLS, a password and a UNIX socket, and in
-# one that refuses, is silent, killed or has forgotten its scripts: when
+# one that refuses, is silent, killed, full or has forgotten its scripts: when
 # a request comes, and between what it takes beforehand and its end.
 
 use strict;
@@ -30,7 +30,7 @@ my $locked = RedisServer->start(socket => 1, lines => [
     'user reader on >sk-secret-reader ~* +@read +@scripting',
     'user stranger on >sk-secret-stranger ~other:* +@all']);
 $locked->{cli} = [qw(-a sk-secret-redis)];
-my $broken = RedisServer->start; # it is paused and killed
+my $broken = RedisServer->start; # it is paused, killed and filled
 
 my @policies = qw(allow deny zone);
 my $locked_at = $locked->address;
@@ -191,6 +191,8 @@ check_between(paused => sub { $broken->pause },
     qr/^redis_(?:timeout|unavailable)$/, sub { $broken->resume }, 15);
 check_between(killed => sub { $broken->stop }, qr/^redis_unavailable$/,
     sub { $broken->start }, 0);
+check_between(full => sub { $broken->say(qw(config set maxmemory 1)) },
+    qr/^redis_error$/, sub { $broken->say(qw(config set maxmemory 0)) }, 15);
 
 # Nothing is left behind.
 

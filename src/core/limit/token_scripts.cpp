@@ -35,7 +35,9 @@ if fixed then
   stamp, used = tonumber(held[1] or 0), tonumber(held[2] or 0)
   moved = stamp == 0 or now - stamp >= window
   if moved then
-    redis.call('DEL', key)
+    if stamp ~= 0 then
+      redis.call('DEL', key)
+    end
     stamp, used = now, 0
   end
 else
@@ -104,10 +106,15 @@ end
 return {granted, stamp, used, reset, retry}
 )";
 
+// A full Redis refuses what might need memory unless the script has freed some
+// before: so what is given back is removed, and the rest of it written anew.
 // ARGV: window (ms), difference, stamp, 1 for a fixed window.
 constexpr std::string_view kSettle = R"(
 local window, by, stamp = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 local now = 0
+local function word(number)
+  return string.format('%d', number)
+end
 if by > 0 or ARGV[4] == '1' then
   local time = redis.call('TIME')
   now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -117,23 +124,26 @@ if ARGV[4] == '1' then
   if begin ~= 0 and now - begin < window then
     if by > 0 or begin == tonumber(stamp) then
       local spent = tonumber(redis.call('HGET', KEYS[1], 's') or 0)
-      redis.call('HSET', KEYS[1], 's', math.max(spent + by, 0))
+      redis.call('HDEL', KEYS[1], 's')
+      redis.call('HSET', KEYS[1], 's', word(math.max(spent + by, 0)))
     end
   elseif by > 0 then
     redis.call('HSET', KEYS[1], 'b', now, 's', by)
     redis.call('PEXPIRE', KEYS[1], window)
   end
 elseif by > 0 then
-  local part = string.format('%d', math.floor(now * 128 / window))
+  local part = word(math.floor(now * 128 / window))
   redis.call('HINCRBY', KEYS[1], part, ARGV[2])
   redis.call('HINCRBY', KEYS[1], 'used', ARGV[2])
   redis.call('PEXPIRE', KEYS[1], math.ceil(window * 130 / 128))
 else
-  local spent = tonumber(redis.call('HGET', KEYS[1], stamp) or 0)
+  local held = redis.call('HMGET', KEYS[1], stamp, 'used')
+  local spent, used = tonumber(held[1] or 0), tonumber(held[2] or 0)
   if spent > 0 then
-    by = by < -spent and -spent or ARGV[2]
-    redis.call('HINCRBY', KEYS[1], stamp, by)
-    redis.call('HINCRBY', KEYS[1], 'used', by)
+    by = math.max(by, -spent)
+    redis.call('HDEL', KEYS[1], stamp)
+    redis.call('HSET', KEYS[1], stamp, word(spent + by),
+        'used', word(used + by))
   end
 end
 return 0
