@@ -4,6 +4,7 @@
 
 #include "core/async/io.h"
 #include "core/async/task.h"
+#include "core/limit/unsettled.h"
 #include "core/policy/exchange.h"
 
 #include "route_fixture.h"
@@ -19,6 +20,25 @@
 #include <vector>
 
 namespace ai_proxy::testing {
+
+// What is settled in Redis later stays until a test asks for it.
+class FakeUnsettled final : public limit::Unsettled {
+public:
+    // "0: EVALSHA 1 key 60000 ..."
+    std::vector<std::string> told()
+    {
+        std::vector<std::string> texts;
+        for (const Settlement& settlement : claim_all()) {
+            texts.push_back(std::to_string(settlement.redis) + ": "
+                + settlement.command.text());
+        }
+        return texts;
+    }
+    std::vector<size_t> noted; // budgets, each time there was one more
+
+private:
+    void grown(size_t budgets) noexcept override { noted.push_back(budgets); }
+};
 
 // Io in the test's hands: notes what is started and ends it when told.
 class FakeIo final : public async::Io {
@@ -41,6 +61,7 @@ public:
     std::function<void()> before_place;
     FakeInFlight places;
     FakeCounters budgets;
+    FakeUnsettled debts;
     std::vector<std::string> texts;
     std::map<std::string, std::string> variables;
     // What Redis says to a command; an error is the end of the operation.
@@ -128,6 +149,7 @@ public:
     }
     InFlight& in_flight() noexcept override { return places; }
     limit::Counters& counters() noexcept override { return budgets; }
+    limit::Unsettled& unsettled() noexcept override { return debts; }
     std::string text(uint32_t value) override { return texts[value]; }
     std::string variable(std::string_view name) override
     {

@@ -9,6 +9,7 @@
 #include "http/ngx_http_ai_proxy_limits.h"
 #include "http/ngx_http_ai_proxy_peer.h"
 #include "http/ngx_http_ai_proxy_redis.h"
+#include "http/ngx_http_ai_proxy_settle.h"
 #include "http/ngx_http_ai_proxy_places.h"
 #include "http/ngx_http_ai_proxy_token.h"
 #include "http/ngx_http_ai_proxy_zone.h"
@@ -269,6 +270,7 @@ public:
     void cancel(async::Op& op) noexcept override;
     InFlight& in_flight() noexcept override;
     limit::Counters& counters() noexcept override;
+    limit::Unsettled& unsettled() noexcept override;
     std::string text(uint32_t value) override;
     std::string variable(std::string_view name) override;
     int64_t now() noexcept override;
@@ -519,6 +521,7 @@ struct Worker {
     bool closing = false; // the last call was made
     Places places;
     Limits limits;
+    Unsettled unsettled;
     // Numbers of clients for which the zone has no room.
     std::vector<std::unique_ptr<metrics::RedisState>> redis_states;
     RedisClients redis;

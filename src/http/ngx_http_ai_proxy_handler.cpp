@@ -401,6 +401,11 @@ limit::Counters& NgxIo::counters() noexcept
     return worker().limits;
 }
 
+limit::Unsettled& NgxIo::unsettled() noexcept
+{
+    return worker().unsettled;
+}
+
 std::string NgxIo::text(uint32_t value)
 {
     ngx_str_t text;

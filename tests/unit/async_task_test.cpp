@@ -293,6 +293,7 @@ public:
     void tell(uint16_t, std::vector<redis::Command>) noexcept override {}
     InFlight& in_flight() noexcept override { return places; }
     limit::Counters& counters() noexcept override { return budgets; }
+    limit::Unsettled& unsettled() noexcept override { return debts; }
     std::string text(uint32_t) override { return {}; }
     std::string variable(std::string_view) override { return {}; }
     void drop_token(uint16_t) noexcept override {}
@@ -302,6 +303,7 @@ public:
     uint64_t random() noexcept override { return 0; }
     testing::FakeInFlight places;
     testing::FakeCounters budgets;
+    testing::FakeUnsettled debts;
     int cancelled = 0;
 };
 

@@ -409,7 +409,7 @@ struct SharedWorld : World {
         rules[1].redis = 0;
     }
     // What an operation would bring.
-    async::RedisReplies ask(const TokenLimits& limits)
+    async::RedisReplies ask(TokenLimits& limits)
     {
         async::RedisOp op = io.redis(limits.redis(), limits.commands());
         return io.ask(op);
@@ -431,12 +431,85 @@ TEST(TokenLimits, RedisIsAskedAfterTheZone)
     EXPECT_FALSE(limits.asks_redis());
     EXPECT_EQ(limits.status(), LimitStatus::passed);
     EXPECT_EQ(world.used(0), 250u);
-    EXPECT_NE(asked.find(":b 300 60000 250 0 0"), std::string::npos) << asked;
+    EXPECT_NE(asked.find(":b 60000 0 300 250 0"), std::string::npos) << asked;
     limits.settle(world.io, answered(90, 40));
     EXPECT_EQ(world.used(0), 130u);
-    ASSERT_EQ(world.io.told.size(), 1u);
-    EXPECT_NE(world.io.told[0].find(":b 60000 -120 777 0"), std::string::npos)
-        << world.io.told[0];
+    const auto told = world.io.debts.told();
+    ASSERT_EQ(told.size(), 1u);
+    EXPECT_NE(told[0].find(":b 60000 0  0 0 -120 777"), std::string::npos)
+        << told[0];
+    EXPECT_TRUE(world.io.debts.told().empty()) << "it is told once";
+}
+
+// What a request did not need is given back with the next take, if there is
+// one soon enough.
+TEST(TokenLimits, ATakeSettlesWhatWasBefore)
+{
+    SharedWorld world(config::Redis::OnError::allow);
+    std::string asked;
+    int64_t stamp = 777;
+    world.io.redis_says = [&](const redis::Command& command) {
+        asked = command.text();
+        return numbers({1, stamp, 250, 60'000, 0});
+    };
+    const auto run = [&world](const Books& books) {
+        TokenLimits limits(world.gateway, world.rules, 100, 50);
+        ASSERT_FALSE(limits.admit(world.io));
+        ASSERT_FALSE(limits.take(world.io, world.ask(limits)));
+        limits.settle(world.io, books);
+    };
+    run(answered(90, 40));
+    EXPECT_EQ(world.io.debts.noted, std::vector<size_t>{1});
+    run(answered(100, 80));
+    EXPECT_NE(asked.find(":b 60000 0 300 150 0 -20 777"), std::string::npos)
+        << asked;
+
+    // Of one part they are one, what is charged beyond a take is as well.
+    TokenLimits first(world.gateway, world.rules, 100, 50);
+    ASSERT_FALSE(first.admit(world.io));
+    ASSERT_FALSE(first.take(world.io, world.ask(first)));
+    EXPECT_NE(asked.find(":b 60000 0 300 150 0 30 0"), std::string::npos)
+        << asked;
+    stamp = 778;
+    TokenLimits second(world.gateway, world.rules, 100, 50);
+    ASSERT_FALSE(second.admit(world.io));
+    ASSERT_FALSE(second.take(world.io, world.ask(second)));
+    TokenLimits third(world.gateway, world.rules, 100, 50);
+    ASSERT_FALSE(third.admit(world.io));
+    ASSERT_FALSE(third.take(world.io, world.ask(third)));
+    first.settle(world.io, answered(90, 40));
+    second.settle(world.io, answered(90, 30));
+    third.settle(world.io, answered(90, 20));
+    const auto told = world.io.debts.told();
+    ASSERT_EQ(told.size(), 1u);
+    EXPECT_NE(
+        told[0].find(":b 60000 0  0 0 -20 777 -70 778"), std::string::npos)
+        << told[0];
+}
+
+// Budgets of other keys, and of other servers, are others.
+TEST(TokenLimits, EachBudgetIsSettledForItself)
+{
+    SharedWorld world(config::Redis::OnError::allow);
+    limit::Rule& rule = world.rules[1];
+    limit::Unsettled& debts = world.io.debts;
+    debts.add(world.gateway.token_scripts, rule, "a", 5, 1);
+    debts.add(world.gateway.token_scripts, rule, "b", 6, 1);
+    limit::Rule other = rule;
+    other.redis = 3;
+    debts.add(world.gateway.token_scripts, other, "a", 7, 1);
+    EXPECT_EQ(world.io.debts.noted, (std::vector<size_t>{1, 2, 3}));
+    const limit::Corrections claimed = debts.claim(rule, "a");
+    ASSERT_EQ(claimed.size(), 1u);
+    EXPECT_EQ(claimed[0].difference, 5);
+    EXPECT_TRUE(debts.claim(rule, "a").empty());
+    auto left = world.io.debts.told();
+    ASSERT_EQ(left.size(), 2u);
+    std::sort(left.begin(), left.end());
+    EXPECT_TRUE(left[0].starts_with("0: ") && left[0].ends_with(" 6 0"))
+        << left[0];
+    EXPECT_TRUE(left[1].starts_with("3: ") && left[1].ends_with(" 7 0"))
+        << left[1];
 }
 
 TEST(TokenLimits, WhatNobodyWaitedForIsTakenBack)
@@ -450,7 +523,7 @@ TEST(TokenLimits, WhatNobodyWaitedForIsTakenBack)
     ASSERT_TRUE(take_back);
     const auto undo = take_back(numbers({1, 777, 250, 60'000, 0}));
     ASSERT_TRUE(undo);
-    EXPECT_NE(undo->text().find(":b 60000 -250 777 0"), std::string::npos)
+    EXPECT_NE(undo->text().find(":b 60000 0  0 0 -250 777"), std::string::npos)
         << undo->text();
     EXPECT_FALSE(take_back(numbers({0, 777, 280, 60'000, 41'000})));
     EXPECT_FALSE(take_back(redis::Reply()));
@@ -469,7 +542,7 @@ TEST(TokenLimits, WhatRedisRefusesIsGivenBackInTheZone)
     EXPECT_EQ(refusal->error.http_status(), 429);
     EXPECT_EQ(refusal->headers.front().value, "41");
     EXPECT_EQ(world.used(0), 0u);
-    EXPECT_TRUE(world.io.told.empty());
+    EXPECT_TRUE(world.io.debts.told().empty());
 }
 
 TEST(TokenLimits, WithoutRedisThePolicyHolds)
@@ -489,7 +562,7 @@ TEST(TokenLimits, WithoutRedisThePolicyHolds)
             EXPECT_EQ(refusal->error.http_status(), 503);
         }
         limits.settle(world.io, answered(1, 1));
-        EXPECT_TRUE(world.io.told.empty());
+        EXPECT_TRUE(world.io.debts.told().empty());
     }
 }
 

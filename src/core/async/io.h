@@ -16,6 +16,7 @@ struct Try;
 }
 namespace ai_proxy::limit {
 class Counters;
+class Unsettled;
 }
 
 // The only door out of the core.  nginx implements it, tests fake it.
@@ -194,6 +195,8 @@ public:
     [[nodiscard]] virtual InFlight& in_flight() noexcept = 0;
     // What budgets have been spent.
     [[nodiscard]] virtual limit::Counters& counters() noexcept = 0;
+    // What is still to be settled of those in Redis.
+    [[nodiscard]] virtual limit::Unsettled& unsettled() noexcept = 0;
     // A text of the configuration with the variables of this request.
     [[nodiscard]] virtual std::string text(uint32_t value) = 0;
     // A variable of this request by its name; "": there is none.

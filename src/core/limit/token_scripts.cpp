@@ -15,14 +15,19 @@ namespace {
 // Within one part a request costs the same however many parts there are.
 // Numbers become words here: Redis would print each as a double, which costs
 // more than the command it is for.
-// ARGV: budget, window (ms), amount, 1 to take it anyhow, 1 for a fixed window.
-constexpr std::string_view kTake = R"(
+// ARGV: window (ms), 1 for a fixed one, budget ("": nothing is taken), amount,
+// 1 to take it anyhow, then corrections: difference and stamp of each.  What
+// was used beyond a take counts from now; what was taken too much is given
+// back where it was taken, as long as that is in the window.
+// A full Redis refuses what might need memory unless the script has freed some
+// before: so what is given back is removed, and the rest of it written anew.
+constexpr std::string_view kCount = R"(
 local key, time = KEYS[1], redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local budget, window = tonumber(ARGV[1]), tonumber(ARGV[2])
-local amount, fixed = tonumber(ARGV[3]), ARGV[5] == '1'
+local window, fixed = tonumber(ARGV[1]), ARGV[2] == '1'
+local budget, amount = tonumber(ARGV[3]), tonumber(ARGV[4])
 local used, stamp, here, last = 0, math.floor(now * 128 / window), 0, 0
-local moved = false
+local more, less, moved = 0, 0, false
 local function over(number)
   return math.ceil((number + 129) * window / 128)
 end
@@ -40,37 +45,66 @@ if fixed then
     end
     stamp, used = now, 0
   end
-else
-  local held = redis.call('HMGET', key, 'used', 'newest', part)
-  used, here, last = tonumber(held[1] or 0), tonumber(held[3] or 0), stamp
-  moved = held[2] ~= part
-  if moved or (here == 0 and amount == 0) then
-    used, last = 0, 0
-    local all, gone = redis.call('HGETALL', key), {}
-    for i = 1, #all, 2 do
-      local number, spent = tonumber(all[i]), tonumber(all[i + 1])
-      if number and number < stamp - 128 then
-        gone[#gone + 1] = all[i]
-      elseif number and spent > 0 then
-        used, last = used + spent, math.max(last, number)
-      end
-    end
-    if #gone > 0 then
-      redis.call('HDEL', key, unpack(gone))
+end
+for i = 6, #ARGV, 2 do
+  local by, from = tonumber(ARGV[i]), ARGV[i + 1]
+  if by > 0 then
+    more = more + by
+  elseif fixed and not moved and tonumber(from) == stamp
+    or not fixed and from == part
+  then
+    less = less + by
+  elseif not fixed then
+    local held = redis.call('HMGET', key, from, 'used')
+    local spent = tonumber(held[1] or 0)
+    if spent > 0 then
+      by = math.max(by, -spent)
+      redis.call('HDEL', key, from)
+      redis.call('HSET', key, from, word(spent + by),
+        'used', word(tonumber(held[2] or 0) + by))
     end
   end
 end
-local granted = (ARGV[4] == '1' or used + amount <= budget) and 1 or 0
-local retry = 0
-if granted == 1 then
-  used = used + amount
+if fixed then
+  here = used
+else
+  local held = redis.call('HMGET', key, 'used', 'newest', part)
+  used, here = tonumber(held[1] or 0), tonumber(held[3] or 0)
+  moved = held[2] ~= part
+end
+local change = more + math.max(less, -here)
+last = stamp
+if not fixed and (moved or (here + change == 0 and amount == 0)) then
+  used, last = here, 0
+  local all, gone = redis.call('HGETALL', key), {}
+  for i = 1, #all, 2 do
+    local number, spent = tonumber(all[i]), tonumber(all[i + 1])
+    if number and number < stamp - 128 then
+      gone[#gone + 1] = all[i]
+    elseif number and number ~= stamp and spent > 0 then
+      used, last = used + spent, math.max(last, number)
+    end
+  end
+  if #gone > 0 then
+    redis.call('HDEL', key, unpack(gone))
+  end
+end
+used, here = used + change, here + change
+local granted = budget and (ARGV[5] == '1' or used + amount <= budget)
+if granted then
+  used, here = used + amount, here + amount
+end
+if here > 0 then
+  last = stamp
+end
+if less < 0 then
+  redis.call('HDEL', key, fixed and 's' or part)
+end
+if granted or more > 0 or less < 0 then
   if fixed then
     redis.call('HSET', key, 'b', word(stamp), 's', word(used))
   else
-    redis.call('HSET', key, 'used', word(used), part, word(here + amount))
-    if amount > 0 then
-      last = stamp
-    end
+    redis.call('HSET', key, 'used', word(used), part, word(here))
   end
   if moved and fixed then
     redis.call('PEXPIRE', key, window)
@@ -78,9 +112,14 @@ if granted == 1 then
     redis.call('HSET', key, 'newest', part)
     redis.call('PEXPIRE', key, math.ceil(window * 130 / 128))
   end
-elseif amount <= budget and fixed then
+end
+if not budget then
+  return 0
+end
+local retry = 0
+if not granted and amount <= budget and fixed then
   retry = math.max(stamp + window - now, 1)
-elseif amount <= budget then
+elseif not granted and amount <= budget then
   local all, parts, free = redis.call('HGETALL', key), {}, 0
   for i = 1, #all, 2 do
     local number, spent = tonumber(all[i]), tonumber(all[i + 1])
@@ -103,50 +142,7 @@ local reset = 0
 if used > 0 then
   reset = math.max((fixed and stamp + window or over(last)) - now, 0)
 end
-return {granted, stamp, used, reset, retry}
-)";
-
-// A full Redis refuses what might need memory unless the script has freed some
-// before: so what is given back is removed, and the rest of it written anew.
-// ARGV: window (ms), difference, stamp, 1 for a fixed window.
-constexpr std::string_view kSettle = R"(
-local window, by, stamp = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
-local now = 0
-local function word(number)
-  return string.format('%d', number)
-end
-if by > 0 or ARGV[4] == '1' then
-  local time = redis.call('TIME')
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
-end
-if ARGV[4] == '1' then
-  local begin = tonumber(redis.call('HGET', KEYS[1], 'b') or 0)
-  if begin ~= 0 and now - begin < window then
-    if by > 0 or begin == tonumber(stamp) then
-      local spent = tonumber(redis.call('HGET', KEYS[1], 's') or 0)
-      redis.call('HDEL', KEYS[1], 's')
-      redis.call('HSET', KEYS[1], 's', word(math.max(spent + by, 0)))
-    end
-  elseif by > 0 then
-    redis.call('HSET', KEYS[1], 'b', now, 's', by)
-    redis.call('PEXPIRE', KEYS[1], window)
-  end
-elseif by > 0 then
-  local part = word(math.floor(now * 128 / window))
-  redis.call('HINCRBY', KEYS[1], part, ARGV[2])
-  redis.call('HINCRBY', KEYS[1], 'used', ARGV[2])
-  redis.call('PEXPIRE', KEYS[1], math.ceil(window * 130 / 128))
-else
-  local held = redis.call('HMGET', KEYS[1], stamp, 'used')
-  local spent, used = tonumber(held[1] or 0), tonumber(held[2] or 0)
-  if spent > 0 then
-    by = math.max(by, -spent)
-    redis.call('HDEL', KEYS[1], stamp)
-    redis.call('HSET', KEYS[1], stamp, word(spent + by),
-        'used', word(used + by))
-  end
-end
-return 0
+return {granted and 1 or 0, stamp, used, reset, retry}
 )";
 
 constexpr uint64_t kMostNumber = UINT64_MAX / 2;
@@ -156,6 +152,14 @@ uint64_t unsigned_of(const std::optional<int64_t>& number) noexcept
     return number && *number > 0
         ? std::min(static_cast<uint64_t>(*number), kMostNumber)
         : 0;
+}
+
+void add_corrections(redis::Command& command, const Corrections& corrections)
+{
+    for (const Correction& correction : corrections) {
+        command.add(correction.difference);
+        command.add(correction.stamp);
+    }
 }
 
 } // namespace
@@ -169,17 +173,28 @@ std::string redis_key(const Rule& rule, std::string_view key)
     return text;
 }
 
-TokenScripts::TokenScripts()
-    : take_(std::string(kTake)), settle_(std::string(kSettle))
+TokenScripts::TokenScripts() : count_(std::string(kCount))
 {
 }
 
-redis::Command TokenScripts::take(
-    const Rule& rule, std::string_view key, uint64_t amount, bool force) const
+redis::Command TokenScripts::take(const Rule& rule, std::string_view key,
+    uint64_t amount, bool force, const Corrections& before) const
 {
-    return redis::call(take_, {redis_key(rule, key)}, rule.budget.amount,
-        rule.budget.window_ms, amount, int{force},
-        int{rule.budget.algorithm == Algorithm::fixed});
+    redis::Command command = redis::call(count_, {redis_key(rule, key)},
+        rule.budget.window_ms, int{rule.budget.algorithm == Algorithm::fixed},
+        rule.budget.amount, amount, int{force});
+    add_corrections(command, before);
+    return command;
+}
+
+redis::Command TokenScripts::settle(const Rule& rule, std::string_view key,
+    const Corrections& corrections) const
+{
+    redis::Command command =
+        redis::call(count_, {redis_key(rule, key)}, rule.budget.window_ms,
+            int{rule.budget.algorithm == Algorithm::fixed}, "", 0, 0);
+    add_corrections(command, corrections);
+    return command;
 }
 
 std::optional<Taken> TokenScripts::taken(
@@ -206,13 +221,6 @@ std::optional<Taken> TokenScripts::taken(
     taken.level.reset_ms = unsigned_of(numbers[3]);
     taken.retry_ms = unsigned_of(numbers[4]);
     return taken;
-}
-
-redis::Command TokenScripts::settle(const Rule& rule, std::string_view key,
-    int64_t difference, int64_t stamp) const
-{
-    return redis::call(settle_, {redis_key(rule, key)}, rule.budget.window_ms,
-        difference, stamp, int{rule.budget.algorithm == Algorithm::fixed});
 }
 
 } // namespace ai_proxy::limit

@@ -101,7 +101,7 @@ uint16_t Journey::redis() const noexcept
     return exchange_.limits()->redis();
 }
 
-std::vector<redis::Command> Journey::commands() const
+std::vector<redis::Command> Journey::commands()
 {
     return exchange_.limits()->commands();
 }

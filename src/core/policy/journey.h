@@ -21,7 +21,7 @@ public:
     // Is there a redis to ask before the first try?
     [[nodiscard]] bool asks_redis() const noexcept;
     [[nodiscard]] uint16_t redis() const noexcept;
-    [[nodiscard]] std::vector<redis::Command> commands() const;
+    [[nodiscard]] std::vector<redis::Command> commands();
     void take_replies(async::RedisReplies replies);
 
     [[nodiscard]] uint64_t delay_ms() const noexcept

@@ -1,5 +1,6 @@
 #include "core/policy/token_limits.h"
 
+#include "core/limit/unsettled.h"
 #include "core/metrics/limits.h"
 
 #include <algorithm>
@@ -206,19 +207,20 @@ redis::TakeBack TokenLimits::take_back(const Held& held) const
         if (!taken || !taken->granted) {
             return std::nullopt;
         }
-        return scripts->settle(*rule, key, -amount, taken->stamp);
+        return scripts->settle(*rule, key, {{-amount, taken->stamp}});
     };
 }
 
 // Those of one redis at a time.
-std::vector<redis::Command> TokenLimits::commands() const
+std::vector<redis::Command> TokenLimits::commands()
 {
     std::vector<redis::Command> commands;
     for (const Held& held : waiting_) {
         if (held.rule->redis == waiting_.front().rule->redis) {
             commands.push_back(gateway_.token_scripts.take(*held.rule, held.key,
                 static_cast<uint64_t>(held.taken),
-                is_free(*held.rule) || held.rule->mode == limit::Mode::log));
+                is_free(*held.rule) || held.rule->mode == limit::Mode::log,
+                io_->unsettled().claim(*held.rule, held.key)));
             commands.back().set_take_back(take_back(held));
         }
     }
@@ -339,10 +341,8 @@ void TokenLimits::charge(async::Io& io, Held& held, int64_t amount, bool last)
         bound(held);
         return;
     }
-    std::vector<redis::Command> commands;
-    commands.push_back(
-        gateway_.token_scripts.settle(rule, held.key, difference, held.stamp));
-    io.tell(static_cast<uint16_t>(rule.redis), std::move(commands));
+    io.unsettled().add(
+        gateway_.token_scripts, rule, held.key, difference, held.stamp);
     // As far as this request knows.
     const auto budget = static_cast<int64_t>(rule.budget.amount);
     const int64_t used = std::max<int64_t>(

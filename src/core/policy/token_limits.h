@@ -45,7 +45,7 @@ public:
     // Then from those in Redis, as long as there is a redis to ask.
     [[nodiscard]] bool asks_redis() const noexcept { return !waiting_.empty(); }
     [[nodiscard]] uint16_t redis() const noexcept;
-    [[nodiscard]] std::vector<redis::Command> commands() const;
+    [[nodiscard]] std::vector<redis::Command> commands();
     [[nodiscard]] Admission take(async::Io& io, async::RedisReplies replies);
 
     // So much of the answer has been said so far.

@@ -1,0 +1,51 @@
+#pragma once
+
+#include "core/limit/token_scripts.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace ai_proxy::limit {
+
+// What requests of this worker used more or less of their budgets in Redis
+// than they had taken.  It goes along with the worker's next take from the
+// same budget, one script instead of two, or by itself soon after.
+class Unsettled {
+public:
+    // The rule and the scripts are kept for as long as it is not sent.
+    void add(const TokenScripts& scripts, const Rule& rule,
+        std::string_view key, int64_t difference, int64_t stamp);
+    // Of one budget, for a command that is sent now; nothing is left of it.
+    [[nodiscard]] Corrections claim(const Rule& rule, std::string_view key);
+
+    struct Settlement {
+        uint16_t redis; // index in Gateway::redis
+        redis::Command command;
+    };
+    // All that is left.
+    [[nodiscard]] std::vector<Settlement> claim_all();
+
+protected:
+    ~Unsettled() = default;
+
+private:
+    // There is something to be sent now, so many budgets.
+    virtual void grown(size_t budgets) noexcept = 0;
+
+    struct Debt {
+        const TokenScripts* scripts;
+        const Rule* rule;
+        std::string key;
+        Corrections corrections;
+    };
+    [[nodiscard]] static std::string name_of(
+        const Rule& rule, std::string_view key);
+
+    std::unordered_map<std::string, Debt> debts_;
+};
+
+} // namespace ai_proxy::limit

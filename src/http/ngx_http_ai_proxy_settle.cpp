@@ -1,0 +1,61 @@
+#include "http/ngx_http_ai_proxy.h"
+
+#include <map>
+
+namespace ai_proxy::http {
+
+namespace {
+
+// Time for a take from the same budget to come along.
+constexpr ngx_msec_t kSoon = 10;
+// So many budgets do not wait: a connection to Redis queues a thousand.
+constexpr size_t kMany = 128;
+
+} // namespace
+
+Unsettled::Unsettled() noexcept
+{
+    timer_.handler = on_timer;
+    timer_.data = this;
+    timer_.log = ngx_cycle->log;
+}
+
+Unsettled::~Unsettled()
+{
+    if (timer_.timer_set) {
+        ngx_del_timer(&timer_);
+    }
+    if (timer_.posted) {
+        ngx_delete_posted_event(&timer_);
+    }
+}
+
+void Unsettled::grown(size_t budgets) noexcept
+{
+    if (!timer_.timer_set) {
+        ngx_add_timer(&timer_, kSoon);
+    }
+    if (budgets >= kMany && !timer_.posted) {
+        ngx_post_event(&timer_, &ngx_posted_events);
+    }
+}
+
+void Unsettled::on_timer(ngx_event_t* ev) noexcept
+{
+    auto* self = static_cast<Unsettled*>(ev->data);
+    if (ev->timer_set) { // there were many
+        ngx_del_timer(ev);
+    }
+    guard(ngx_cycle->log, 0, [self] {
+        std::map<uint16_t, std::vector<redis::Command>> commands;
+        for (auto& settlement : self->claim_all()) {
+            commands[settlement.redis].push_back(std::move(settlement.command));
+        }
+        for (auto& [redis, told] : commands) {
+            tell_redis(redis, std::move(told));
+        }
+        return 0;
+    });
+}
+
+} // namespace ai_proxy::http
