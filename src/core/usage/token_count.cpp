@@ -85,6 +85,17 @@ constexpr std::array<int8_t, 5> kAsciiIn{2, 0, 8, 5, 5};
 
 constexpr uint32_t kInvalid = 0xFFFD;
 
+constexpr bool is_lower(char c) noexcept
+{
+    return static_cast<unsigned char>(c - 'a') < kRarePairs.size();
+}
+
+// A space and a letter.
+constexpr bool word_follows(const char* at, const char* end) noexcept
+{
+    return end - at > 1 && at[0] == ' ' && is_lower(at[1]);
+}
+
 } // namespace
 
 int64_t TokenCounter::word_cost() const noexcept
@@ -181,26 +192,50 @@ void TokenCounter::letter(unsigned char c) noexcept
     ++length_;
 }
 
-// The lower-case letters that a word goes on with; returns what follows them.
-const char* TokenCounter::word_goes_on(const char* at, const char* end) noexcept
+// Most of all texts, as the single steps would count it: the lower-case letters
+// that a word goes on with, and further such words after one space each.
+// Returns what follows.
+const char* TokenCounter::words_go_on(
+    const char* at, const char* const end) noexcept
 {
-    const char* const begin = at;
+    if ((at == end || !is_lower(*at)) && !word_follows(at, end)) {
+        return at;
+    }
+    bool usual = lead_ == Lead::space && !upper_ && wide_ == 0;
+    uint32_t length = length_;
     uint32_t rare = rare_;
     uint32_t previous = previous_;
-    for (; at != end; ++at) {
-        const uint32_t index = static_cast<unsigned char>(*at) - uint32_t{'a'};
-        if (index >= kRarePairs.size()) {
+    for (;;) {
+        const char* const begin = at;
+        for (; at != end && is_lower(*at); ++at) {
+            const uint32_t index = static_cast<unsigned char>(*at) - 'a';
+            rare += (kRarePairs[previous] >> index) & 1;
+            previous = index;
+        }
+        length += static_cast<uint32_t>(at - begin);
+        if (!word_follows(at, end)) {
             break;
         }
-        rare += (kRarePairs[previous] >> index) & 1;
-        previous = index;
+        if (usual && length <= kUsualWord) {
+            cost_ += kUsualWords[length][std::min<uint32_t>(rare, 4)];
+        } else {
+            length_ = length;
+            rare_ = rare;
+            leave();
+            piece_ = Piece::word;
+            lead_ = Lead::space;
+            script_ = Script::latin;
+            usual = true;
+        }
+        previous = static_cast<unsigned char>(at[1]) - 'a';
+        length = 1;
+        rare = 0;
+        at += 2;
     }
-    if (at != begin) {
-        rare_ = rare;
-        previous_ = static_cast<uint8_t>(previous);
-        length_ += static_cast<uint32_t>(at - begin);
-        lower_ = true;
-    }
+    length_ = length;
+    rare_ = rare;
+    previous_ = static_cast<uint8_t>(previous);
+    lower_ = true;
     return at;
 }
 
@@ -326,35 +361,11 @@ void TokenCounter::add(std::string_view text) noexcept
             byte(c);
             continue;
         }
-        if (c == ' ' && piece_ == Piece::word && at != end && *at >= 'a'
-            && *at <= 'z') {
-            // Most of all texts; it is what the steps would come to.
-            next_word(static_cast<unsigned char>(*at++));
-        } else {
-            ascii(c);
-        }
+        ascii(c);
         if (piece_ == Piece::word && length_ != 0) {
-            at = word_goes_on(at, end);
+            at = words_go_on(at, end);
         }
     }
-}
-
-// A word, a space and the first letter of another.
-void TokenCounter::next_word(unsigned char letter) noexcept
-{
-    if (lead_ == Lead::space && !upper_ && wide_ == 0 && length_ <= kUsualWord)
-    {
-        cost_ += kUsualWords[length_][std::min<uint32_t>(rare_, 4)];
-        rare_ = 0;
-    } else {
-        leave();
-        piece_ = Piece::word;
-        lead_ = Lead::space;
-    }
-    script_ = Script::latin;
-    previous_ = static_cast<uint8_t>(letter - 'a');
-    length_ = 1;
-    lower_ = true;
 }
 
 // Of a character beyond ASCII, or after one that was cut.

@@ -33,8 +33,7 @@ private:
     void ascii(unsigned char c) noexcept;
     void byte(unsigned char c) noexcept;
     void letter(unsigned char c) noexcept;
-    const char* word_goes_on(const char* at, const char* end) noexcept;
-    void next_word(unsigned char letter) noexcept;
+    const char* words_go_on(const char* at, const char* end) noexcept;
     void mark(unsigned char c) noexcept;
     void wide(uint32_t code) noexcept;
     void wide_letter(Script script, int64_t cost) noexcept;
