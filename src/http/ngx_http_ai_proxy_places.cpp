@@ -45,12 +45,24 @@ void Places::open(ngx_http_ai_proxy_zone_t& zone) noexcept
     if (!entries.empty()) {
         zone_ = &zone;
         table_ = InFlightTable(entries);
+    } else if (zone.sh != nullptr) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+            "ai_proxy: zone \"%V\" has no room for what this worker counts, "
+            "it limits concurrency alone",
+            &zone.shm_zone->shm.name);
     }
 }
 
 bool Places::enter(uint64_t id) noexcept
 {
-    return table_.enter(id);
+    const bool entered = table_.enter(id);
+    if (!entered && !noted_full_) {
+        noted_full_ = true;
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+            "ai_proxy: this worker counts as many things under way as it can, "
+            "limits of concurrency refuse others");
+    }
+    return entered;
 }
 
 void Places::leave(uint64_t id) noexcept

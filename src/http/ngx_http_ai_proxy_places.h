@@ -49,6 +49,7 @@ private:
     ngx_http_ai_proxy_zone_t* zone_ = nullptr;
     std::vector<InFlightEntry> own_;
     InFlightTable table_;
+    bool noted_full_ = false;   // in the log
     std::list<Waiter> waiters_; // in the order in which they came
     ngx_event_t timer_{};       // other workers give no sign
     ngx_event_t posted_{};      // a place came free here

@@ -51,11 +51,12 @@ struct Cell {
 };
 
 constexpr size_t kCellBuckets = 128;
-constexpr size_t kMaxWorkers = 128;
 
+// The table of a worker, or of those that had it before.
 struct WorkerSlot {
     std::atomic<int64_t> pid; // 0: nobody's
-    std::atomic<InFlightEntry*> entries;
+    InFlightEntry* entries;
+    WorkerSlot* next;
 };
 
 } // namespace
@@ -68,10 +69,9 @@ struct ngx_http_ai_proxy_zone_header_t {
     std::atomic<uint64_t> overflows;
     ngx_http_ai_proxy_totals_t totals;
     Node* other;
-    Cell* cells[kCellBuckets]; // lists that only grow, under the mutex
-    WorkerSlot workers[kMaxWorkers];
-    std::atomic<uint32_t> workers_used; // the first so many slots
-    uint32_t worker_entries;            // of each table
+    Cell* cells[kCellBuckets];        // lists that only grow, under the mutex
+    std::atomic<WorkerSlot*> workers; // a list that only grows as well
+    uint64_t worker_entries;          // of each table
     std::atomic<Node*> buckets[kBucketCount];
 };
 
@@ -82,7 +82,7 @@ using Header = ngx_http_ai_proxy_zone_header_t;
 
 constexpr uint64_t kMagic = 0x61695f70726f7879; // "ai_proxy"
 // Changes when a module of another version could not read this memory.
-constexpr uint64_t kLayout = (uint64_t(4) << 48)
+constexpr uint64_t kLayout = (uint64_t(5) << 48)
     | (uint64_t(sizeof(Series)) << 24) | (uint64_t(kErrorCodes) << 12)
     | (uint64_t(sizeof(Header)) & 0xfff);
 
@@ -161,20 +161,55 @@ size_t capacity(const ngx_slab_pool_t* shpool) noexcept
     return std::clamp<size_t>(pages * per_page, 1, kMaxSeries);
 }
 
-// A worker's table, from small for a small zone to what it may need: with a
-// zone of 16 MB 16384 counts.
-uint32_t worker_entries(const ngx_slab_pool_t* shpool) noexcept
+// Tables that are made with the zone: during a reload there are twice as many
+// workers as usual.
+size_t expected_workers(const ngx_cycle_t* cycle) noexcept
 {
-    const size_t bytes = shpool->pfree * ngx_pagesize / 64;
-    return static_cast<uint32_t>(
-        std::clamp<size_t>(std::bit_floor(bytes / sizeof(InFlightEntry)),
-            InFlightTable::kLeast, 65536));
+    const auto* core = reinterpret_cast<ngx_core_conf_t*>(
+        ngx_get_conf(cycle->conf_ctx, ngx_core_module));
+    return 2
+        * static_cast<size_t>(std::max<ngx_int_t>(core->worker_processes, 1));
+}
+
+// A worker's table, from small for a small zone to what it may need: with a
+// zone of 16 MB 8192 counts.  All tables take a quarter of the zone at most.
+size_t worker_entries(const ngx_slab_pool_t* shpool, size_t workers) noexcept
+{
+    const size_t bytes =
+        shpool->pfree * ngx_pagesize / std::max<size_t>(64, 4 * workers);
+    return std::clamp<size_t>(std::bit_floor(bytes / sizeof(InFlightEntry)),
+        InFlightTable::kLeast, 65536);
+}
+
+// Under the mutex; nullptr: there is no room.
+WorkerSlot* make_worker(ngx_slab_pool_t* shpool, Header& sh) noexcept
+{
+    void* entries = ngx_slab_calloc_locked(
+        shpool, sh.worker_entries * sizeof(InFlightEntry));
+    if (entries == nullptr) {
+        return nullptr;
+    }
+    void* memory = ngx_slab_alloc_locked(shpool, sizeof(WorkerSlot));
+    if (memory == nullptr) {
+        ngx_slab_free_locked(shpool, entries);
+        return nullptr;
+    }
+    auto* slot = new (memory) WorkerSlot();
+    slot->entries = static_cast<InFlightEntry*>(entries);
+    slot->next = sh.workers.load(std::memory_order_relaxed);
+    sh.workers.store(slot, std::memory_order_release);
+    return slot;
+}
+
+InFlightTable table_of(const Header& sh, const WorkerSlot& slot) noexcept
+{
+    return InFlightTable({slot.entries, sh.worker_entries});
 }
 
 // Under the mutex.
 void forget(const Header& sh, WorkerSlot& slot) noexcept
 {
-    InFlightTable({slot.entries.load(), sh.worker_entries}).clear();
+    table_of(sh, slot).clear();
     slot.pid = 0;
 }
 
@@ -188,7 +223,8 @@ ngx_int_t make_header(ngx_shm_zone_t* shm_zone, Zone& zone) noexcept
     zone.sh->magic = kMagic;
     zone.sh->layout = kLayout;
     zone.sh->capacity = capacity(zone.shpool);
-    zone.sh->worker_entries = worker_entries(zone.shpool);
+    const size_t workers = expected_workers(zone.cycle);
+    zone.sh->worker_entries = worker_entries(zone.shpool, workers);
 
     constexpr std::string_view kWhere = " in ai_proxy_zone \"%V\"%Z";
     size_t length = kWhere.size() + shm_zone->shm.name.len;
@@ -205,6 +241,19 @@ ngx_int_t make_header(ngx_shm_zone_t* shm_zone, Zone& zone) noexcept
     zone.sh->other = insert(zone.shpool, *zone.sh, other, hash_of(other));
     if (zone.sh->other == nullptr) {
         return NGX_ERROR;
+    }
+    // Before anything else fills the zone, which has to have room for that.
+    const ngx_uint_t left = zone.shpool->pfree / 2;
+    for (size_t i = 0; i < workers; i++) {
+        if (zone.shpool->pfree < left
+            || make_worker(zone.shpool, *zone.sh) == nullptr) {
+            // Where the warnings of the configuration go.
+            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                "ai_proxy_zone \"%V\" is too small for the counts of %uz "
+                "workers",
+                &shm_zone->shm.name, workers);
+            break;
+        }
     }
     zone.shpool->data = zone.sh;
     return NGX_OK;
@@ -279,6 +328,7 @@ char* ngx_http_ai_proxy_set_zone(
     }
     zone.shm_zone->init = init_zone;
     zone.shm_zone->data = &zone;
+    zone.cycle = cf->cycle;
     return NGX_CONF_OK;
 }
 
@@ -370,34 +420,27 @@ std::span<InFlightEntry> ngx_http_ai_proxy_zone_worker(Zone* zone) noexcept
     Header& sh = *zone->sh;
     ShmLock lock(zone->shpool);
     WorkerSlot* own = nullptr;
-    for (WorkerSlot& slot : sh.workers) {
-        if (const int64_t pid = slot.pid.load(); pid != 0) {
+    for (WorkerSlot* slot = sh.workers; slot != nullptr; slot = slot->next) {
+        if (const int64_t pid = slot->pid.load(); pid != 0) {
             if (pid != ngx_pid
                 && (kill(static_cast<pid_t>(pid), 0) != -1
                     || ngx_errno != ESRCH))
             {
                 continue;
             }
-            forget(sh, slot);
+            forget(sh, *slot);
         }
-        if (own == nullptr) {
-            own = &slot;
-        }
+        own = slot;
     }
     if (own == nullptr) {
-        return {};
+        own = make_worker(zone->shpool, sh);
     }
-    if (own->entries.load() == nullptr) {
-        own->entries = static_cast<InFlightEntry*>(ngx_slab_calloc_locked(
-            zone->shpool, sh.worker_entries * sizeof(InFlightEntry)));
-    }
-    if (own->entries.load() == nullptr) {
+    if (own == nullptr) {
+        sh.totals.lone_workers.fetch_add(1, std::memory_order_relaxed);
         return {};
     }
     own->pid = ngx_pid;
-    const auto used = static_cast<uint32_t>(own - sh.workers) + 1;
-    sh.workers_used = std::max(sh.workers_used.load(), used);
-    return {own->entries.load(), sh.worker_entries};
+    return {own->entries, sh.worker_entries};
 }
 
 
@@ -407,9 +450,10 @@ void ngx_http_ai_proxy_zone_leave(Zone* zone) noexcept
         return;
     }
     ShmLock lock(zone->shpool);
-    for (WorkerSlot& slot : zone->sh->workers) {
-        if (slot.pid.load() == ngx_pid) {
-            forget(*zone->sh, slot);
+    WorkerSlot* slot = zone->sh->workers;
+    for (; slot != nullptr; slot = slot->next) {
+        if (slot->pid.load() == ngx_pid) {
+            forget(*zone->sh, *slot);
         }
     }
 }
@@ -420,13 +464,10 @@ uint64_t ngx_http_ai_proxy_zone_in_flight(
 {
     uint64_t sum = 0;
     const Header& sh = *zone->sh;
-    const uint32_t used = sh.workers_used.load(std::memory_order_acquire);
-    for (uint32_t i = 0; i < used; i++) {
-        if (sh.workers[i].pid.load(std::memory_order_relaxed) != 0) {
-            sum += InFlightTable(
-                {sh.workers[i].entries.load(std::memory_order_acquire),
-                    sh.worker_entries})
-                       .count(id);
+    const WorkerSlot* slot = sh.workers.load(std::memory_order_acquire);
+    for (; slot != nullptr; slot = slot->next) {
+        if (slot->pid.load(std::memory_order_relaxed) != 0) {
+            sum += table_of(sh, *slot).count(id);
         }
     }
     return sum;
@@ -459,6 +500,8 @@ ngx_http_ai_proxy_snapshot_t ngx_http_ai_proxy_zone_snapshot(
         zone_at, ngx_http_ai_proxy_held_streams_id());
     out.totals.cut_streams =
         sh.totals.cut_streams.load(std::memory_order_relaxed);
+    out.totals.lone_workers =
+        sh.totals.lone_workers.load(std::memory_order_relaxed);
     out.totals.zone_bytes = zone.shm_zone->shm.size;
     out.totals.zone_bytes_free = zone.shpool->pfree * ngx_pagesize;
 

@@ -22,6 +22,7 @@ struct ngx_http_ai_proxy_zone_t {
     ngx_shm_zone_t* shm_zone; // nullptr: no ai_proxy_zone
     ngx_slab_pool_t* shpool;
     ngx_http_ai_proxy_zone_header_t* sh;
+    ngx_cycle_t* cycle; // whose configuration this is
     // the first directive that needs the zone, for the message
     const char* user;
     ngx_str_t user_file;
@@ -55,7 +56,8 @@ ngx_http_ai_proxy_series_t* ngx_http_ai_proxy_series(
 
 // Numbers of all workers that have no labels.  nullptr without a zone.
 struct ngx_http_ai_proxy_totals_t {
-    std::atomic<uint64_t> cut_streams; // when their worker's time was over
+    std::atomic<uint64_t> cut_streams;  // when their worker's time was over
+    std::atomic<uint64_t> lone_workers; // that got no table
 };
 ngx_http_ai_proxy_totals_t* ngx_http_ai_proxy_zone_totals(
     ngx_http_ai_proxy_zone_t* zone) noexcept;

@@ -266,7 +266,8 @@ TEST(MetricsStatus, SameNumbersAsJson)
 
     EXPECT_EQ(text,
         R"({"old_worker_streams":0,"shutdown_cut_streams_total":0,)"
-        R"("zone_series":1,"zone_overflow_total":3,"limit_keys":0,)"
+        R"("zone_series":1,"zone_overflow_total":3,)"
+        R"("zone_lone_workers_total":0,"limit_keys":0,)"
         R"("limit_evicted_keys_total":0,"zone_size_bytes":65536,)"
         R"("zone_free_bytes":4096,"keys":[],"peers":[],"consumers":[],"series":[{"route":"chat",)"
         R"("provider":"q\"w","model":"m\n","requests_total":1,)"
@@ -296,7 +297,8 @@ TEST(MetricsStatus, EmptyZone)
 {
     EXPECT_EQ(status_json({}, {}),
         R"({"old_worker_streams":0,"shutdown_cut_streams_total":0,)"
-        R"("zone_series":0,"zone_overflow_total":0,"limit_keys":0,)"
+        R"("zone_series":0,"zone_overflow_total":0,)"
+        R"("zone_lone_workers_total":0,"limit_keys":0,)"
         R"("limit_evicted_keys_total":0,"zone_size_bytes":0,)"
         R"("zone_free_bytes":0,"keys":[],"peers":[],"consumers":[],"series":[]})");
 }
@@ -376,7 +378,8 @@ TEST(MetricsKeys, InBothExpositions)
         {"one", 0, "WXYZ", 0, 0, 7, 0}, {"one", 1, "", 1'500'000, 429, 9, 2}};
     EXPECT_EQ(status_json({}, {}, rows),
         R"({"old_worker_streams":0,"shutdown_cut_streams_total":0,)"
-        R"("zone_series":0,"zone_overflow_total":0,"limit_keys":0,)"
+        R"("zone_series":0,"zone_overflow_total":0,)"
+        R"("zone_lone_workers_total":0,"limit_keys":0,)"
         R"("limit_evicted_keys_total":0,"zone_size_bytes":0,)"
         R"("zone_free_bytes":0,"keys":[{"provider":"one","key":0,)"
         R"("ends":"WXYZ","available":true,"last_status":null,"tries":7,)"

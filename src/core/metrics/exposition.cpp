@@ -72,6 +72,10 @@ constexpr Descriptor kDescriptors[] = {
      .help = "Numbers added under the label \"other\" because the zone was "
              "full."sv,
      .shape = Shape::total_counter, .total = &Totals::dropped_series},
+    {.name = "ai_proxy_zone_lone_workers_total"sv,
+     .help = "Workers that began to count concurrency alone because the zone "
+             "was full."sv,
+     .shape = Shape::total_counter, .total = &Totals::lone_workers},
     {.name = "ai_proxy_limit_keys"sv,
      .help = "Keys of limits that the zone counts for."sv,
      .shape = Shape::total_gauge, .total = &Totals::limit_keys},

@@ -61,6 +61,7 @@ struct Totals {
     uint64_t dropped_series = 0;
     uint64_t held_streams = 0; // of workers that are to leave
     uint64_t cut_streams = 0;  // when such a worker's time was over
+    uint64_t lone_workers = 0; // that began without room for their counts
     uint64_t zone_bytes_free = 0, zone_bytes = 0;
     uint64_t series = 0;
     uint64_t limit_keys = 0, evicted_limit_keys = 0;
