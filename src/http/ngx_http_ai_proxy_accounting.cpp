@@ -1,8 +1,10 @@
 #include "http/ngx_http_ai_proxy.h"
 
+#include "core/policy/plugin_limits.h"
+
 #include <algorithm>
 
-// From the books of a request into the shared counters.
+// The end of a request: its books are closed, and go into the shared counters.
 
 namespace ai_proxy::http {
 
@@ -24,6 +26,36 @@ metrics::Series* series_of(
         : std::string_view("none");
     labels.model = label_model(c, model);
     return ngx_http_ai_proxy_series(&mc->zone, labels);
+}
+
+// As $status says it.
+int logged_status(const ngx_http_request_t& r) noexcept
+{
+    const ngx_uint_t status =
+        r.err_status != 0 ? r.err_status : r.headers_out.status;
+    return status != 0 ? static_cast<int>(status)
+                       : NGX_HTTP_CLIENT_CLOSED_REQUEST;
+}
+
+// Of what ended without a word of ours: the client left, or was waited for too
+// long, or nginx answered.
+ErrorCode why_ended(const Ctx& ctx) noexcept
+{
+    const ngx_connection_t& c = *ctx.r->connection;
+    const int status = ctx.exchange->books().status;
+    if (c.error || c.timedout || status == NGX_HTTP_CLIENT_CLOSED_REQUEST) {
+        return ErrorCode::client_closed;
+    }
+    if (status == NGX_HTTP_REQUEST_ENTITY_TOO_LARGE) {
+        return ErrorCode::request_too_large;
+    }
+    if (status >= NGX_HTTP_INTERNAL_SERVER_ERROR) {
+        return ErrorCode::internal;
+    }
+    // error_page may make anything of the status.
+    return status >= NGX_HTTP_BAD_REQUEST || ctx.gathering
+        ? ErrorCode::invalid_request
+        : ErrorCode::internal;
 }
 
 } // namespace
@@ -77,6 +109,67 @@ void account(Ctx& ctx) noexcept
     }
     if (metrics::Series* series = series_of(ctx, books.provider, books.model)) {
         metrics::account(*series, books);
+    }
+}
+
+void settle_limits(Ctx& ctx) noexcept
+{
+    guard(ctx.r->connection->log, 0, [&] {
+        const policy::Books& books = ctx.exchange->books();
+        if (policy::TokenLimits* limits = ctx.exchange->limits()) {
+            limits->settle(ctx.io, books);
+        }
+        if (policy::PluginLimits* limits = ctx.exchange->plugin_limits()) {
+            limits->settle(ctx.io, books);
+        }
+        return 0;
+    });
+}
+
+// Everything that is under way ends here, on every ending of the request;
+// nginx calls it before the log phase and before the pool goes.
+void close_books(Ctx& ctx) noexcept
+{
+    if (ctx.timer.timer_set) {
+        ngx_del_timer(&ctx.timer);
+    }
+    if (ctx.wake.posted) {
+        ngx_delete_posted_event(&ctx.wake);
+    }
+    if (ctx.exchange && !ctx.exchange->books().closed) {
+        policy::Books& books = ctx.exchange->books();
+        // Tries that were cut off by the client's leaving are told by nobody
+        // else.
+        for (const Run* run : {ctx.second, ctx.run}) {
+            if (run != nullptr && run->op != nullptr && !run->settled) {
+                guard(ctx.r->connection->log, 0, [&] {
+                    ctx.exchange->record(*run->attempt,
+                        ErrorCode::client_closed, run->end.begin, ctx.io.now());
+                    note_abort(ctx, *run);
+                    return 0;
+                });
+            }
+        }
+        const bool answered = books.status != 0;
+        if (!answered) {
+            books.status = logged_status(*ctx.r);
+        }
+        if (books.error == ErrorCode::none && !(ctx.over && answered)) {
+            books.error = why_ended(ctx);
+        }
+        books.end = ctx.io.now();
+        books.closed = true;
+        settle_limits(ctx);
+        account(ctx);
+    }
+    ctx.root.reset();
+    if (ctx.upgraded != nullptr) {
+        ctx.upgraded->places.clear();
+    }
+    leave_race(ctx);
+    ctx.over = true;
+    for (auto& run : ctx.runs) {
+        stop_timers(*run);
     }
 }
 

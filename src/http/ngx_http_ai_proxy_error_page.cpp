@@ -10,9 +10,16 @@ namespace ai_proxy::http {
 
 namespace {
 
-Error describe_status(ngx_http_request_t* r)
+Error describe_status(ngx_http_request_t* r, const Ctx* ctx)
 {
     int status = static_cast<int>(r->headers_out.status);
+    // Of a WebSocket whose provider did not answer.
+    if (ctx != nullptr && ctx->exchange) {
+        const ErrorCode code = ctx->exchange->books().error;
+        if (code != ErrorCode::none && describe(code).status == status) {
+            return make_error(code, std::string(policy::phrase(code)));
+        }
+    }
     Error error;
     error.status = static_cast<uint16_t>(status);
     switch (status) {
@@ -102,9 +109,10 @@ ngx_int_t replace_error_page(ngx_http_request_t* r) noexcept
         const dialect::Dialect dialect = policy::dialect_for(
             dialect::recognise(view(r->uri)), header_fields(r));
         const Identity* refused = refusal_of(r);
-        const Error error = refused != nullptr && context(r) == nullptr
+        const Ctx* ctx = context(r);
+        const Error error = refused != nullptr && ctx == nullptr
             ? describe_refusal(*refused)
-            : describe_status(r);
+            : describe_status(r, ctx);
         dialect::write_error_body(text, dialect, error);
         slot->error_body = copy(r->pool, text);
         if (slot->error_body.data == nullptr) {

@@ -1,6 +1,5 @@
 #include "http/ngx_http_ai_proxy.h"
 
-#include "core/policy/plugin_limits.h"
 #include "core/policy/serve_quota.h"
 
 #include <algorithm>
@@ -240,68 +239,6 @@ Ctx::~Ctx()
 {
     close_books(*this);
     ngx_queue_remove(&link.queue);
-}
-
-// Everything that is under way ends here, on every ending of the request;
-// nginx calls it before the log phase and before the pool goes.
-void close_books(Ctx& ctx) noexcept
-{
-    if (ctx.timer.timer_set) {
-        ngx_del_timer(&ctx.timer);
-    }
-    if (ctx.wake.posted) {
-        ngx_delete_posted_event(&ctx.wake);
-    }
-    if (ctx.exchange && !ctx.exchange->books().closed) {
-        policy::Books& books = ctx.exchange->books();
-        // Tries that were cut off by the client's leaving are told by nobody
-        // else.
-        for (const Run* run : {ctx.second, ctx.run}) {
-            if (run != nullptr && run->op != nullptr && !run->settled) {
-                guard(ctx.r->connection->log, 0, [&] {
-                    ctx.exchange->record(*run->attempt,
-                        ErrorCode::client_closed, run->end.begin, ctx.io.now());
-                    note_abort(ctx, *run);
-                    return 0;
-                });
-            }
-        }
-        if (!ctx.over && books.error == ErrorCode::none) {
-            books.error = ErrorCode::client_closed;
-        }
-        if (books.status == 0) {
-            books.status = ctx.committed
-                ? static_cast<int>(ctx.r->headers_out.status)
-                : NGX_HTTP_CLIENT_CLOSED_REQUEST;
-        }
-        books.end = ctx.io.now();
-        books.closed = true;
-        settle_limits(ctx);
-        account(ctx);
-    }
-    ctx.root.reset();
-    if (ctx.upgraded != nullptr) {
-        ctx.upgraded->places.clear();
-    }
-    leave_race(ctx);
-    ctx.over = true;
-    for (auto& run : ctx.runs) {
-        stop_timers(*run);
-    }
-}
-
-void settle_limits(Ctx& ctx) noexcept
-{
-    guard(ctx.r->connection->log, 0, [&] {
-        const policy::Books& books = ctx.exchange->books();
-        if (policy::TokenLimits* limits = ctx.exchange->limits()) {
-            limits->settle(ctx.io, books);
-        }
-        if (policy::PluginLimits* limits = ctx.exchange->plugin_limits()) {
-            limits->settle(ctx.io, books);
-        }
-        return 0;
-    });
 }
 
 void post_wake(Ctx& ctx) noexcept
