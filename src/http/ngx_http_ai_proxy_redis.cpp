@@ -60,6 +60,12 @@ bool RedisServer::ready() const noexcept
         [](auto& c) { return c->state() == RedisConnection::State::ready; });
 }
 
+bool RedisServer::busy() const noexcept
+{
+    return std::any_of(connections.begin(), connections.end(),
+        [](auto& c) { return c->load() != 0; });
+}
+
 RedisClient::RedisClient(const RedisSetup& setup, metrics::RedisState& state)
     : setup_(setup), state_(state)
 {
@@ -246,6 +252,7 @@ void RedisClient::redirect(
         want_slots(0);
         if (server != nullptr && !slots_.empty()) {
             slots_[to.slot] = index_of(*server);
+            server->left = false;
         }
     }
     if (connection == nullptr || ++pending.redirects > kMaxRedirects) {

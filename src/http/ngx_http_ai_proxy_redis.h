@@ -65,8 +65,9 @@ struct RedisCall {
     void (*done)(RedisCall& call) = nullptr;
     void* data = nullptr; // of done
     async::RedisOp* op = nullptr;
-    uint16_t redis = 0;                    // of the operation
-    RedisConnection* connection = nullptr; // that answered last
+    uint16_t redis = 0; // of the operation
+    // That answered last: good for who is called with the answer.
+    RedisConnection* connection = nullptr;
 };
 
 // A command on its connection.  Without a call its reply is thrown away.
@@ -110,12 +111,14 @@ struct RedisServer {
     redis::Address address; // of a master: as the sentinels last said
     const std::vector<SocketAddress>* known = nullptr;
     std::vector<std::unique_ptr<RedisConnection>> connections;
+    bool left = false;       // a node that serves no slots any longer
     bool noted_away = false; // in the log
     ngx_msec_t away_since = 0;
 
     // The connection for the next command; nullptr: there is none now.
     [[nodiscard]] RedisConnection* pick() noexcept;
     [[nodiscard]] bool ready() const noexcept;
+    [[nodiscard]] bool busy() const noexcept; // commands are on their way
 };
 
 class RedisConnection {
@@ -262,6 +265,7 @@ private:
     void ask_slots();
     void take_slots(RedisCall& call);
     static void leave(RedisServer& server) noexcept;
+    void drop_nodes();
     static void on_slots_timer(ngx_event_t* ev) noexcept;
 
     // of sentinels
@@ -278,7 +282,8 @@ private:
     std::vector<uint16_t> slots_; // index in servers_ by slot
     ngx_event_t slots_timer_{};
     bool asking_slots_ = false;
-    size_t slots_turn_ = 0; // of the nodes that are asked
+    size_t slots_turn_ = 0;   // of the nodes that are asked
+    bool noted_full_ = false; // in the log
 
     std::vector<std::unique_ptr<RedisServer>> sentinels_;
     std::vector<RedisConnection*> seekers_; // of the master

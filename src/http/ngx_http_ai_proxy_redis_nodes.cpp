@@ -60,6 +60,13 @@ RedisServer* RedisClient::node(const redis::Address& address)
         }
     }
     if (servers_.size() >= kMaxNodes) {
+        if (!noted_full_) {
+            noted_full_ = true;
+            log_text(NGX_LOG_WARN, ngx_cycle->log,
+                "ai_proxy: redis \"" + rules().name + "\" names more than "
+                    + std::to_string(kMaxNodes) + " nodes, " + address.text()
+                    + " and others are not asked");
+        }
         return nullptr;
     }
     servers_.push_back(
@@ -88,7 +95,11 @@ void RedisClient::on_slots_timer(ngx_event_t* ev) noexcept
 {
     auto* self = static_cast<RedisClient*>(ev->data);
     guard_void(
-        ngx_cycle->log, [self] { self->ask_slots(); },
+        ngx_cycle->log,
+        [self] {
+            self->drop_nodes();
+            self->ask_slots();
+        },
         [self] { self->want_slots(kSlotsPause); });
 }
 
@@ -101,7 +112,7 @@ void RedisClient::ask_slots()
     RedisConnection* connection = nullptr;
     for (size_t i = 0; i < servers_.size() && connection == nullptr; i++) {
         RedisServer& server = *servers_[++slots_turn_ % servers_.size()];
-        if (server.ready()) {
+        if (server.ready() && !server.left) {
             connection = server.pick();
         }
     }
@@ -133,6 +144,7 @@ void RedisClient::take_slots(RedisCall& call)
     }
     std::vector<uint16_t> slots(redis::kSlots, kNobody);
     std::vector<bool> serves(servers_.size());
+    bool full = false;
     for (const redis::SlotRange& range : *ranges) {
         redis::Address address = range.master;
         if (address.host.empty()) {
@@ -140,6 +152,7 @@ void RedisClient::take_slots(RedisCall& call)
         }
         const RedisServer* server = node(address);
         if (server == nullptr) {
+            full = true;
             continue;
         }
         const uint16_t index = index_of(*server);
@@ -149,20 +162,23 @@ void RedisClient::take_slots(RedisCall& call)
             slots.begin() + range.first, slots.begin() + range.last + 1, index);
     }
     slots_ = std::move(slots);
-    bool away = false;
+    noted_full_ = full;
+    bool again = full; // soon: those that left make room
     for (size_t i = 0; i < servers_.size(); i++) {
         RedisServer& server = *servers_[i];
         if (serves[i]) {
-            away |= !server.ready();
+            server.left = false;
+            again |= !server.ready();
             for (const auto& connection : server.connections) {
                 connection->open();
             }
         } else if (i >= rules().addresses.size()) {
             // Those of the configuration stay, to ask them.
             leave(server);
+            again = true; // until it is dropped
         }
     }
-    if (away) {
+    if (again) {
         want_slots(kSlotsPause);
     }
 }
@@ -178,6 +194,28 @@ void RedisClient::leave(RedisServer& server) noexcept
         }
     }
     server.noted_away = false;
+    server.left = true;
+}
+
+// Forgets the nodes that serve nothing and that nobody waits for.  Called by a
+// timer alone: no connection of theirs is at work.
+void RedisClient::drop_nodes()
+{
+    std::vector<uint16_t> now_at(servers_.size(), kNobody);
+    uint16_t kept = 0;
+    for (size_t i = 0; i < servers_.size(); i++) {
+        if (!servers_[i]->left || servers_[i]->busy()) {
+            std::swap(servers_[kept], servers_[i]);
+            now_at[i] = kept++;
+        }
+    }
+    if (kept == servers_.size()) {
+        return;
+    }
+    for (uint16_t& index : slots_) {
+        index = index != kNobody ? now_at[index] : kNobody;
+    }
+    servers_.resize(kept);
 }
 
 void RedisClient::locate_master(RedisConnection& connection)
