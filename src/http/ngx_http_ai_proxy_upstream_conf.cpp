@@ -118,10 +118,16 @@ bool set_peers(ngx_conf_t* cf, MainConf& mc, const config::Provider& provider,
     const provider::Endpoint& endpoint, const Position& position,
     ngx_http_upstream_conf_t& conf)
 {
+    // The next address of the provider: our balancer allows it only while
+    // the request was not written.  That of an upstream block does not know,
+    // and nginx keeps to it for requests that are not idempotent.
+    conf.next_upstream =
+        NGX_HTTP_UPSTREAM_FT_ERROR | NGX_HTTP_UPSTREAM_FT_TIMEOUT;
     conf.upstream = find_upstream(cf, endpoint.host);
     if (conf.upstream != nullptr) {
         return true;
     }
+    conf.next_upstream |= NGX_HTTP_UPSTREAM_FT_NON_IDEMPOTENT;
     ngx_str_t file = copy(cf->pool, position.file);
     ngx_http_ai_proxy_peer_options_t options;
     ngx_memzero(&options, sizeof(options));
@@ -152,14 +158,6 @@ bool fill_conf(ngx_conf_t* cf, MainConf& mc, const config::Provider& provider,
     conf.send_timeout = 60'000;
     conf.read_timeout = or_forever(options.timeouts.first_byte);
     conf.buffer_size = kBuffer;
-    // The next address of the provider: our balancer allows it only while
-    // the request was not written.  That of an upstream block does not know,
-    // and nginx keeps to it for requests that are not idempotent.
-    conf.next_upstream =
-        NGX_HTTP_UPSTREAM_FT_ERROR | NGX_HTTP_UPSTREAM_FT_TIMEOUT;
-    if (find_upstream(cf, endpoint.host) == nullptr) {
-        conf.next_upstream |= NGX_HTTP_UPSTREAM_FT_NON_IDEMPOTENT;
-    }
     conf.ignore_headers = 0xffffffff;
     conf.pass_request_headers = 0;
     conf.pass_request_body = 0;
