@@ -45,8 +45,8 @@ location /zone/ { ai_proxy_pass plain; $limit rate=0.05/d name=zone; }
 location /redis/ { ai_proxy_pass plain; $limit rate=0.05/d name=shared store=r; }
 location /own/ { ai_proxy_pass plain; ai_proxy_price * input=1 output=1; }
 location /auth/ { ai_proxy_pass plain; ai_proxy_auth key; }
-location /status { ai_proxy_status; }
-location /metrics { ai_proxy_metrics; }
+location /status { access_log off; ai_proxy_status; }
+location /metrics { access_log off; ai_proxy_metrics; }
 EOF
 
 my $count = 0;
