@@ -63,6 +63,19 @@ TEST(BedrockRequest, SamplingKeepsZeros)
     EXPECT_EQ(compact(sent->body["serviceTier"]), R"({"type":"priority"})");
 }
 
+TEST(BedrockRequest, ClaudeIsAskedForTheStopSequence)
+{
+    constexpr std::string_view kPaths = "additionalModelResponseFieldPaths";
+    const std::string body = with(R"("stop":"END")");
+    EXPECT_EQ(compact(bedrock(body)->body[kPaths]),
+        R"(["/stop_sequence","/delta/stop_sequence"])");
+    EXPECT_FALSE(bedrock(body, "amazon.nova-lite-v1:0")->body[kPaths].exists());
+    EXPECT_FALSE(bedrock(with(R"("n":1)"))->body[kPaths].exists());
+    const auto own = bedrock(
+        with(R"("stop":"END","additionalModelResponseFieldPaths":["/usage"])"));
+    EXPECT_EQ(compact(own->body[kPaths]), R"(["/usage"])");
+}
+
 TEST(BedrockRequest, SamplingOfClaudeIsAnthropics)
 {
     const std::string all = with(R"("temperature":1.5,"top_p":0.9,"top_k":3)");

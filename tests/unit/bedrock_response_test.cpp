@@ -76,9 +76,9 @@ TEST(BedrockResponse, PlainWithEverything)
 TEST(BedrockResponse, StopReasons)
 {
     const std::pair<std::string_view, Finish> words[] = {
-        {"end_turn", Finish::stop}, {"stop_sequence", Finish::stop},
+        {"end_turn", Finish::stop}, {"stop_sequence", Finish::stop_sequence},
         {"max_tokens", Finish::length},
-        {"model_context_window_exceeded", Finish::length},
+        {"model_context_window_exceeded", Finish::context_window},
         {"tool_use", Finish::tool_calls},
         {"guardrail_intervened", Finish::content_filter},
         {"content_filtered", Finish::content_filter},
@@ -89,6 +89,16 @@ TEST(BedrockResponse, StopReasons)
                 + std::string(word) + "\"}");
         EXPECT_EQ(got->first().finish, finish) << word;
     }
+}
+
+TEST(BedrockResponse, TheStopSequenceOfAStream)
+{
+    const auto got = stream({{"contentBlockDelta", R"({"delta":{"text":"x"}})"},
+        {"messageStop",
+            R"({"stopReason":"stop_sequence","additionalModelResponseFields":)"
+            R"({"delta":{"stop_sequence":"END"}}})"}});
+    EXPECT_EQ(got->first().finish, Finish::stop_sequence);
+    EXPECT_EQ(got->first().stop_sequence, "END");
 }
 
 TEST(BedrockResponse, StreamWithInterleavedCalls)

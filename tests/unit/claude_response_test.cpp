@@ -90,10 +90,10 @@ TEST(ClaudeBody, StopReasons)
             .finish;
     };
     EXPECT_EQ(finish("end_turn"), Finish::stop);
-    EXPECT_EQ(finish("stop_sequence"), Finish::stop);
-    EXPECT_EQ(finish("pause_turn"), Finish::stop);
+    EXPECT_EQ(finish("stop_sequence"), Finish::stop_sequence);
+    EXPECT_EQ(finish("pause_turn"), Finish::pause);
     EXPECT_EQ(finish("max_tokens"), Finish::length);
-    EXPECT_EQ(finish("model_context_window_exceeded"), Finish::length);
+    EXPECT_EQ(finish("model_context_window_exceeded"), Finish::context_window);
     EXPECT_EQ(finish("tool_use"), Finish::tool_calls);
     EXPECT_EQ(finish("refusal"), Finish::content_filter);
     EXPECT_EQ(finish("yet_unknown"), Finish::stop);

@@ -93,7 +93,7 @@ struct Call {
 };
 
 struct Choice {
-    std::string text, reasoning, refusal, finish_word;
+    std::string text, reasoning, refusal, finish_word, stop_sequence;
     std::vector<std::string> signatures, redacted, annotations;
     std::vector<std::string> logprobs, audio;
     std::vector<Call> calls;
@@ -174,6 +174,7 @@ private:
         case finish:
             c.finish = e.finish;
             c.finish_word = e.text;
+            c.stop_sequence = e.name;
             c.finishes++;
             break;
         case usage:

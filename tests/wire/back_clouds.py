@@ -159,6 +159,8 @@ def normal_bedrock(body):
             config.pop("stopSequences", None)
         if not config:
             del out["inferenceConfig"]
+    # What else is to be told of the answer.
+    out.pop("additionalModelResponseFieldPaths", None)
     form = (out.get("outputConfig") or {}).get("textFormat")
     if form:
         given = form["structure"]["jsonSchema"]

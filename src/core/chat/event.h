@@ -19,11 +19,17 @@ enum class Finish : uint8_t {
     content_filter,
     function_call,
     error,
+    // Finer than OpenAI's words: to_text() says stop, stop and length.
+    stop_sequence,
+    pause, // of a turn with the vendor's own tools; the client may go on
+    context_window,
 };
 
-[[nodiscard]] std::string_view to_text(Finish finish) noexcept; // "" for none
-// OpenAI's spelling; anything unknown is stop, "" is none.
-[[nodiscard]] Finish finish_from_text(std::string_view text) noexcept;
+// OpenAI's spelling; "" for none.
+[[nodiscard]] std::string_view to_text(Finish finish) noexcept;
+// A vendor's word, of whatever dialect; one that nobody knows is stop, "" is
+// none.
+[[nodiscard]] Finish finish_of(std::string_view word) noexcept;
 
 enum class EventKind : uint8_t {
     begin,          // id, model, created; once, before all others
@@ -38,7 +44,8 @@ enum class EventKind : uint8_t {
     service_tier,   // text: in OpenAI's words
     tool_begin,     // index, id, name (and signature in text) of choice
     tool_arguments, // index, text: next piece of the arguments' JSON text
-    finish,         // finish of choice; vendor's own word in text
+    finish,         // finish of choice; vendor's own word in text, the stop
+                    // sequence that was met in name
     usage,          // usage: totals so far, later ones replace earlier ones
     end,            // the answer is whole; nothing follows
 };

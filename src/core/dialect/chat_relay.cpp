@@ -245,7 +245,7 @@ void ChatRelay::note_choices(json::Node chunk)
         }
         finished_ = true;
         if (finish_ == chat::Finish::none) {
-            finish_ = finish_of(word);
+            finish_ = chat::finish_of(word);
         }
     }
 }
@@ -285,29 +285,6 @@ void ChatRelay::close(std::string& out)
     out += "data: [DONE]\n\n";
 }
 
-chat::Finish finish_of(std::string_view word)
-{
-    struct Row {
-        std::string_view word;
-        chat::Finish finish;
-    };
-    constexpr Row kWords[] = {
-        {"sensitive", chat::Finish::content_filter},
-        {"model_length", chat::Finish::length},
-        {"model_context_window_exceeded", chat::Finish::length},
-        {"max_tokens", chat::Finish::length},
-        {"network_error", chat::Finish::error},
-        {"tool_call", chat::Finish::tool_calls},
-        {"tool_use", chat::Finish::tool_calls},
-    };
-    for (const Row& row : kWords) {
-        if (word == row.word) {
-            return row.finish;
-        }
-    }
-    return chat::finish_from_text(word);
-}
-
 PlainFacts read_plain(json::Node body)
 {
     PlainFacts facts;
@@ -315,7 +292,7 @@ PlainFacts read_plain(json::Node body)
     facts.is_error = reports_error(body);
     const json::Node choice = body["choices"].at(0);
     if (choice.exists()) {
-        facts.finish = finish_of(choice["finish_reason"].string_or());
+        facts.finish = chat::finish_of(choice["finish_reason"].string_or());
     } else if (body["object"].string_or() == "response") {
         const std::string_view status = body["status"].string_or();
         facts.finish = status == "completed" ? chat::Finish::stop

@@ -65,8 +65,6 @@ private:
 // The last event of a stream may lack its blank line.
 void end_event(std::string& out);
 
-// A finish_reason as OpenAI and its imitators spell it; "" is none.
-[[nodiscard]] chat::Finish finish_of(std::string_view word);
 // The usage object of a body or chunk, wherever the vendor puts it.
 [[nodiscard]] json::Node find_usage(json::Node body);
 

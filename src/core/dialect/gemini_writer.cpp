@@ -17,6 +17,7 @@ std::string_view finish_name(chat::Finish finish, bool refused) noexcept
 {
     switch (finish) {
     case chat::Finish::length:
+    case chat::Finish::context_window:
         return "MAX_TOKENS";
     case chat::Finish::content_filter:
         return "SAFETY";

@@ -105,6 +105,7 @@ void MessagesBodyWriter::on(const chat::Event& event)
         break;
     case EventKind::finish:
         finish_ = event.finish;
+        stop_sequence_ = event.name;
         break;
     case EventKind::usage:
         usage_ = event.usage;
@@ -179,8 +180,8 @@ void MessagesBodyWriter::write(std::string& out) const
     w.end_array();
     const bool called = std::any_of(blocks_.begin(), blocks_.end(),
         [](const Block& block) { return block.kind == Kind::tool; });
-    w.field("stop_reason", messages_stop_reason(finish_, refused_, called));
-    w.key("stop_sequence").null().key("usage");
+    write_messages_stop(w, {finish_, refused_, called, stop_sequence_});
+    w.key("usage");
     write_messages_usage(w, usage_, tier_);
     w.end_object();
 }

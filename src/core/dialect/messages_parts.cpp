@@ -4,10 +4,11 @@
 
 namespace ai_proxy::dialect {
 
-std::string_view messages_stop_reason(
-    chat::Finish finish, bool refused, bool called) noexcept
+namespace {
+
+std::string_view stop_reason(const MessagesStop& stop) noexcept
 {
-    switch (finish) {
+    switch (stop.finish) {
     case chat::Finish::length:
         return "max_tokens";
     case chat::Finish::tool_calls:
@@ -15,14 +16,32 @@ std::string_view messages_stop_reason(
         return "tool_use";
     case chat::Finish::content_filter:
         return "refusal";
+    case chat::Finish::stop_sequence:
+        return "stop_sequence";
+    case chat::Finish::pause:
+        return "pause_turn";
+    case chat::Finish::context_window:
+        return "model_context_window_exceeded";
     case chat::Finish::none:
     case chat::Finish::stop:
         // OpenAI says "stop" of a call that it was forced to make.
-        return refused ? "refusal" : called ? "tool_use" : "end_turn";
+        return stop.refused ? "refusal" : stop.called ? "tool_use" : "end_turn";
     case chat::Finish::error:
         break;
     }
-    return refused ? "refusal" : "end_turn";
+    return stop.refused ? "refusal" : "end_turn";
+}
+
+} // namespace
+
+void write_messages_stop(json::Writer& w, const MessagesStop& stop)
+{
+    w.field("stop_reason", stop_reason(stop)).key("stop_sequence");
+    if (stop.finish == chat::Finish::stop_sequence && !stop.sequence.empty()) {
+        w.string(stop.sequence);
+    } else {
+        w.null();
+    }
 }
 
 std::string_view messages_tier(std::string_view tier) noexcept

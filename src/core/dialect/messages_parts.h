@@ -9,9 +9,15 @@
 // What the stream and the body writer of Messages share.
 namespace ai_proxy::dialect {
 
-// called: the answer holds calls of tools.
-[[nodiscard]] std::string_view messages_stop_reason(
-    chat::Finish finish, bool refused, bool called) noexcept;
+// Why an answer ended.
+struct MessagesStop {
+    chat::Finish finish;
+    bool refused;
+    bool called; // the answer holds calls of tools
+    std::string_view sequence;
+};
+// stop_reason and stop_sequence, members of an object.
+void write_messages_stop(json::Writer& w, const MessagesStop& stop);
 // Anthropic's usage object: input without what the cache read or wrote.
 void write_messages_usage(
     json::Writer& w, const chat::Usage& usage, std::string_view tier = {});

@@ -253,9 +253,13 @@ void MessagesStreamWriter::end()
     flush_calls();
     close();
     begin_event("message_delta");
-    out_ += R"(,"delta":{"stop_reason":")";
-    out_ += messages_stop_reason(finish_, refused_, !calls_.empty());
-    out_ += R"(","stop_sequence":null},"usage":)";
+    out_ += R"(,"delta":)";
+    json::Writer why(out_);
+    why.begin_object();
+    write_messages_stop(
+        why, {finish_, refused_, !calls_.empty(), stop_sequence_});
+    why.end_object();
+    out_ += R"(,"usage":)";
     json::Writer w(out_);
     write_messages_usage(w, usage_);
     out_ += "}\n\n";
@@ -317,7 +321,10 @@ void MessagesStreamWriter::on(const chat::Event& event)
         tool_arguments(event);
         break;
     case EventKind::finish:
-        finish_ = finish_ == chat::Finish::none ? event.finish : finish_;
+        if (finish_ == chat::Finish::none) {
+            finish_ = event.finish;
+            stop_sequence_ = event.name;
+        }
         break;
     case EventKind::usage:
         usage_ = event.usage;

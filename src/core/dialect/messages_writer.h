@@ -49,6 +49,7 @@ private:
     std::string& out_;
     std::string id_, model_;
     std::string_view tier_;
+    std::string stop_sequence_;
     bool started_ = false, ended_ = false, refused_ = false;
     Block block_ = Block::none;
     int64_t index_ = -1; // of the newest block
@@ -80,6 +81,7 @@ private:
 
     std::string id_, model_;
     std::string_view tier_;
+    std::string stop_sequence_;
     bool refused_ = false;
     std::vector<Block> blocks_;
     chat::Finish finish_ = chat::Finish::none;

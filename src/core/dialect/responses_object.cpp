@@ -97,8 +97,8 @@ void ResponsesWriter::write_response(
     if (status == "incomplete") {
         w.begin_object();
         w.field("reason",
-            finish_ == chat::Finish::length ? "max_output_tokens"
-                                            : "content_filter");
+            finish_ == chat::Finish::content_filter ? "content_filter"
+                                                    : "max_output_tokens");
         w.end_object();
     } else {
         w.null();

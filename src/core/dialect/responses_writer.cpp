@@ -442,6 +442,7 @@ std::string_view ResponsesWriter::status() const noexcept
 {
     switch (finish_) {
     case chat::Finish::length:
+    case chat::Finish::context_window:
     case chat::Finish::content_filter:
         return "incomplete";
     case chat::Finish::error:

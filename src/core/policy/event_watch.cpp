@@ -73,33 +73,6 @@ std::string_view gemini_word(json::Node body)
                          : body["promptFeedback"]["blockReason"].string_or();
 }
 
-chat::Finish finish_of(std::string_view word)
-{
-    struct Row {
-        std::string_view word;
-        chat::Finish finish;
-    };
-    constexpr Row kWords[] = {{"", chat::Finish::none},
-        {"STOP", chat::Finish::stop}, {"end_turn", chat::Finish::stop},
-        {"stop_sequence", chat::Finish::stop},
-        {"tool_use", chat::Finish::tool_calls},
-        {"max_tokens", chat::Finish::length},
-        {"MAX_TOKENS", chat::Finish::length},
-        {"model_context_window_exceeded", chat::Finish::length},
-        {"refusal", chat::Finish::content_filter},
-        {"SAFETY", chat::Finish::content_filter},
-        {"RECITATION", chat::Finish::content_filter},
-        {"BLOCKLIST", chat::Finish::content_filter},
-        {"PROHIBITED_CONTENT", chat::Finish::content_filter},
-        {"SPII", chat::Finish::content_filter}};
-    for (const Row& row : kWords) {
-        if (word == row.word) {
-            return row.finish;
-        }
-    }
-    return chat::Finish::stop;
-}
-
 chat::Usage read_usage(Api api, json::Node body)
 {
     switch (api) {
@@ -125,7 +98,7 @@ dialect::PlainFacts read_answer(Api api, json::Node body)
     dialect::PlainFacts facts;
     facts.usage = read_usage(api, body);
     facts.finish =
-        finish_of(anthropic ? anthropic_word(body) : gemini_word(body));
+        chat::finish_of(anthropic ? anthropic_word(body) : gemini_word(body));
     facts.is_error = dialect::reports_error(body);
     return facts;
 }
@@ -163,10 +136,11 @@ void EventWatch::note(json::Node body)
         terminal_ = over_ = true;
         finish_ = chat::Finish::error;
     } else if (type == "message_delta") {
-        const chat::Finish found = finish_of(anthropic_word(body["delta"]));
+        const chat::Finish found =
+            chat::finish_of(anthropic_word(body["delta"]));
         finish_ = found == chat::Finish::none ? finish_ : found;
     } else if (api_ == Api::gemini_stream || api_ == Api::gemini_generate) {
-        const chat::Finish found = finish_of(gemini_word(body));
+        const chat::Finish found = chat::finish_of(gemini_word(body));
         if (found != chat::Finish::none) {
             terminal_ = true;
             finish_ = found;

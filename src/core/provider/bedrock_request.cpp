@@ -34,12 +34,14 @@ struct Plan {
     ClaudeThinking thinking;
     ClaudeSampling sampling;
     std::vector<std::string_view> stops;
+    bool is_claude = false;
 };
 
 Plan plan_of(const chat::Request& request, const EncodeContext& context)
 {
     Plan plan;
-    if (bedrock_is_claude(context.model)) {
+    plan.is_claude = bedrock_is_claude(context.model);
+    if (plan.is_claude) {
         plan.thinking = plan_claude_thinking(request, context.model);
         plan.sampling =
             plan_claude_sampling(request, context, plan.thinking.on());
@@ -355,6 +357,20 @@ std::string_view tier_of(
     return {};
 }
 
+// Converse has no place for the stop sequence that was met: it is picked out of
+// Anthropic's answer, or of the event that ends its stream.  A path that leads
+// nowhere is ignored.
+void ask_for_stop(
+    json::Writer& w, const chat::Request& request, const Plan& plan)
+{
+    constexpr std::string_view kPaths = "additionalModelResponseFieldPaths";
+    if (plan.is_claude && !plan.stops.empty()
+        && !request.raw[kPaths].has_value()) {
+        w.key(kPaths).begin_array();
+        w.string("/stop_sequence").string("/delta/stop_sequence").end_array();
+    }
+}
+
 void write_rest(
     json::Writer& w, const chat::Request& request, const EncodeContext& context)
 {
@@ -415,6 +431,7 @@ Result<void> encode(
     write_tools(w, request, context);
     write_format(w, request, context.model);
     write_additional(w, request, context, plan);
+    ask_for_stop(w, request, plan);
     write_rest(w, request, context);
     w.end_object();
 

@@ -13,7 +13,6 @@ namespace ai_proxy::provider {
 namespace {
 
 using chat::EventKind;
-using chat::Finish;
 
 struct ExceptionStatus {
     std::string_view name; // without "Exception"
@@ -47,22 +46,6 @@ uint16_t status_of(std::string_view exception) noexcept
     return 0;
 }
 
-Finish finish_of(std::string_view reason) noexcept
-{
-    if (reason == "tool_use") {
-        return Finish::tool_calls;
-    }
-    if (reason == "max_tokens" || reason == "model_context_window_exceeded") {
-        return Finish::length;
-    }
-    if (reason == "guardrail_intervened" || reason == "content_filtered"
-        || reason == "refusal")
-    {
-        return Finish::content_filter;
-    }
-    return Finish::stop; // end_turn, stop_sequence and what is yet to come
-}
-
 class BedrockDecoder final : public Decoder {
 public:
     Result<void> body(json::Node body, chat::Sink& sink) override;
@@ -87,7 +70,7 @@ private:
     void delta(int64_t index, json::Node delta, chat::Sink& sink);
     void cite(json::Node citation, chat::Sink& sink);
     void stop_block(int64_t index, chat::Sink& sink);
-    void stop(std::string_view reason, chat::Sink& sink);
+    void stop(json::Node answer, chat::Sink& sink);
     void usage(json::Node answer, chat::Sink& sink);
     void tool_begin(json::Node use, chat::Sink& sink);
     void end(chat::Sink& sink);
@@ -230,7 +213,8 @@ void BedrockDecoder::usage(json::Node answer, chat::Sink& sink)
     }
 }
 
-void BedrockDecoder::stop(std::string_view reason, chat::Sink& sink)
+// Of a whole answer and of messageStop alike.
+void BedrockDecoder::stop(json::Node answer, chat::Sink& sink)
 {
     if (stopped_) {
         return;
@@ -239,8 +223,12 @@ void BedrockDecoder::stop(std::string_view reason, chat::Sink& sink)
     while (!open_.empty()) {
         stop_block(open_.front().block, sink);
     }
+    const auto reason = answer["stopReason"].string_or("end_turn");
+    const json::Node asked = answer["additionalModelResponseFields"];
     chat::Event event = event_of(EventKind::finish, reason);
-    event.finish = finish_of(reason);
+    event.finish = chat::finish_of(reason);
+    event.name = asked["stop_sequence"].string_or(
+        asked["delta"]["stop_sequence"].string_or());
     sink.on(event);
 }
 
@@ -261,7 +249,7 @@ Result<void> BedrockDecoder::body(json::Node body, chat::Sink& sink)
     for (const json::Node one : content.items()) {
         block(one, sink);
     }
-    stop(body["stopReason"].string_or(), sink);
+    stop(body, sink);
     usage(body, sink);
     end(sink);
     return {};
@@ -341,7 +329,7 @@ Result<void> BedrockDecoder::event(
     } else if (event.event == "contentBlockStop") {
         stop_block(index, sink);
     } else if (event.event == "messageStop") {
-        stop(data["stopReason"].string_or(), sink);
+        stop(data, sink);
     } else if (event.event == "metadata") {
         usage(data, sink);
         if (stopped_) {

@@ -46,18 +46,6 @@ Error reported_error(json::Node body)
     return out;
 }
 
-Finish finish_of(std::string_view reason) noexcept
-{
-    if (reason == "tool_use") {
-        return Finish::tool_calls;
-    }
-    if (reason == "max_tokens" || reason == "model_context_window_exceeded") {
-        return Finish::length;
-    }
-    // end_turn, stop_sequence, pause_turn and what is yet to come
-    return reason == "refusal" ? Finish::content_filter : Finish::stop;
-}
-
 class ClaudeDecoder final : public Decoder {
 public:
     Result<void> body(json::Node body, chat::Sink& sink) override;
@@ -323,7 +311,8 @@ void ClaudeDecoder::stop(json::Node delta, chat::Sink& sink)
         sink.on(event_of(EventKind::refusal, explanation));
     }
     chat::Event event = event_of(EventKind::finish, reason);
-    event.finish = finish_of(reason);
+    event.finish = chat::finish_of(reason);
+    event.name = delta["stop_sequence"].string_or();
     sink.on(event);
 }
 

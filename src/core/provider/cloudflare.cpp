@@ -124,7 +124,7 @@ void CloudflareDecoder::say(Node result, chat::Sink& sink)
         }
         if (const auto word = choice["finish_reason"].string_or();
             !word.empty()) {
-            say_.finish(sink, dialect::finish_of(word), word);
+            say_.finish(sink, chat::finish_of(word), word);
         }
     }
     say_.usage(sink, usage::read_openai(result["usage"]));

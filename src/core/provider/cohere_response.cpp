@@ -38,29 +38,6 @@ private:
     bool calling_ = false, any_arguments_ = false;
 };
 
-struct Word {
-    std::string_view vendor;
-    chat::Finish finish;
-};
-constexpr Word kFinish[] = {
-    {"COMPLETE", chat::Finish::stop},
-    {"STOP_SEQUENCE", chat::Finish::stop},
-    {"MAX_TOKENS", chat::Finish::length},
-    {"ERROR_LIMIT", chat::Finish::length},
-    {"TOOL_CALL", chat::Finish::tool_calls},
-    {"ERROR_TOXIC", chat::Finish::content_filter},
-};
-
-chat::Finish finish_of(std::string_view word) noexcept
-{
-    for (const Word& row : kFinish) {
-        if (row.vendor == word) {
-            return row.finish;
-        }
-    }
-    return chat::Finish::stop;
-}
-
 // The answer broke off at the provider.
 Error broken(std::string_view word, Node answer)
 {
@@ -179,7 +156,7 @@ Result<void> CohereDecoder::end(
         return broken(word, answer);
     }
     chat::Event event = event_of(EventKind::finish, word);
-    event.finish = finish_of(word);
+    event.finish = word.empty() ? chat::Finish::stop : chat::finish_of(word);
     sink.on(event);
     ended_ = true;
     sink.on(event_of(EventKind::end));

@@ -35,24 +35,6 @@ constexpr std::array<StatusName, 13> kStatusNames{{
     {"DEADLINE_EXCEEDED", 504},
 }};
 
-struct FinishName {
-    std::string_view name;
-    Finish finish;
-};
-// The others (OTHER, LANGUAGE, MALFORMED_FUNCTION_CALL, ...) are stop.
-constexpr std::array<FinishName, 10> kFinishNames{{
-    {"MAX_TOKENS", Finish::length},
-    {"SAFETY", Finish::content_filter},
-    {"RECITATION", Finish::content_filter},
-    {"BLOCKLIST", Finish::content_filter},
-    {"PROHIBITED_CONTENT", Finish::content_filter},
-    {"SPII", Finish::content_filter},
-    {"MODEL_ARMOR", Finish::content_filter},
-    {"IMAGE_SAFETY", Finish::content_filter},
-    {"IMAGE_PROHIBITED_CONTENT", Finish::content_filter},
-    {"IMAGE_RECITATION", Finish::content_filter},
-}};
-
 // The names by number, as an endpoint with enum-encoding=int sends them; from
 // 5 on the numbers of the two services differ.
 constexpr std::array<std::string_view, 5> kFinishNumbers{
@@ -71,10 +53,9 @@ std::string_view finish_name(json::Node reason) noexcept
 
 Finish finish_of(std::string_view name, bool calls) noexcept
 {
-    for (const FinishName& row : kFinishNames) {
-        if (row.name == name) {
-            return row.finish;
-        }
+    const Finish finish = chat::finish_of(name);
+    if (finish != Finish::stop && finish != Finish::none) {
+        return finish;
     }
     return calls ? Finish::tool_calls : Finish::stop;
 }

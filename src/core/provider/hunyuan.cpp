@@ -201,7 +201,7 @@ void HunyuanDecoder::say(Node body, std::string_view key, chat::Sink& sink)
         }
         const std::string_view word = choice["FinishReason"].string_or();
         if (!word.empty()) {
-            say_.finish(sink, dialect::finish_of(word), word);
+            say_.finish(sink, chat::finish_of(word), word);
         }
     }
     const Node usage = body["Usage"];

@@ -186,7 +186,7 @@ Result<void> MinimaxDecoder::chunk(
     }
     say_.usage(sink, usage::read_openai(chunk["usage"]));
     if (!word.empty()) {
-        say_.finish(sink, dialect::finish_of(word), word);
+        say_.finish(sink, chat::finish_of(word), word);
     }
     return {};
 }

@@ -246,6 +246,24 @@ void OpenaiDecoder::call(json::Node call, uint32_t choice, chat::Sink& sink)
     }
 }
 
+// What OpenAI's word leaves out: OpenRouter gives the word of the vendor behind
+// it, vLLM and SGLang the stop sequence (or, a number, the token).
+void refine_finish(Event& event, json::Node choice)
+{
+    const chat::Finish native =
+        chat::finish_of(choice["native_finish_reason"].string_or());
+    if (chat::to_text(native) == chat::to_text(event.finish)) {
+        event.finish = native;
+    }
+    const std::string_view met =
+        choice["stop_reason"].string_or(choice["matched_stop"].string_or());
+    if (event.finish == chat::Finish::stop && !met.empty() && met != event.text)
+    {
+        event.finish = chat::Finish::stop_sequence;
+        event.name = met;
+    }
+}
+
 void OpenaiDecoder::finish_choice(
     json::Node choice, uint32_t index, chat::Sink& sink)
 {
@@ -261,8 +279,9 @@ void OpenaiDecoder::finish_choice(
     Event event;
     event.kind = EventKind::finish;
     event.choice = index;
-    event.finish = dialect::finish_of(word);
+    event.finish = chat::finish_of(word);
     event.text = word;
+    refine_finish(event, choice);
     sink.on(event);
 }
 

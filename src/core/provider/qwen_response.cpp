@@ -312,7 +312,7 @@ void QwenDecoder::end(chat::Sink& sink)
             end_call(i, k, sink);
         }
         chat::Event event = event_of(EventKind::finish, state.finish, i);
-        event.finish = chat::finish_from_text(state.finish);
+        event.finish = chat::finish_of(state.finish);
         if (event.finish == chat::Finish::stop && !state.calls.empty()) {
             event.finish = chat::Finish::tool_calls;
         }

@@ -64,7 +64,7 @@ Result<void> SparkDecoder::say(
         call(one, sink);
     }
     if (const auto word = choice["finish_reason"].string_or(); !word.empty()) {
-        say_.finish(sink, dialect::finish_of(word), word);
+        say_.finish(sink, chat::finish_of(word), word);
     }
     say_.usage(sink, usage::read_openai(body["usage"]));
     return {};
