@@ -275,6 +275,16 @@ TEST(ChatRelay, RoleAloneIsNoToken)
     EXPECT_EQ(out, "") << "another provider may still stand in";
 }
 
+TEST(ChatRelay, DetailsOfReasoningAreSaid)
+{
+    const Relayed r(
+        R"(data: {"id":"i","choices":[{"index":0,"delta":{"content":"",)"
+        R"("reasoning_details":[{"type":"reasoning.text","text":"hm"}]}}]})"
+        "\n\n",
+        false);
+    EXPECT_TRUE(r.relay.spoke());
+}
+
 TEST_P(RelaySplit, NothingIsShownBeforeTheAnswerSaysSomething)
 {
     const std::string filters =

@@ -42,6 +42,11 @@ TEST(TallyEvent, CountsWhatIsSaidNotTheFrame)
                   R"("{\"a\":"}}]}}]})"),
         5);
     EXPECT_EQ(tallied(Api::chat_completions,
+                  R"({"choices":[{"delta":{"reasoning":"123456",)"
+                  R"("reasoning_details":[{"type":"reasoning.text",)"
+                  R"("text":"123456","format":"unknown"}]}}]})"),
+        2);
+    EXPECT_EQ(tallied(Api::chat_completions,
                   R"({"choices":[],"usage":{"prompt_tokens":5}})"),
         0);
     EXPECT_EQ(

@@ -259,6 +259,140 @@ TEST_F(ForeignReasoning, SignaturesOfCallsComeBackToTheirCalls)
         << said << body_text(attempt->outbound);
 }
 
+// What a vendor hands out that speaks like OpenAI, whosever model it was.
+constexpr std::string_view kDetails =
+    R"({"type":"reasoning.text","format":"anthropic-claude-v1","index":0,)"
+    R"("signature":"S+/=","text":"why"},)"
+    R"({"type":"reasoning.encrypted","data":"ENC","id":"rs_1",)"
+    R"("format":"anthropic-claude-v1","index":1})";
+constexpr std::string_view kBlocks =
+    R"({"type":"thinking","signature":"S+/=","thinking":"why"},)"
+    R"({"type":"redacted_thinking","data":"ENC"})";
+// "proxy:vendor"
+constexpr std::string_view kVendorMark = "cHJveHk6dmVuZG9y";
+
+std::string detailed(std::string_view key, std::string_view objects)
+{
+    return R"({"choices":[{"message":{"content":"a","reasoning":"why",")"
+        + std::string(key) + "\":[" + std::string(objects)
+        + R"(]},"finish_reason":"stop"}]})";
+}
+
+TEST_F(ForeignReasoning, DetailsComeBackInMessages)
+{
+    serve("mistral", "m");
+    const config::Provider& vendor = *world.gateway.providers[0];
+    for (const auto& [key, objects] : {std::pair("reasoning_details", kDetails),
+             std::pair("thinking_blocks", kBlocks)})
+    {
+        const std::string said =
+            feed(vendor, Api::messages, false, detailed(key, objects), 0).out;
+        EXPECT_EQ(count(said, "why"), 1U) << said;
+        EXPECT_EQ(count(said, kVendorMark), 2U) << said;
+        const std::string sent =
+            messages(between(said, R"("content":[)", R"(],"stop_reason")"));
+        EXPECT_TRUE(has(sent,
+            "\"" + std::string(key) + "\":[" + std::string(objects) + "]"))
+            << sent;
+    }
+}
+
+TEST_F(ForeignReasoning, DetailsComeBackInResponses)
+{
+    serve("minimax", "m");
+    const config::Provider& vendor = *world.gateway.providers[0];
+    const std::string said = feed(vendor, Api::responses, false,
+        detailed("reasoning_details", kDetails), 0)
+                                 .out;
+    EXPECT_TRUE(has(said, R"("text":"why")")) << said;
+    request.path = "/v1/responses";
+    request.body = R"({"model":"m","input":[)"
+        + between(said, R"("output":[)", R"(],"usage")") + "]}";
+    const std::string sent = body_text(prepare().outbound);
+    EXPECT_TRUE(
+        has(sent, R"("reasoning_details":[)" + std::string(kDetails) + "]"))
+        << said << "\n"
+        << sent;
+    EXPECT_FALSE(has(sent, "reasoning_content")) << sent;
+}
+
+TEST_F(ForeignReasoning, DetailsOfAStreamComeBackInGooglesDialect)
+{
+    serve("openrouter", "anthropic/claude-opus-4.5");
+    const config::Provider& vendor = *world.gateway.providers[0];
+    std::string stream;
+    for (const std::string_view delta :
+        {R"({"reasoning":"wh","reasoning_details":[{"type":"reasoning.text",)"
+         R"("text":"wh","format":"anthropic-claude-v1","index":0}]})",
+            R"({"reasoning":"y","reasoning_details":[{"type":)"
+            R"("reasoning.text","text":"y","format":"anthropic-claude-v1",)"
+            R"("index":0}]})",
+            R"({"reasoning":"","reasoning_details":[{"type":)"
+            R"("reasoning.text","format":"anthropic-claude-v1","index":0,)"
+            R"("signature":"S+/="}]})",
+            R"({"reasoning_details":[{"type":"reasoning.encrypted","data":)"
+            R"("ENC","id":"rs_1","format":"anthropic-claude-v1",)"
+            R"("index":1}]})",
+            R"({"content":"a"})"})
+    {
+        stream +=
+            R"(data: {"choices":[{"delta":)" + std::string(delta) + "}]}\n\n";
+    }
+    stream += R"(data: {"choices":[{"delta":{},"finish_reason":"stop"}]})"
+              "\n\ndata: [DONE]\n\n";
+    const std::string said =
+        feed(vendor, Api::gemini_stream, true, stream, 0).out;
+    std::string parts;
+    for (size_t at = 0; (at = said.find("\"parts\":[", at)) < said.size(); at++)
+    {
+        const std::string some =
+            between(said.substr(at), "\"parts\":[", R"(],"role")");
+        parts += (parts.empty() || some.empty() ? "" : ",") + some;
+    }
+    EXPECT_TRUE(has(gemini(parts),
+        R"("reasoning_details":[)" + std::string(kDetails) + "]"))
+        << said << "\n"
+        << body_text(attempt->outbound);
+}
+
+TEST_F(ForeignReasoning, DetailsGoToNobodyElse)
+{
+    serve("mistral", "m");
+    const config::Provider& other = world.provider("two", "openrouter");
+    const std::string said = feed(
+        other, Api::messages, false, detailed("reasoning_details", kDetails), 0)
+                                 .out;
+    const std::string sent =
+        messages(between(said, R"("content":[)", R"(],"stop_reason")"));
+    EXPECT_FALSE(has(sent, "reasoning_details")) << sent;
+    EXPECT_FALSE(has(sent, kVendorMark)) << sent;
+}
+
+TEST_F(ForeignReasoning, DetailsStayOutOfClaude)
+{
+    serve("bedrock", "anthropic.claude-opus-4-5");
+    const config::Provider& other = world.provider("two", "openrouter");
+    const std::string said = feed(
+        other, Api::messages, false, detailed("reasoning_details", kDetails), 0)
+                                 .out;
+    const std::string sent =
+        messages(between(said, R"("content":[)", R"(],"stop_reason")"));
+    EXPECT_FALSE(has(sent, "reasoning")) << sent;
+}
+
+TEST_F(ForeignReasoning, DetailsWithoutASignatureAreText)
+{
+    serve("minimax", "m");
+    const config::Provider& vendor = *world.gateway.providers[0];
+    constexpr std::string_view kUnsigned =
+        R"({"choices":[{"message":{"content":"a","reasoning_details":[)"
+        R"({"type":"reasoning.summary","summary":"so "},)"
+        R"({"type":"reasoning.text","text":"it is"}]},)"
+        R"("finish_reason":"stop"}]})";
+    EXPECT_TRUE(has(feed(vendor, Api::messages, false, kUnsigned, 0).out,
+        R"("thinking":"so it is","signature":"")"));
+}
+
 // Thoughts that are told right before a call and the call's signature are one
 // block in Messages.
 TEST(ForeignReasoningHub, ACallTakesTheSignatureBeforeIt)

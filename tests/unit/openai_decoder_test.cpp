@@ -1,3 +1,5 @@
+#include "core/chat/signer.h"
+#include "core/credential/digest.h"
 #include "core/dialect/chat_relay.h"
 #include "core/provider/protocol.h"
 
@@ -77,6 +79,14 @@ public:
 
 using Lines = std::vector<std::string>;
 
+// As the vendor's object travels in the canonical exchange.
+std::string wrapped(std::string_view object)
+{
+    return std::string(chat::kCompatibleMark)
+        + credential::base64(
+            R"({"vendor":"","object":)" + std::string(object) + "}");
+}
+
 struct Decoding {
     Decoding() { decoder = provider::kOpenai.decoder({options, "m", 0, 0}); }
     Result<void> data(std::string_view text, std::string_view name = {})
@@ -149,7 +159,9 @@ TEST(OpenaiDecoder, ReasoningSpellings)
     d.log.lines.erase(d.log.lines.begin());
     EXPECT_EQ(d.log.lines,
         (Lines{"reasoning a", "reasoning b", "reasoning c", "text 0 de",
-            "signature S=", "redacted E"}));
+            "signature " + wrapped(R"({"type":"thinking","signature":"S="})"),
+            "redacted "
+                + wrapped(R"({"type":"redacted_thinking","data":"E"})")}));
 }
 
 TEST(OpenaiDecoder, InterleavedToolCalls)
@@ -213,7 +225,8 @@ TEST(OpenaiDecoder, PlainBody)
         "usage":{"prompt_tokens":1,"completion_tokens":2}})")
                     .ok());
     EXPECT_EQ(d.log.lines,
-        (Lines{"usage 1 2", "begin i m", "reasoning r", "signature S",
+        (Lines{"usage 1 2", "begin i m", "reasoning r",
+            "signature " + wrapped(R"({"type":"thinking","signature":"S"})"),
             "text 0 x", R"(annotations [{"a":1}])", "finish 0 length",
             "refusal no", "finish 1 stop", "end"}));
 }

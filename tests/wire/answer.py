@@ -2,6 +2,7 @@
 
 Written against the vendors' documents, not against the gateway's source."""
 
+import base64
 import json
 import re
 from dataclasses import dataclass, field
@@ -39,12 +40,22 @@ class Answer:
 
 # Before what one vendor signed, where another one's signature would be expected
 # (README, Dialects).  In a chain of gateways there may be several.
-MARKS = re.compile("(cHJveHk6(Z29vZ2xl(Zm46)?|YW1hem9u)?)+")
+MARKS = re.compile("(cHJveHk6(Z29vZ2xl(Zm46)?|YW1hem9u|(dmVuZG9y))?)+")
+
+# Before hidden thoughts in Google's dialect: base64 of "redacted:".
+REDACTED = "cmVkYWN0ZWQ6"
 
 
 def unmarked(signature):
     found = MARKS.match(signature)
-    return signature[found.end():] if found else signature
+    if not found:
+        return signature
+    rest = signature[found.end():]
+    if found[4] is None:
+        return rest
+    # The object of a vendor like OpenAI, but for its text.
+    held = json.loads(base64.b64decode(rest))["object"]
+    return unmarked(held.get("signature") or held["data"])
 
 
 class Malformed(Exception):

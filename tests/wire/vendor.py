@@ -158,10 +158,19 @@ class OpenAI(Reader):
                     choice.text += part["text"]
                 for thought in part.get("thinking") or []:
                     choice.reasoning += thought["text"]
+        details = message.get("reasoning_details") or []
         for name in ("reasoning_content", "reasoning"):
             if isinstance(message.get(name), str):
                 choice.reasoning += message[name]
                 break
+        else:
+            for one in details:
+                choice.reasoning += one.get("text") or one.get("summary") or ""
+        for one in details:
+            if one["type"] == "reasoning.encrypted":
+                choice.redacted.append(one["data"])
+            elif one.get("signature"):
+                choice.signatures.append(one["signature"])
         if isinstance(message.get("refusal"), str):
             choice.refusal += message["refusal"]
         for i, call in enumerate(message.get("tool_calls") or []):

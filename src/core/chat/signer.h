@@ -8,7 +8,8 @@
 // has not made itself.
 namespace ai_proxy::chat {
 
-enum class Signer : uint8_t { anthropic, google, amazon };
+// compatible: a vendor that speaks like OpenAI, whosever models it serves.
+enum class Signer : uint8_t { anthropic, google, amazon, compatible };
 
 // Stands before what a vendor made, where another one's would be expected.
 // Base64 of "proxy:" in whole groups, as all marks are, so that what is decoded
@@ -20,6 +21,8 @@ inline constexpr std::string_view kGoogleMark = "cHJveHk6Z29vZ2xl";
 inline constexpr std::string_view kGoogleCallMark = "cHJveHk6Z29vZ2xlZm46";
 // "proxy:amazon"
 inline constexpr std::string_view kAmazonMark = "cHJveHk6YW1hem9u";
+// "proxy:vendor"
+inline constexpr std::string_view kCompatibleMark = "cHJveHk6dmVuZG9y";
 
 // Of a signature or an opaque block in the canonical exchange.  Its blocks have
 // Anthropic's form, so that what Anthropic made has no mark.
@@ -30,6 +33,8 @@ inline constexpr std::string_view kAmazonMark = "cHJveHk6YW1hem9u";
         return kGoogleMark;
     case Signer::amazon:
         return kAmazonMark;
+    case Signer::compatible:
+        return kCompatibleMark;
     case Signer::anthropic:
         break;
     }
@@ -40,7 +45,8 @@ inline constexpr std::string_view kAmazonMark = "cHJveHk6YW1hem9u";
 [[nodiscard]] constexpr std::optional<Signer> signer_of(
     std::string_view opaque) noexcept
 {
-    for (const Signer one : {Signer::google, Signer::amazon}) {
+    for (const Signer one :
+        {Signer::google, Signer::amazon, Signer::compatible}) {
         if (opaque.starts_with(mark_of(one))) {
             return one;
         }
@@ -54,7 +60,8 @@ inline constexpr std::string_view kAmazonMark = "cHJveHk6YW1hem9u";
     std::string_view opaque) noexcept
 {
     for (const std::string_view mark :
-        {kGoogleCallMark, kGoogleMark, kAmazonMark}) {
+        {kGoogleCallMark, kGoogleMark, kAmazonMark, kCompatibleMark})
+    {
         if (opaque.starts_with(mark)) {
             return opaque.substr(mark.size());
         }

@@ -113,8 +113,8 @@ bool speaks(json::Node choice)
         return true;
     }
     const json::Node delta = choice["delta"];
-    for (const std::string_view key :
-        {"content", "reasoning_content", "reasoning", "tool_calls", "refusal"})
+    for (const std::string_view key : {"content", "reasoning_content",
+             "reasoning", "reasoning_details", "tool_calls", "refusal"})
     {
         if (has_text(delta[key])) {
             return true;

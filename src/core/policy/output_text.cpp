@@ -8,10 +8,11 @@ namespace ai_proxy::policy {
 namespace {
 
 // Words of the form, and what is opaque.
-constexpr std::array<std::string_view, 14> kFrame{"role", "type", "id",
+constexpr std::array<std::string_view, 15> kFrame{"role", "type", "id",
     "call_id", "status", "signature", "thoughtSignature", "encrypted_content",
     "data", "mimeType", "annotations", "citations", "logprobs",
-    "thinking_blocks"}; // said in reasoning_content
+    // Said in reasoning_content or reasoning.
+    "thinking_blocks", "reasoning_details"};
 
 void add_strings(usage::TokenCounter& tally, json::Node node)
 {

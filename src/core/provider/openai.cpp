@@ -1,10 +1,13 @@
 #include "core/base/text.h"
+#include "core/chat/signer.h"
 #include "core/dialect/chat_relay.h"
 #include "core/dialect/content_parts.h"
 #include "core/dialect/openai_error.h"
 #include "core/json/writer.h"
 #include "core/provider/logprobs.h"
 #include "core/provider/openai.h"
+#include "core/provider/reasoning_details.h"
+#include "core/provider/registry.h"
 #include "core/usage/reading.h"
 
 #include <string>
@@ -24,6 +27,7 @@ constexpr size_t kMaxCalls = 1024;
 
 class OpenaiDecoder final : public Decoder {
 public:
+    explicit OpenaiDecoder(std::string_view vendor) : vendor_(vendor) {}
     Result<void> body(json::Node body, chat::Sink& sink) override;
     Result<void> event(const wire::SseEvent& event, json::Parser& parser,
         chat::Sink& sink) override;
@@ -46,12 +50,17 @@ private:
     void reasoning(json::Node message, uint32_t choice, chat::Sink& sink);
     void thinking_block(
         json::Node block, uint32_t choice, bool with_text, chat::Sink& sink);
+    void detail(
+        json::Node detail, uint32_t choice, bool with_text, chat::Sink& sink);
+    void opaque(EventKind kind, uint32_t choice, json::Node object,
+        std::string_view text_member, chat::Sink& sink);
     void call(json::Node call, uint32_t choice, chat::Sink& sink);
     Call* find_call(json::Node call, uint32_t choice);
     void finish_choice(json::Node choice, uint32_t index, chat::Sink& sink);
     void usage(json::Node body, chat::Sink& sink);
     void end(chat::Sink& sink);
 
+    std::string_view vendor_; // the provider's type
     bool begun_ = false, spoke_ = false, ended_ = false;
     std::vector<bool> finished_; // per choice
     std::vector<Call> calls_;
@@ -74,6 +83,11 @@ void emit_text(
     if (!text.empty()) {
         emit(sink, kind, choice, text);
     }
+}
+
+std::string_view text_of_detail(json::Node detail)
+{
+    return detail["text"].string_or(detail["summary"].string_or());
 }
 
 Error no_answer()
@@ -100,31 +114,63 @@ void OpenaiDecoder::begin(json::Node body, chat::Sink& sink)
         sink, EventKind::service_tier, 0, body["service_tier"].string_or());
 }
 
+// What is signed or hidden in an object: whosever models these are, it goes back
+// to the vendor that handed it out.
+void OpenaiDecoder::opaque(EventKind kind, uint32_t choice, json::Node object,
+    std::string_view text_member, chat::Sink& sink)
+{
+    const std::string_view value =
+        object[kind == EventKind::redacted ? "data" : "signature"].string_or();
+    if (value.starts_with(chat::kForeignMark)) {
+        emit(sink, kind, choice, value); // another gateway's, marked already
+    } else if (!value.empty()) {
+        emit(sink, kind, choice, wrap_reasoning(vendor_, object, text_member));
+    }
+}
+
 void OpenaiDecoder::thinking_block(
     json::Node block, uint32_t choice, bool with_text, chat::Sink& sink)
 {
     if (block["type"].string_or() == "redacted_thinking") {
-        emit_text(sink, EventKind::redacted, choice, block["data"].string_or());
+        opaque(EventKind::redacted, choice, block, {}, sink);
         return;
     }
     if (with_text) {
         emit_text(
             sink, EventKind::reasoning, choice, block["thinking"].string_or());
     }
-    emit_text(
-        sink, EventKind::signature, choice, block["signature"].string_or());
+    opaque(EventKind::signature, choice, block, "thinking", sink);
+}
+
+// One of reasoning_details, as OpenRouter defines them.
+void OpenaiDecoder::detail(
+    json::Node detail, uint32_t choice, bool with_text, chat::Sink& sink)
+{
+    if (detail["type"].string_or() == "reasoning.encrypted") {
+        opaque(EventKind::redacted, choice, detail, {}, sink);
+        return;
+    }
+    if (with_text) {
+        emit_text(sink, EventKind::reasoning, choice, text_of_detail(detail));
+    }
+    opaque(EventKind::signature, choice, detail, "text", sink);
 }
 
 void OpenaiDecoder::reasoning(
     json::Node message, uint32_t choice, chat::Sink& sink)
 {
-    // Blocks carry the same text as reasoning_content, cut at the signatures.
+    // Blocks and details carry the same text as reasoning_content, cut at the
+    // signatures.
     const json::Node blocks = message["thinking_blocks"];
-    bool in_blocks = false;
+    const json::Node details = message["reasoning_details"];
+    bool in_blocks = false, in_details = false;
     for (const json::Node block : blocks.items()) {
         in_blocks = in_blocks || !block["thinking"].string_or().empty();
     }
-    if (!in_blocks) {
+    for (const json::Node one : details.items()) {
+        in_details = in_details || (!in_blocks && !text_of_detail(one).empty());
+    }
+    if (!in_blocks && !in_details) {
         std::string_view text = message["reasoning_content"].string_or();
         if (text.empty()) {
             text = message["reasoning"].string_or();
@@ -138,6 +184,9 @@ void OpenaiDecoder::reasoning(
     }
     for (const json::Node block : blocks.items()) {
         thinking_block(block, choice, in_blocks, sink);
+    }
+    for (const json::Node one : details.items()) {
+        detail(one, choice, in_details, sink);
     }
 }
 
@@ -382,9 +431,11 @@ Result<void> OpenaiDecoder::finish(chat::Sink& sink)
         "The provider's stream ended before the answer was complete.");
 }
 
-std::unique_ptr<Decoder> decoder(const EncodeContext&)
+std::unique_ptr<Decoder> decoder(const EncodeContext& context)
 {
-    return std::make_unique<OpenaiDecoder>();
+    const Type* const type = context.options.type;
+    return std::make_unique<OpenaiDecoder>(
+        type == nullptr ? std::string_view() : type->name);
 }
 
 const Vocabulary* everything(const EncodeContext&)

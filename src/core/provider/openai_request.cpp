@@ -4,6 +4,7 @@
 #include "core/json/writer.h"
 #include "core/provider/openai.h"
 #include "core/provider/openai_models.h"
+#include "core/provider/reasoning_details.h"
 #include "core/provider/registry.h"
 #include "core/provider/strict_schema.h"
 #include "core/provider/web_search.h"
@@ -278,13 +279,17 @@ void Body::message(json::Node message)
         context_.drop("is_error");
     }
     w_.begin_object();
+    const bool has_details =
+        write_own_reasoning(w_, type_.name, message["thinking_blocks"]);
     for (const json::Member member : message.members()) {
         const std::string_view key = member.key;
         if (key == "thinking_blocks" || key == "is_error") {
             continue; // the text of both is there as well
         }
-        if (key == "reasoning_content" && !takes(kReasoningText)) {
-            continue; // what a model thought is no part of what it said
+        // What a model thought is no part of what it said.
+        if (key == "reasoning_content"
+            && (!takes(kReasoningText) || has_details)) {
+            continue;
         }
         if (key == "cache_control") {
             marker(member.value);
