@@ -435,6 +435,23 @@ TEST_F(NewerModels, AreSampledWhereTheyDoNotThink)
     EXPECT_TRUE(has(sent("openrouter", "openai/gpt-5", both), both));
 }
 
+TEST_F(NewerModels, HaveNoStopSequences)
+{
+    const std::string asks = R"("stop_sequences":["END"])";
+    const std::string stop = R"("stop":["END"])";
+    for (const std::string_view model :
+        {"gpt-4o", "gpt-5-chat-latest", "o1", "o3-mini-2025-01-31"})
+    {
+        EXPECT_TRUE(has(sent("openai", model, asks), stop)) << model;
+    }
+    for (const std::string_view model : {"o3", "o3-2025-04-16", "o4-mini",
+             "gpt-5", "gpt-5-nano", "gpt-5.1", "gpt-6"})
+    {
+        EXPECT_FALSE(has(sent("azure", model, asks), "\"stop\"")) << model;
+    }
+    EXPECT_TRUE(has(sent("mistral", "gpt-5", asks), stop));
+}
+
 // OpenAI is strict about closed objects alone that require all they have.
 TEST_F(NewerModels, AreStrictWhereTheSchemaIs)
 {

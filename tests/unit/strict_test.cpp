@@ -424,6 +424,15 @@ TEST_F(StrictValues, DependOnTheModel)
         "messages");
 }
 
+TEST_F(StrictValues, StopsOfModelsThatThink)
+{
+    constexpr std::string_view kBody =
+        R"("max_tokens":9,"messages":[{"role":"user","content":"hi"}],)"
+        R"("stop_sequences":["END"])";
+    EXPECT_EQ(refusal("openai", "gpt-5", kBody, "/v1/messages"), "stop");
+    EXPECT_EQ(refusal("openai", "gpt-4o", kBody, "/v1/messages"), "");
+}
+
 TEST_F(StrictValues, TranslationsAreLookedInto)
 {
     constexpr std::string_view kPath = "/v1/embeddings";

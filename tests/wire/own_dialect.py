@@ -184,9 +184,9 @@ def plan_openai(run, case, exchange, body):
         asked, _ = back.request(exchange, family_of(exchange))
     except back.CannotSay:
         return
-    # gpt-5 takes no sampling.
+    # gpt-5 takes no sampling and no stop sequences.
     asked = {name: value for name, value in asked.items()
-             if name not in ("temperature", "top_p")}
+             if name not in ("temperature", "top_p", "stop")}
     run.add(case, "request to OpenAI", question(
         exchange, body, "gpt-5", "openai", {"api_token": "k"}),
         body_checker(run, f"{case}>openai",

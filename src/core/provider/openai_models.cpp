@@ -117,4 +117,11 @@ bool takes_sampling(std::string_view model, std::string_view effort) noexcept
             || (effort.empty() && *gpt_version(model) <= kThinksWhenAsked));
 }
 
+bool takes_stop(std::string_view model) noexcept
+{
+    const std::string_view name = bare_name(model);
+    return !is_newer_openai(model) || name.starts_with("gpt-5-chat")
+        || name.starts_with("o1") || name.starts_with("o3-mini");
+}
+
 } // namespace ai_proxy::provider

@@ -19,4 +19,8 @@ namespace ai_proxy::provider {
 [[nodiscard]] bool takes_sampling(
     std::string_view model, std::string_view effort) noexcept;
 
+// Does the model take stop sequences?  From o3 and GPT 5 on those that think
+// refuse them, told to think or not.
+[[nodiscard]] bool takes_stop(std::string_view model) noexcept;
+
 } // namespace ai_proxy::provider

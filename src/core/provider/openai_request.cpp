@@ -433,7 +433,14 @@ bool Body::openais_own(json::Member member)
 bool Body::sampling(json::Member member)
 {
     const std::string_view key = member.key;
-    if ((key != "temperature" && key != "top_p") || !takes(kOpenaisModels)
+    if (!takes(kOpenaisModels)) {
+        return false;
+    }
+    if (key == "stop" && !takes_stop(context_.model)) {
+        drop_if(context_, key, !request_.stop.empty());
+        return true;
+    }
+    if ((key != "temperature" && key != "top_p")
         || takes_sampling(context_.model, effort_))
     {
         return false;
