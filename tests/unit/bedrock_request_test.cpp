@@ -245,6 +245,40 @@ TEST(BedrockRequest, EffortBesideAdaptiveThinking)
         R"("output_config":{"effort":"medium"}})");
 }
 
+TEST(BedrockRequest, EffortOfOpus45IsABeta)
+{
+    constexpr std::string_view kOpus = "us.anthropic.claude-opus-4-5-v1:0";
+    const std::string effort =
+        R"("reasoning_effort":"max","output_config":{"effort":"max"})";
+    auto sent = bedrock(with(effort), kOpus);
+    EXPECT_EQ(compact(sent->body["additionalModelRequestFields"]),
+        R"({"output_config":{"effort":"high"},)"
+        R"("anthropic_beta":["effort-2025-11-24"]})");
+    sent = bedrock(with(effort
+                       + R"(,"additionalModelRequestFields":)"
+                         R"({"anthropic_beta":["context-1m-2025-08-07"]})"),
+        kOpus);
+    EXPECT_EQ(
+        compact(sent->body["additionalModelRequestFields"]["anthropic_beta"]),
+        R"(["context-1m-2025-08-07","effort-2025-11-24"])");
+    provider::Options options;
+    options.bedrock_invoke = true;
+    const std::string own =
+        effort + R"(,"anthropic_beta":["context-1m-2025-08-07"])";
+    sent = bedrock(with(effort), kOpus, options);
+    EXPECT_EQ(
+        compact(sent->body["anthropic_beta"]), R"(["effort-2025-11-24"])");
+    sent = bedrock(with(own), kOpus, options);
+    EXPECT_EQ(compact(sent->body["anthropic_beta"]),
+        R"(["context-1m-2025-08-07","effort-2025-11-24"])");
+    sent = bedrock(with(own), "anthropic.claude-opus-4-6-v1", options);
+    EXPECT_EQ(
+        compact(sent->body["anthropic_beta"]), R"(["context-1m-2025-08-07"])");
+    sent = bedrock(with(effort), "anthropic.claude-opus-4-6-v1");
+    EXPECT_EQ(compact(sent->body["additionalModelRequestFields"]),
+        R"({"output_config":{"effort":"max"}})");
+}
+
 TEST(BedrockRequest, SignedThinkingGoesBackUnchanged)
 {
     const auto sent = bedrock(R"({"model":"x","messages":[

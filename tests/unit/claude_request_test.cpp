@@ -396,6 +396,12 @@ TEST(ClaudeRequest, EffortOfItsOwn)
     sent = claude(with(kAlone), "claude-sonnet-4-5");
     EXPECT_FALSE(sent->body["thinking"].exists());
     EXPECT_FALSE(sent->body["output_config"].exists());
+    sent = claude(with(kAlone), "claude-opus-4-5-20251101");
+    EXPECT_EQ(compact(sent->body["output_config"]), R"({"effort":"low"})");
+    EXPECT_EQ(sent->header("anthropic-beta"), "");
+    // The levels above came later.
+    sent = claude(with(kAdaptive), "claude-opus-4-5");
+    EXPECT_EQ(compact(sent->body["output_config"]), R"({"effort":"high"})");
 }
 
 constexpr std::string_view kLoop = R"({"reasoning_effort":"low","messages":[

@@ -89,10 +89,16 @@ public:
         }
         all_.emplace_back(name, std::move(json));
     }
+    // JSON text; "" for none.
+    [[nodiscard]] std::string_view get(std::string_view name) const noexcept
+    {
+        const auto one = std::find_if(all_.begin(), all_.end(),
+            [name](const auto& known) { return known.first == name; });
+        return one == all_.end() ? std::string_view() : one->second;
+    }
     [[nodiscard]] bool has(std::string_view name) const noexcept
     {
-        return std::any_of(all_.begin(), all_.end(),
-            [name](const auto& one) { return one.first == name; });
+        return !get(name).empty();
     }
     void write(json::Writer& w) const
     {
@@ -172,6 +178,21 @@ void drop_unset(const AdditionalFields& fields, const chat::Request& request,
             && !fields.has("reasoning_effort"));
 }
 
+// Beside the betas that were asked for.
+void add_effort_beta(AdditionalFields& fields, std::string_view beta)
+{
+    constexpr std::string_view kBetas = "anthropic_beta";
+    if (beta.empty()) {
+        return;
+    }
+    json::Parser parser;
+    const auto given = parser.parse(fields.get(kBetas));
+    std::string betas;
+    json::Writer w(betas);
+    write_claude_betas(w, given ? *given : json::Node(), beta);
+    fields.set(kBetas, std::move(betas));
+}
+
 void write_additional(json::Writer& w, const chat::Request& request,
     const EncodeContext& context, const Plan& plan)
 {
@@ -189,6 +210,7 @@ void write_additional(json::Writer& w, const chat::Request& request,
     {
         fields.set(name, value);
     }
+    add_effort_beta(fields, bedrock_effort_beta(plan.thinking, context.model));
     fields.write(w);
 }
 
@@ -390,7 +412,7 @@ Result<void> encode_invoke(
 {
     std::string body;
     if (auto done = write_claude_body(
-            body, request, context, {kClaudeVersionName, false});
+            body, request, context, {kClaudeVersionName, false, true});
         !done)
     {
         return std::move(done).error();

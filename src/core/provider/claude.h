@@ -40,6 +40,9 @@ struct ClaudeThinking {
     }
 };
 
+// What Bedrock wants to be told of to take that effort; "" for nothing.
+[[nodiscard]] std::string_view bedrock_effort_beta(
+    const ClaudeThinking& thinking, std::string_view model) noexcept;
 [[nodiscard]] ClaudeThinking plan_claude_thinking(
     const chat::Request& request, std::string_view model);
 void write_claude_thinking(json::Writer& w, const ClaudeThinking& thinking);
@@ -63,10 +66,16 @@ struct ClaudeNeeds {
     bool files_beta = false; // a document is named by file_id
 };
 
+// The list of those that were asked for and of the one that is needed ("": none
+// is).
+void write_claude_betas(
+    json::Writer& w, json::Node given, std::string_view needed);
+
 // Claude at another cloud: the path names the model, the body the version.
 struct ClaudeHost {
     std::string_view version;  // "": Anthropic itself
     bool stream_member = true; // the body says whether to stream
+    bool is_bedrock = false;
 };
 // The whole body of a call.
 [[nodiscard]] Result<ClaudeNeeds> write_claude_body(std::string& body,

@@ -228,6 +228,22 @@ const Vocabulary& claude_vocabulary(const EncodeContext& context) noexcept
     return searches(context) ? kVocabulary : kWithoutSearch;
 }
 
+void write_claude_betas(
+    json::Writer& w, json::Node given, std::string_view needed)
+{
+    w.begin_array();
+    for (const json::Node one : given.items()) {
+        w.value(one);
+        if (one.string_or() == needed) {
+            needed = {};
+        }
+    }
+    if (!needed.empty()) {
+        w.string(needed);
+    }
+    w.end_array();
+}
+
 Result<ClaudeNeeds> write_claude_body(std::string& body,
     const chat::Request& request, const EncodeContext& context,
     const ClaudeHost& host)
@@ -241,9 +257,12 @@ Result<ClaudeNeeds> write_claude_body(std::string& body,
     } else {
         w.field("anthropic_version", host.version);
         // A header elsewhere.
-        const json::Node beta = request.raw["anthropic_beta"];
-        if (beta.is_array()) {
-            w.field("anthropic_beta", beta);
+        const json::Node given = request.raw["anthropic_beta"];
+        const std::string_view needed = host.is_bedrock
+            ? bedrock_effort_beta(thinking, context.model)
+            : std::string_view();
+        if (given.is_array() || !needed.empty()) {
+            write_claude_betas(w.key("anthropic_beta"), given, needed);
         }
     }
     w.field("max_tokens", thinking.max_tokens);

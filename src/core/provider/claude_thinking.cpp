@@ -10,8 +10,11 @@ namespace {
 
 using Mode = ClaudeThinking::Mode;
 
-// From here on models can be told how much effort an answer is worth.
+// From here on models can be told how much effort an answer is worth; of those
+// before only Opus can.
 constexpr ClaudeVersion kClaudeEffort{4, 6};
+constexpr ClaudeVersion kOpusEffort{4, 5};
+constexpr std::string_view kEffortBeta = "effort-2025-11-24";
 constexpr int64_t kDefaultMaxTokens = 4096;
 constexpr int64_t kLeastBudget = 1024;
 constexpr int64_t kAdaptiveRoom = 16384; // thinking counts as output
@@ -55,6 +58,26 @@ bool is_effort(std::string_view word) noexcept
 {
     return word == "low" || word == "medium" || word == "high"
         || word == "xhigh" || word == "max";
+}
+
+bool is_first_with_effort(std::string_view model) noexcept
+{
+    return claude_version(model) == kOpusEffort
+        && model.find("opus") != std::string_view::npos;
+}
+
+// The effort asked for, where the model has it: the first one knows no levels
+// above high.  "" for none.
+std::string_view taken_effort(std::string_view asked, std::string_view model)
+{
+    if (!is_effort(asked)) {
+        return {};
+    }
+    if (is_first_with_effort(model)) {
+        return asked == "xhigh" || asked == "max" ? "high" : asked;
+    }
+    const auto version = claude_version(model);
+    return version && *version >= kClaudeEffort ? asked : std::string_view();
 }
 
 std::string_view effort_for(const chat::Request& request, int64_t budget)
@@ -126,6 +149,14 @@ std::optional<ClaudeVersion> claude_version(std::string_view model) noexcept
     return ClaudeVersion{numbers[0], numbers[1]};
 }
 
+std::string_view bedrock_effort_beta(
+    const ClaudeThinking& thinking, std::string_view model) noexcept
+{
+    return !thinking.effort.empty() && is_first_with_effort(model)
+        ? kEffortBeta
+        : std::string_view();
+}
+
 ClaudeThinking plan_claude_thinking(
     const chat::Request& request, std::string_view model)
 {
@@ -142,10 +173,8 @@ ClaudeThinking plan_claude_thinking(
     // Of the answer as a whole, said in Anthropic's words: it asks for no
     // thinking.
     const bool apart = request.raw["output_config"]["effort"].is_string();
-    if ((apart || !kind.empty()) && kind != "disabled" && version
-        && *version >= kClaudeEffort && is_effort(request.reasoning_effort))
-    {
-        plan.effort = request.reasoning_effort;
+    if ((apart || !kind.empty()) && kind != "disabled") {
+        plan.effort = taken_effort(request.reasoning_effort, model);
     }
     if (!kind.empty()) {
         if (kind == "enabled" && lost_thinking(request)) {
