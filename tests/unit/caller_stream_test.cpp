@@ -291,7 +291,7 @@ TEST(CallerPlain, Gemini)
     GatewayFixture world;
     const auto& openai = world.provider("one", "openai");
     EXPECT_EQ(feed(openai, Api::gemini_generate, false, kPlain, 0).out,
-        R"({"candidates":[{"content":{"parts":[{"text":"hm","thought":true},{"text":"hi"},{"functionCall":{"id":"t0","name":"f","args":{}}}],"role":"model"},"finishReason":"STOP","index":0,)"
+        R"({"candidates":[{"content":{"parts":[{"text":"hm","thought":true},{"text":"hi"},{"functionCall":{"id":"t0","name":"f","args":{}},"thoughtSignature":"cHJveHk6"}],"role":"model"},"finishReason":"STOP","index":0,)"
         R"("groundingMetadata":{"groundingChunks":[{"web":{"uri":"https://u","title":"T"}}],"groundingSupports":[{"segment":{"startIndex":0,"endIndex":2},"groundingChunkIndices":[0]}]}}],)"
         R"("usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":6,"totalTokenCount":16,"cachedContentTokenCount":4},"modelVersion":"m1","responseId":"c1"})");
 }

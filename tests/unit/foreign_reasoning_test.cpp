@@ -259,6 +259,35 @@ TEST_F(ForeignReasoning, SignaturesOfCallsComeBackToTheirCalls)
         << said << body_text(attempt->outbound);
 }
 
+// Gemini 3 refuses calls without a signature, also those of others.
+TEST_F(ForeignReasoning, CallsOfOthersHaveAStandIn)
+{
+    serve("gemini", "gemini-3-pro");
+    const config::Provider& other = world.provider("two", "mistral");
+    const Fed said = feed(other, Api::gemini_stream, true, kBusyStream, 0);
+    const std::string first = between(said.out, R"({"functionCall":)", "}}");
+    EXPECT_EQ(count(said.out, "functionCall"), 2U) << said.out;
+    EXPECT_EQ(count(said.out, R"("thoughtSignature":"cHJveHk6")"), 1U)
+        << said.out;
+    const std::string part =
+        R"({"functionCall":)" + first + R"(}},"thoughtSignature":"cHJveHk6"})";
+    EXPECT_TRUE(has(said.out, part)) << said.out;
+    EXPECT_TRUE(has(gemini(part),
+        R"("thoughtSignature":"skip_thought_signature_validator")"))
+        << body_text(attempt->outbound);
+}
+
+TEST_F(ForeignReasoning, TheMarkOfACallStaysOut)
+{
+    serve("mistral", "m");
+    const std::string sent =
+        gemini(R"({"functionCall":{"id":"1","name":"f","args":{}},)"
+               R"("thoughtSignature":"cHJveHk6"})");
+    EXPECT_TRUE(has(sent, R"("name":"f")")) << sent;
+    EXPECT_FALSE(has(sent, "thought")) << sent;
+    EXPECT_FALSE(has(sent, "cHJveHk6")) << sent;
+}
+
 // What a vendor hands out that speaks like OpenAI, whosever model it was.
 constexpr std::string_view kDetails =
     R"({"type":"reasoning.text","format":"anthropic-claude-v1","index":0,)"

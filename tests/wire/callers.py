@@ -184,8 +184,9 @@ def read_gemini(text, to, stream):
     got = vendor.read({"wire": "json-array-stream", "response": {
         "status": 200, "body_text": json.dumps(bodies)}}, "gemini")
     choice = got.choices[0]
+    # A mark alone says that nobody signed a call.
     signed = choice.signatures + [
-        c.signature for c in choice.calls if c.signature]
+        c.signature for c in choice.calls if unmarked(c.signature)]
     choice.signatures = [unmarked(s) for s in signed
                          if not s.startswith(REDACTED)]
     choice.redacted = [unmarked(s.removeprefix(REDACTED)) for s in signed

@@ -81,10 +81,11 @@ def plain(answer, name):
         if choice.calls and choice.finish == "stop":
             choice.finish = "tool_calls"
         # A call is not signed itself but its thoughts are, or the reverse.
-        signed = choice.signatures + [c.signature for c in choice.calls
-                                      if c.signature]
+        # A mark alone says that nobody signed it.
+        signed = choice.signatures + [c.signature for c in choice.calls]
         choice.signatures = sorted(
-            s for s in map(unmarked, signed) if not s.startswith(REDACTED))
+            s for s in map(unmarked, signed)
+            if s and not s.startswith(REDACTED))
         for call in choice.calls:
             call.signature = ""
             call.arguments = call.arguments or "{}"

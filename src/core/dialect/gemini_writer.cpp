@@ -126,6 +126,11 @@ void GeminiWriter::write_calls(Candidate& to, bool all)
         if (call.signature.empty()) {
             call.signature.swap(to.signature);
         }
+        // Of a model that signs no calls: the mark alone, for which Gemini 3
+        // gets a stand-in.  Of parallel calls only the first is signed.
+        if (call.signature.empty() && &call == to.calls.data()) {
+            call.signature = kSignedElsewhere;
+        }
         if (!call.signature.empty()) {
             w.field("thoughtSignature", std::string_view(call.signature));
         }
