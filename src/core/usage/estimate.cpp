@@ -1,9 +1,10 @@
 #include "core/usage/estimate.h"
 
-#include "core/usage/token_count.h"
+#include "core/usage/counted_texts.h"
 
 #include <algorithm>
 #include <array>
+#include <random>
 #include <string_view>
 
 namespace ai_proxy::usage {
@@ -53,10 +54,18 @@ bool is_of_tool(json::Node part, std::string_view key) noexcept
     return holds(kOfTools, key) || (key == "input" && part["name"].is_string());
 }
 
+// Of this worker.
+CountedTexts& counted_texts()
+{
+    static CountedTexts texts(
+        (uint64_t{std::random_device()()} << 32) | std::random_device()());
+    return texts;
+}
+
 int64_t estimate(json::Node node, bool media) noexcept
 {
     if (const auto text = node.string(); text) {
-        return count_tokens(*text);
+        return counted_texts().tokens(*text);
     }
     int64_t sum = 0;
     for (const json::Node one : node.items()) {
@@ -74,40 +83,49 @@ int64_t estimate(json::Node node, bool media) noexcept
     return sum;
 }
 
-// How many answers a request asks for.
-int64_t answers(json::Node body) noexcept
+// What a request says of its answers.
+struct Asked {
+    int64_t tokens = 0; // of one; not above 0: as many as the model likes
+    int64_t answers = 1;
+    int64_t prompts = 1;
+};
+
+// Of several names, of several dialects, one will hold: the largest.
+void note(Asked& asked, const json::Member& member) noexcept
 {
-    constexpr int64_t kMost = 1024;
-    int64_t each = 1;
-    for (const json::Node from :
-        {body, body["generationConfig"], body["generation_config"]})
-    {
-        for (const std::string_view name :
-            {"n", "best_of", "candidateCount", "candidate_count"})
-        {
-            each = std::max(each, from[name].integer().value_or(1));
-        }
+    constexpr std::array<std::string_view, 4> kTokens{"max_completion_tokens",
+        "max_tokens", "max_output_tokens", "maxOutputTokens"};
+    constexpr std::array<std::string_view, 4> kAnswers{
+        "n", "best_of", "candidateCount", "candidate_count"};
+    if (holds(kTokens, member.key)) {
+        asked.tokens =
+            std::max(asked.tokens, member.value.integer().value_or(0));
+    } else if (holds(kAnswers, member.key)) {
+        asked.answers =
+            std::max(asked.answers, member.value.integer().value_or(1));
     }
-    // Several prompts in one call; numbers are the tokens of one.
-    const json::Node prompt = body["prompt"];
-    const bool several =
-        prompt.size() > 1 && !prompt.at(0).number().has_value();
-    const auto prompts = several
+}
+
+// Several in one call; numbers are the tokens of one.
+int64_t prompts(json::Node prompt) noexcept
+{
+    return prompt.size() > 1 && !prompt.at(0).number().has_value()
         ? static_cast<int64_t>(std::min<size_t>(prompt.size(), 1024))
         : 1;
-    return std::min(std::min(each, kMost) * prompts, kMost);
 }
 
 } // namespace
 
 int64_t estimate_request(json::Node body) noexcept
 {
+    constexpr std::array<std::string_view, 9> kParts{"system", "messages",
+        "tools", "systemInstruction", "system_instruction", "contents",
+        "instructions", "input", "prompt"};
     int64_t sum = 0;
-    for (const std::string_view part : {"system", "messages", "tools",
-             "systemInstruction", "system_instruction", "contents",
-             "instructions", "input", "prompt"})
-    {
-        sum += estimate(body[part], true);
+    for (const json::Member member : body.members()) {
+        if (holds(kParts, member.key)) {
+            sum += estimate(member.value, true);
+        }
     }
     return std::max<int64_t>(sum, 1);
 }
@@ -116,22 +134,25 @@ std::optional<int64_t> answer_bound(json::Node body) noexcept
 {
     // More than any model says; so that products stay in range.
     constexpr int64_t kMost = 1'000'000'000;
-    int64_t bound = 0;
-    // Of several names, of several dialects, one will hold: the largest.
-    const auto widen = [&bound](json::Node from, const auto& names) {
-        for (const std::string_view name : names) {
-            bound = std::max(bound, from[name].integer().value_or(0));
+    constexpr int64_t kMostAnswers = 1024;
+    Asked asked;
+    for (const json::Member member : body.members()) {
+        note(asked, member);
+        if (member.key == "generationConfig"
+            || member.key == "generation_config") {
+            for (const json::Member inner : member.value.members()) {
+                note(asked, inner);
+            }
+        } else if (member.key == "prompt") {
+            asked.prompts = prompts(member.value);
         }
-    };
-    constexpr std::array<std::string_view, 4> kNames{"max_completion_tokens",
-        "max_tokens", "max_output_tokens", "maxOutputTokens"};
-    widen(body, kNames);
-    widen(body["generationConfig"], kNames);
-    widen(body["generation_config"], kNames);
-    if (bound <= 0) {
+    }
+    if (asked.tokens <= 0) {
         return std::nullopt; // negative ones mean "no bound" to some
     }
-    return std::min(bound, kMost) * answers(body);
+    const int64_t answers = std::min(asked.answers, kMostAnswers);
+    return std::min(asked.tokens, kMost)
+        * std::min(answers * asked.prompts, kMostAnswers);
 }
 
 } // namespace ai_proxy::usage
