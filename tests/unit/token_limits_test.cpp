@@ -438,7 +438,6 @@ TEST(TokenLimits, RedisIsAskedAfterTheZone)
     ASSERT_EQ(told.size(), 1u);
     EXPECT_NE(told[0].find(":b 60000 0  0 0 -120 777"), std::string::npos)
         << told[0];
-    EXPECT_TRUE(world.io.debts.told().empty()) << "it is told once";
 }
 
 // What a request did not need is given back with the next take, if there is
@@ -485,31 +484,6 @@ TEST(TokenLimits, ATakeSettlesWhatWasBefore)
     EXPECT_NE(
         told[0].find(":b 60000 0  0 0 -20 777 -70 778"), std::string::npos)
         << told[0];
-}
-
-// Budgets of other keys, and of other servers, are others.
-TEST(TokenLimits, EachBudgetIsSettledForItself)
-{
-    SharedWorld world(config::Redis::OnError::allow);
-    limit::Rule& rule = world.rules[1];
-    limit::Unsettled& debts = world.io.debts;
-    debts.add(world.gateway.token_scripts, rule, "a", 5, 1);
-    debts.add(world.gateway.token_scripts, rule, "b", 6, 1);
-    limit::Rule other = rule;
-    other.redis = 3;
-    debts.add(world.gateway.token_scripts, other, "a", 7, 1);
-    EXPECT_EQ(world.io.debts.noted, (std::vector<size_t>{1, 2, 3}));
-    const limit::Corrections claimed = debts.claim(rule, "a");
-    ASSERT_EQ(claimed.size(), 1u);
-    EXPECT_EQ(claimed[0].difference, 5);
-    EXPECT_TRUE(debts.claim(rule, "a").empty());
-    auto left = world.io.debts.told();
-    ASSERT_EQ(left.size(), 2u);
-    std::sort(left.begin(), left.end());
-    EXPECT_TRUE(left[0].starts_with("0: ") && left[0].ends_with(" 6 0"))
-        << left[0];
-    EXPECT_TRUE(left[1].starts_with("3: ") && left[1].ends_with(" 7 0"))
-        << left[1];
 }
 
 TEST(TokenLimits, WhatNobodyWaitedForIsTakenBack)

@@ -17,7 +17,7 @@ struct Try;
 namespace ai_proxy::limit {
 class Counters;
 class Unsettled;
-}
+} // namespace ai_proxy::limit
 
 // The only door out of the core.  nginx implements it, tests fake it.
 namespace ai_proxy::async {

@@ -9,136 +9,135 @@ namespace ai_proxy::limit {
 
 namespace {
 
-// A hash: of a sliding window the tokens of each 128th of it by number, their
-// sum ("used") and the number of the part in which that was last added up
-// ("newest"); of a fixed one when it began ("b") and what was spent ("s").
-// Within one part a request costs the same however many parts there are.
-// Numbers become words here: Redis would print each as a double, which costs
-// more than the command it is for.
+// A hash: "head" has the part of a sliding window in which it was last changed
+// (its 128ths are numbered), the tokens of that part and those of the parts
+// before it; these have a field each.  Of a fixed window it has the begin and
+// the tokens.  So within one part a request is one read and one write, however
+// many parts there are.
 // ARGV: window (ms), 1 for a fixed one, budget ("": nothing is taken), amount,
 // 1 to take it anyhow, then corrections: difference and stamp of each.  What
 // was used beyond a take counts from now; what was taken too much is given
 // back where it was taken, as long as that is in the window.
 // A full Redis refuses what might need memory unless the script has freed some
-// before: so what is given back is removed, and the rest of it written anew.
+// before: corrections are made all the same, by writing anew what is there.
 constexpr std::string_view kCount = R"(
 local key, time = KEYS[1], redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local window, fixed = tonumber(ARGV[1]), ARGV[2] == '1'
 local budget, amount = tonumber(ARGV[3]), tonumber(ARGV[4])
-local used, stamp, here, last = 0, math.floor(now * 128 / window), 0, 0
-local more, less, moved = 0, 0, false
-local function over(number)
-  return math.ceil((number + 129) * window / 128)
+local stamp = fixed and now or math.floor(now * 128 / window)
+local part, here, rest = 0, 0, 0
+local head = redis.call('HGET', key, 'head')
+if head then
+  part, here, rest = struct.unpack('<ddd', head)
+  if fixed and now - part < window then
+    stamp = part
+  end
 end
+local moved = part ~= stamp
 local function word(number)
   return string.format('%d', number)
 end
-local part = word(stamp)
-if fixed then
-  local held = redis.call('HMGET', key, 'b', 's')
-  stamp, used = tonumber(held[1] or 0), tonumber(held[2] or 0)
-  moved = stamp == 0 or now - stamp >= window
-  if moved then
-    if stamp ~= 0 then
-      redis.call('DEL', key)
-    end
-    stamp, used = now, 0
-  end
+local function over(number)
+  return math.ceil((number + 129) * window / 128)
 end
+local function others()
+  local all, found = redis.call('HGETALL', key), {}
+  for i = 1, #all, 2 do
+    if all[i] ~= 'head' then
+      found[#found + 1] = {tonumber(all[i]), tonumber(all[i + 1])}
+    end
+  end
+  table.sort(found, function(a, b) return a[1] < b[1] end)
+  return found
+end
+if moved and head and not fixed then
+  redis.call('HDEL', key, 'head')
+  if here > 0 then
+    redis.call('HSET', key, word(part), word(here))
+  end
+  here, rest = 0, 0
+  for _, other in ipairs(others()) do
+    if other[1] < stamp - 128 then
+      redis.call('HDEL', key, word(other[1]))
+    else
+      rest = rest + other[2]
+    end
+  end
+elseif moved then
+  here = 0
+end
+local more, less = 0, 0
 for i = 6, #ARGV, 2 do
   local by, from = tonumber(ARGV[i]), ARGV[i + 1]
   if by > 0 then
     more = more + by
-  elseif fixed and not moved and tonumber(from) == stamp
-    or not fixed and from == part
-  then
+  elseif tonumber(from) == stamp then
     less = less + by
   elseif not fixed then
-    local held = redis.call('HMGET', key, from, 'used')
-    local spent = tonumber(held[1] or 0)
+    local spent = tonumber(redis.call('HGET', key, from) or 0)
+    by = math.max(by, -spent)
+    rest = rest + by
     if spent > 0 then
-      by = math.max(by, -spent)
       redis.call('HDEL', key, from)
-      redis.call('HSET', key, from, word(spent + by),
-        'used', word(tonumber(held[2] or 0) + by))
+    end
+    if spent + by > 0 then
+      redis.call('HSET', key, from, word(spent + by))
     end
   end
 end
-if fixed then
-  here = used
-else
-  local held = redis.call('HMGET', key, 'used', 'newest', part)
-  used, here = tonumber(held[1] or 0), tonumber(held[3] or 0)
-  moved = held[2] ~= part
+local corrected = more > 0 or less < 0 or (#ARGV > 5 and not fixed)
+here = here + more + math.max(less, -here)
+local granted = budget
+  and (ARGV[5] == '1' or here + rest + amount <= budget)
+local function save(tokens)
+  local saved = redis.pcall('HSET', key,
+    'head', struct.pack('<ddd', stamp, tokens, rest))
+  return type(saved) == 'table' and saved.err and saved
 end
-local change = more + math.max(less, -here)
-last = stamp
-if not fixed and (moved or (here + change == 0 and amount == 0)) then
-  used, last = here, 0
-  local all, gone = redis.call('HGETALL', key), {}
-  for i = 1, #all, 2 do
-    local number, spent = tonumber(all[i]), tonumber(all[i + 1])
-    if number and number < stamp - 128 then
-      gone[#gone + 1] = all[i]
-    elseif number and number ~= stamp and spent > 0 then
-      used, last = used + spent, math.max(last, number)
-    end
-  end
-  if #gone > 0 then
-    redis.call('HDEL', key, unpack(gone))
-  end
-end
-used, here = used + change, here + change
-local granted = budget and (ARGV[5] == '1' or used + amount <= budget)
+local refused = false
 if granted then
-  used, here = used + amount, here + amount
+  refused = save(here + amount)
+elseif corrected or (moved and head and not fixed) then
+  refused = save(here)
 end
-if here > 0 then
-  last = stamp
+if refused and head and corrected then
+  redis.call('HDEL', key, 'head')
+  save(here)
+  moved = true
 end
-if less < 0 then
-  redis.call('HDEL', key, fixed and 's' or part)
+if moved then
+  redis.call('PEXPIRE', key,
+    fixed and stamp + window - now or math.ceil(window * 130 / 128))
 end
-if granted or more > 0 or less < 0 then
-  if fixed then
-    redis.call('HSET', key, 'b', word(stamp), 's', word(used))
-  else
-    redis.call('HSET', key, 'used', word(used), part, word(here))
-  end
-  if moved and fixed then
-    redis.call('PEXPIRE', key, window)
-  elseif moved then
-    redis.call('HSET', key, 'newest', part)
-    redis.call('PEXPIRE', key, math.ceil(window * 130 / 128))
-  end
-end
-if not budget then
+if refused and budget then
+  return refused
+elseif not budget then
   return 0
 end
-local retry = 0
-if not granted and amount <= budget and fixed then
-  retry = math.max(stamp + window - now, 1)
-elseif not granted and amount <= budget then
-  local all, parts, free = redis.call('HGETALL', key), {}, 0
-  for i = 1, #all, 2 do
-    local number, spent = tonumber(all[i]), tonumber(all[i + 1])
-    if number and spent > 0 then
-      parts[#parts + 1] = {number, spent}
-    end
-  end
-  table.sort(parts, function(a, b) return a[1] < b[1] end)
-  last = #parts > 0 and parts[#parts][1] or stamp
-  retry = math.max(over(last) - now, 1)
-  for i = 1, #parts do
-    free = free + parts[i][2]
-    if free >= used + amount - budget then
-      retry = math.max(over(parts[i][1]) - now, 1)
-      break
-    end
-  end
+if granted then
+  here = here + amount
 end
-local reset = 0
+local used, last, retry, reset = here + rest, stamp, 0, 0
+if not fixed and (here == 0 or not granted) then
+  local parts, free = others(), 0
+  if here > 0 then
+    parts[#parts + 1] = {stamp, here}
+  end
+  last = #parts > 0 and parts[#parts][1] or stamp
+  if not granted and amount <= budget then
+    retry = math.max(over(last) - now, 1)
+    for i = 1, #parts do
+      free = free + parts[i][2]
+      if free >= used + amount - budget then
+        retry = math.max(over(parts[i][1]) - now, 1)
+        break
+      end
+    end
+  end
+elseif not granted and amount <= budget then
+  retry = math.max(stamp + window - now, 1)
+end
 if used > 0 then
   reset = math.max((fixed and stamp + window or over(last)) - now, 0)
 end

@@ -5,8 +5,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <utility>
 #include <vector>
 
 namespace ai_proxy::limit {
@@ -42,10 +40,11 @@ private:
         std::string key;
         Corrections corrections;
     };
-    [[nodiscard]] static std::string name_of(
-        const Rule& rule, std::string_view key);
+    using Debts = std::vector<Debt>;
+    [[nodiscard]] Debts::iterator find(
+        const Rule& rule, std::string_view key) noexcept;
 
-    std::unordered_map<std::string, Debt> debts_;
+    Debts debts_;
 };
 
 } // namespace ai_proxy::limit

@@ -1,0 +1,40 @@
+#include "core/limit/unsettled.h"
+
+#include "fake_io.h"
+
+#include <algorithm>
+
+namespace ai_proxy::limit {
+namespace {
+
+// Budgets of other keys, and of other servers, are others.
+TEST(Unsettled, EachBudgetIsSettledForItself)
+{
+    const TokenScripts scripts;
+    Rule here;
+    here.redis = 0;
+    Rule there;
+    there.redis = 3;
+    testing::FakeUnsettled debts;
+    debts.add(scripts, here, "a", 5, 1);
+    debts.add(scripts, here, "b", 6, 1);
+    debts.add(scripts, there, "a", 7, 1);
+    EXPECT_EQ(debts.noted, (std::vector<size_t>{1, 2, 3}));
+
+    const Corrections claimed = debts.claim(here, "a");
+    ASSERT_EQ(claimed.size(), 1u);
+    EXPECT_EQ(claimed[0].difference, 5);
+    EXPECT_TRUE(debts.claim(here, "a").empty());
+
+    auto left = debts.told();
+    ASSERT_EQ(left.size(), 2u);
+    std::sort(left.begin(), left.end());
+    EXPECT_TRUE(left[0].starts_with("0: ") && left[0].ends_with(" 6 0"))
+        << left[0];
+    EXPECT_TRUE(left[1].starts_with("3: ") && left[1].ends_with(" 7 0"))
+        << left[1];
+    EXPECT_TRUE(debts.told().empty());
+}
+
+} // namespace
+} // namespace ai_proxy::limit
