@@ -58,10 +58,13 @@ if moved and head and not fixed then
   end
   here, rest = 0, 0
   for _, other in ipairs(others()) do
-    if other[1] < stamp - 128 then
-      redis.call('HDEL', key, word(other[1]))
-    else
+    if other[1] == stamp then -- the clock has been ahead
+      here = other[2]
+    elseif other[1] >= stamp - 128 then
       rest = rest + other[2]
+    end
+    if other[1] == stamp or other[1] < stamp - 128 then
+      redis.call('HDEL', key, word(other[1]))
     end
   end
 elseif moved then
