@@ -9,6 +9,7 @@ use warnings;
 use lib 't/lib';
 use AiProxyTest;
 use Faults;
+use POSIX ();
 use Test::More;
 
 needs_module();
@@ -70,6 +71,21 @@ sub nothing_left {
         $files == $before && $open == 0;
     }, 10);
     is("$files, $open", "$before, 0", "$name: nothing is left");
+}
+
+# A curl that is ended a moment after the condition holds.
+sub leave_with_curl {
+    my ($until, @args) = @_;
+    defined(my $pid = fork) or die "fork: $!";
+    if ($pid == 0) {
+        delete $ENV{LD_PRELOAD};
+        exec 'curl', '-sS', '-o', '/dev/null', '--stderr', '/dev/null', @args
+            or POSIX::_exit(127);
+    }
+    $gw->until($until, 10);
+    select undef, undef, undef, 0.1;
+    kill 'KILL', $pid;
+    waitpid $pid, 0;
 }
 
 # Sum of a counter or a gauge.
@@ -143,14 +159,13 @@ for my $way (qw(close reset)) {
     like(log_line(), qr/\|-$/, 'no provider was asked');
 }
 
-# Over TLS and HTTP/2: a curl whose time is up.
+# Over TLS and HTTP/2: a curl that is ended.
 
 for my $version ('--http1.1', '--http2') {
     for my $state (qw(waiting body endless)) {
         my $file = $gw->write_file('body.json', $body{stream});
-        curl($version, '-k', '--max-time', 0.3, '-o', '/dev/null', '-H',
+        leave_with_curl(sub { $up->open }, $version, '-k', '-H',
             'Content-Type: application/json', '--data-binary', "\@$file",
-            '--stderr', '/dev/null',
             "https://127.0.0.1:$gw->{port2}/${state}_openai/$chat");
         like(log_line(), qr{^/${state}_openai/\S+\|(?:499|200)\|client_closed},
             "$version, $state: logged as that");

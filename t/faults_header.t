@@ -16,14 +16,14 @@ my $closed = 'upstream_closed';
 my $invalid = 'upstream_invalid';
 my $large = 'upstream_too_large';
 my $first = 'timeout_first_byte';
-my @wait = ('timeout first_byte=300ms;');
+my @wait = ('timeout first_byte=1s;');
 
 run_matrix(columns => [qw(single fallback retry keys)], faults => [
     ['ok', 'ok', 'ok'],
     ['ok:refused', 'upstream_connect', 'upstream_connect',
         { port => 'refused' }],
     ['ok:full', 'timeout_connect', 'timeout_connect', { port => 'full' },
-        'timeout connect=300ms;'],
+        'timeout connect=1s;'],
     ['close_before', $closed, $closed],
     ['reset_before', $closed, $closed],
     ['stall_before', $first, $first, @wait],
