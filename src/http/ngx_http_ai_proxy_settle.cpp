@@ -1,7 +1,5 @@
 #include "http/ngx_http_ai_proxy.h"
 
-#include <map>
-
 namespace ai_proxy::http {
 
 namespace {
@@ -47,12 +45,10 @@ void Unsettled::on_timer(ngx_event_t* ev) noexcept
         ngx_del_timer(ev);
     }
     guard(ngx_cycle->log, 0, [self] {
-        std::map<uint16_t, std::vector<redis::Command>> commands;
         for (auto& settlement : self->claim_all()) {
-            commands[settlement.redis].push_back(std::move(settlement.command));
-        }
-        for (auto& [redis, told] : commands) {
-            tell_redis(redis, std::move(told));
+            std::vector<redis::Command> commands;
+            commands.push_back(std::move(settlement.command));
+            tell_redis(settlement.redis, std::move(commands));
         }
         return 0;
     });

@@ -4,7 +4,8 @@
 Prints "ready SEED OTHER" (ports) once both listen.  SEED answers PING and
 CLUSTER SLOTS, and sends every other command on to who serves all slots but
 those that "dead" named (MOVED).  OTHER does the same, but keeps commands, and
-what follows on their connection, until it is told to answer them.  Lines on standard input, each answered by one line:
+what follows on their connection, until it is told to answer them.  Lines on
+standard input, each answered by one line:
 
   all PORT      who serves the slots, from now on
   dead N        N new names, nobody's, that serve the first N slots

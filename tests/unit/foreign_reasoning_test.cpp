@@ -43,6 +43,14 @@ protected:
             + content + R"(]},{"role":"user","content":"go"}]})";
         return body_text(prepare().outbound);
     }
+    // A conversation that goes on after OpenRouter gave that answer.
+    std::string after(const std::string& answer)
+    {
+        const config::Provider& other = world.provider("two", "openrouter");
+        const std::string said =
+            feed(other, Api::messages, false, answer, 0).out;
+        return messages(between(said, R"("content":[)", R"(],"stop_reason")"));
+    }
     std::string chat(std::string_view assistant)
     {
         request.path = "/v1/chat/completions";
@@ -387,12 +395,7 @@ TEST_F(ForeignReasoning, DetailsOfAStreamComeBackInGooglesDialect)
 TEST_F(ForeignReasoning, DetailsGoToNobodyElse)
 {
     serve("mistral", "m");
-    const config::Provider& other = world.provider("two", "openrouter");
-    const std::string said = feed(
-        other, Api::messages, false, detailed("reasoning_details", kDetails), 0)
-                                 .out;
-    const std::string sent =
-        messages(between(said, R"("content":[)", R"(],"stop_reason")"));
+    const std::string sent = after(detailed("reasoning_details", kDetails));
     EXPECT_FALSE(has(sent, "reasoning_details")) << sent;
     EXPECT_FALSE(has(sent, kVendorMark)) << sent;
 }
@@ -400,12 +403,7 @@ TEST_F(ForeignReasoning, DetailsGoToNobodyElse)
 TEST_F(ForeignReasoning, DetailsStayOutOfClaude)
 {
     serve("bedrock", "anthropic.claude-opus-4-5");
-    const config::Provider& other = world.provider("two", "openrouter");
-    const std::string said = feed(
-        other, Api::messages, false, detailed("reasoning_details", kDetails), 0)
-                                 .out;
-    const std::string sent =
-        messages(between(said, R"("content":[)", R"(],"stop_reason")"));
+    const std::string sent = after(detailed("reasoning_details", kDetails));
     EXPECT_FALSE(has(sent, "reasoning")) << sent;
 }
 

@@ -58,13 +58,11 @@ if moved and head and not fixed then
   end
   here, rest = 0, 0
   for _, other in ipairs(others()) do
-    if other[1] == stamp then -- the clock has been ahead
-      here = other[2]
-    elseif other[1] >= stamp - 128 then
+    if other[1] >= stamp - 128 and other[1] ~= stamp then
       rest = rest + other[2]
-    end
-    if other[1] == stamp or other[1] < stamp - 128 then
+    else
       redis.call('HDEL', key, word(other[1]))
+      here = other[1] == stamp and other[2] or here -- it was ahead
     end
   end
 elseif moved then
@@ -98,28 +96,25 @@ local function save(tokens)
     'head', struct.pack('<ddd', stamp, tokens, rest))
   return type(saved) == 'table' and saved.err and saved
 end
-local refused = false
+local without = here
 if granted then
-  refused = save(here + amount)
-elseif corrected or (moved and head and not fixed) then
-  refused = save(here)
+  here = here + amount
 end
+local refused = (granted or corrected or (moved and head and not fixed))
+  and save(here)
 if refused and head and corrected then
   redis.call('HDEL', key, 'head')
-  save(here)
+  save(without)
   moved = true
 end
 if moved then
   redis.call('PEXPIRE', key,
     fixed and stamp + window - now or math.ceil(window * 130 / 128))
 end
-if refused and budget then
-  return refused
-elseif not budget then
+if not budget then
   return 0
-end
-if granted then
-  here = here + amount
+elseif refused then
+  return refused
 end
 local used, last, retry, reset = here + rest, stamp, 0, 0
 if not fixed and (here == 0 or not granted) then

@@ -48,10 +48,8 @@ private:
         json::Node body, std::string_view key, chat::Sink& sink);
     void message(json::Node message, uint32_t choice, chat::Sink& sink);
     void reasoning(json::Node message, uint32_t choice, chat::Sink& sink);
-    void thinking_block(
-        json::Node block, uint32_t choice, bool with_text, chat::Sink& sink);
-    void detail(
-        json::Node detail, uint32_t choice, bool with_text, chat::Sink& sink);
+    void thoughts(json::Node objects, uint32_t choice,
+        std::string_view text_member, bool with_text, chat::Sink& sink);
     void opaque(EventKind kind, uint32_t choice, json::Node object,
         std::string_view text_member, chat::Sink& sink);
     void call(json::Node call, uint32_t choice, chat::Sink& sink);
@@ -85,9 +83,19 @@ void emit_text(
     }
 }
 
-std::string_view text_of_detail(json::Node detail)
+std::string_view text_of(json::Node thought, std::string_view member)
 {
-    return detail["text"].string_or(detail["summary"].string_or());
+    return thought[member].string_or(thought["summary"].string_or());
+}
+
+bool have_text(json::Node thoughts, std::string_view member)
+{
+    for (const json::Node one : thoughts.items()) {
+        if (!text_of(one, member).empty()) {
+            return true;
+        }
+    }
+    return false;
 }
 
 Error no_answer()
@@ -128,48 +136,34 @@ void OpenaiDecoder::opaque(EventKind kind, uint32_t choice, json::Node object,
     }
 }
 
-void OpenaiDecoder::thinking_block(
-    json::Node block, uint32_t choice, bool with_text, chat::Sink& sink)
+// Blocks as Anthropic's, or details as OpenRouter defines them.
+void OpenaiDecoder::thoughts(json::Node objects, uint32_t choice,
+    std::string_view text_member, bool with_text, chat::Sink& sink)
 {
-    if (block["type"].string_or() == "redacted_thinking") {
-        opaque(EventKind::redacted, choice, block, {}, sink);
-        return;
+    for (const json::Node one : objects.items()) {
+        const std::string_view type = one["type"].string_or();
+        if (type == "redacted_thinking" || type == "reasoning.encrypted") {
+            opaque(EventKind::redacted, choice, one, {}, sink);
+            continue;
+        }
+        if (with_text) {
+            emit_text(
+                sink, EventKind::reasoning, choice, text_of(one, text_member));
+        }
+        opaque(EventKind::signature, choice, one, text_member, sink);
     }
-    if (with_text) {
-        emit_text(
-            sink, EventKind::reasoning, choice, block["thinking"].string_or());
-    }
-    opaque(EventKind::signature, choice, block, "thinking", sink);
-}
-
-// One of reasoning_details, as OpenRouter defines them.
-void OpenaiDecoder::detail(
-    json::Node detail, uint32_t choice, bool with_text, chat::Sink& sink)
-{
-    if (detail["type"].string_or() == "reasoning.encrypted") {
-        opaque(EventKind::redacted, choice, detail, {}, sink);
-        return;
-    }
-    if (with_text) {
-        emit_text(sink, EventKind::reasoning, choice, text_of_detail(detail));
-    }
-    opaque(EventKind::signature, choice, detail, "text", sink);
 }
 
 void OpenaiDecoder::reasoning(
     json::Node message, uint32_t choice, chat::Sink& sink)
 {
+    constexpr std::string_view kBlockText = "thinking", kDetailText = "text";
     // Blocks and details carry the same text as reasoning_content, cut at the
     // signatures.
     const json::Node blocks = message["thinking_blocks"];
     const json::Node details = message["reasoning_details"];
-    bool in_blocks = false, in_details = false;
-    for (const json::Node block : blocks.items()) {
-        in_blocks = in_blocks || !block["thinking"].string_or().empty();
-    }
-    for (const json::Node one : details.items()) {
-        in_details = in_details || (!in_blocks && !text_of_detail(one).empty());
-    }
+    const bool in_blocks = have_text(blocks, kBlockText);
+    const bool in_details = !in_blocks && have_text(details, kDetailText);
     if (!in_blocks && !in_details) {
         std::string_view text = message["reasoning_content"].string_or();
         if (text.empty()) {
@@ -182,12 +176,8 @@ void OpenaiDecoder::reasoning(
             emit_text(sink, EventKind::reasoning, choice, joined);
         }
     }
-    for (const json::Node block : blocks.items()) {
-        thinking_block(block, choice, in_blocks, sink);
-    }
-    for (const json::Node one : details.items()) {
-        detail(one, choice, in_details, sink);
-    }
+    thoughts(blocks, choice, kBlockText, in_blocks, sink);
+    thoughts(details, choice, kDetailText, in_details, sink);
 }
 
 void OpenaiDecoder::message(
