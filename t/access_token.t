@@ -79,7 +79,7 @@ my $vertex = sub {
         token_uri => $url }));
     return provider($name => vertex => $up->url($back), 'api_token none;',
         "vertex_auth_key file:$file;", 'vertex_region us-central1;',
-        'timeout connect=2s first_byte=500ms;',
+        $bad{$name} ? 'timeout connect=2s first_byte=1s;' : (),
         'model_map * gemini-2.5-flash;', @lines) =~ s/api_token none;//r;
 };
 my @good = qw(first chunked ended shared expired left);

@@ -14,19 +14,21 @@ needs_module();
 
 my $up = Upstream->start(
     plain => { json => chat_answer('hi') },
-    slow => { events => stream_events('one two three four'), pace => 0.1 },
+    (map { ("slow$_" => { events => stream_events('one two three four'),
+        gate => 3 }) } 1 .. 3),
     broken => { status => 429, json => { error => { message => 'slow' } } },
 );
 my $gw = Gateway->start(
     workers => 2, allowed => [qr/exited on signal 9/],
     http => "ai_proxy_zone ai 1m;\n"
         . provider(plain => openai => $up->url('plain'))
-        . provider(slow => openai => $up->url('slow'))
+        . join('', map { provider("slow$_" => openai => $up->url("slow$_")) }
+            1 .. 3)
         . provider(broken => openai => $up->url('broken'),
             'api_token sk-secret-1;', 'api_token sk-secret-2;')
         . "ai_proxy_route keys {\n provider broken;\n fallback plain;\n}\n",
     server => join('', map { "location /$_/ { ai_proxy_pass $_; }\n" }
-        qw(plain slow keys))
+        qw(plain slow1 slow2 slow3 keys))
         . "location = /pid { return 200 '\$pid'; }\n"
         . "location = /metrics { ai_proxy_metrics; }\n"
         . "location = /status { ai_proxy_status; }\n");
@@ -64,13 +66,14 @@ for my $round (1 .. 3) {
         my $pid = $client->{reply}{body};
         next if @{ $by{$pid} // [] } >= 5;
         push @{ $by{$pid} }, $client;
-        $client->send('POST', "/slow/$chat", chat_body(stream => \1));
+        $client->send('POST', "/slow$round/$chat", chat_body(stream => \1));
         last if (grep { @$_ >= 5 } values %by) == 2;
     }
     is(scalar(grep { @$_ } values %by), 2, 'both have streams');
     my ($victim, $other) = sort keys %by;
     $_->wait(sub { $_[0]{body} =~ /one/ }, 10) for map { @$_ } values %by;
     kill 'KILL', $victim;
+    $up->open_gate("slow$round") for map { @$_ } values %by;
 
     $_->finish for map { @$_ } values %by;
     my @whole = grep { $_->{reply}{complete} && $_->{reply}{body} =~ /DONE/ }

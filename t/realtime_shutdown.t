@@ -23,7 +23,7 @@ my $pid = do {
 $SIG{PIPE} = 'IGNORE';
 my $port = decode(scalar readline $out)->{port};
 
-my %config = (main => "worker_shutdown_timeout 1s;\n",
+my %config = (main => "worker_shutdown_timeout 4s;\n",
     http => zone()
         . provider(openai => openai => "http://127.0.0.1:$port")
         . "log_format e '\$status \$ai_proxy_error';\n",
@@ -67,7 +67,7 @@ my @old = $gw->workers;
 my $begin = Client::now();
 ok($gw->reload, 'a reload starts new workers');
 my @seen = map { await($_, qr/(?!)/) } @clients;
-cmp_ok(Client::now() - $begin, '<', 10, 'all end in time');
+cmp_ok(Client::now() - $begin, '<', 15, 'all end in time');
 my $frame = qr/\x88\x20\x03\xe9the gateway is being restarted\z/;
 like($seen[$_], $frame, 'a close frame is the last one') for 0, 1;
 is(() = $seen[0] =~ /\x88/g, 1, 'there is one');

@@ -34,8 +34,8 @@ my $up = Upstream->start(plain => { json => chat_answer('hello') },
 my $patience = 90;
 my $gw = Gateway->start(
     http => zone() . "ai_proxy_provider p { type mock; }\n"
-        . join('', map { provider($_ => openai => $up->url($_)) }
-            qw(plain held late))
+        . join('', map { provider($_ => openai => $up->url($_),
+            'timeout first_byte=300s;') } qw(plain held late))
         . 'ai_proxy_redis s ' . $absent->address . ' ' . $sentinel->address
         . " sentinel=mymaster timeout=1s on_error=deny;\n"
         . 'ai_proxy_redis other ' . $sentinel->address

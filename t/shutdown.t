@@ -19,7 +19,7 @@ my $up = Upstream->start(
     stall => { fail => 'stall' },
     broken => { status => 503, json => { error => { message => 'x' } } },
     short => { events => stream_events(join ' ', map { "w$_" } 1 .. 8),
-        pace => 0.05 },
+        gate => 3 },
     plain => { json => chat_answer('hi') },
 );
 my @names = qw(openai claude stall broken short plain);
@@ -33,7 +33,7 @@ my $http = zone()
     . " fallback plain on=5xx,timeout,error;\n}\n"
     . "log_format e '\$ai_proxy_route \$status \$ai_proxy_error';\n";
 my %config = (
-    main => "worker_shutdown_timeout 1s;\n", http => $http, access_log => '',
+    main => "worker_shutdown_timeout 4s;\n", http => $http, access_log => '',
     server => "access_log %%DIR%%/logs/access.log e;\n"
         . "location = /metrics { access_log off; ai_proxy_metrics; }\n"
         . join '', map { "location /$_/ { ai_proxy_pass $_; }\n" }
@@ -75,10 +75,11 @@ ok($gw->reload, 'a reload starts new workers');
 ok($gw->until(sub { metric('ai_proxy_old_worker_streams') == 5 }, 3),
     'the streams of the old worker are counted')
     or diag(metric('ai_proxy_old_worker_streams'));
+$up->open_gate('short');
 
 my %replies = map { $_ => $clients{$_}->finish } keys %clients;
 my %refused = map { $_ => $early{$_}->finish } keys %early;
-cmp_ok(Client::now() - $begin, '<', 8, 'all ends in time');
+cmp_ok(Client::now() - $begin, '<', 15, 'all ends in time');
 
 check_stream($replies{short}, undef, 'what ends by itself is whole');
 for my $name (qw(openai claude mock)) {
@@ -130,6 +131,7 @@ ok($gw->reload, 'without worker_shutdown_timeout');
 my $client = begin('short', $chat, %stream);
 $client->wait(sub { $_[0]{body} =~ /w1/ }, 10);
 kill 'QUIT', $gw->master;
+$up->open_gate('short');
 check_stream($client->finish, undef, 'a stream is not cut');
 ok($gw->until(sub { !Gateway::alive($gw->{pid}) }, 10), 'nginx leaves');
 

@@ -135,9 +135,12 @@ sub parse {
         || $reply->{status} == 304;
     if ($coding =~ /chunked/i) {
         while (1) {
-            pos($reply->{raw}) = $reply->{at};
-            last unless $reply->{raw} =~ /\G([0-9a-fA-F]+)[^\r\n]*\r\n/gc;
-            my ($size, $begin) = (hex $1, pos $reply->{raw});
+            my $end = index $reply->{raw}, "\r\n", $reply->{at};
+            last if $end < 0;
+            # Not a match on what was read: that copies all of it.
+            my $line = substr $reply->{raw}, $reply->{at}, $end - $reply->{at};
+            last unless $line =~ /^([0-9a-fA-F]+)[^\r\n]*\z/;
+            my ($size, $begin) = (hex $1, $end + 2);
             last if length $reply->{raw} < $begin + $size + 2;
             $reply->{body} .= substr $reply->{raw}, $begin, $size;
             $reply->{at} = $begin + $size + 2;
