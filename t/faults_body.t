@@ -15,7 +15,7 @@ needs_module();
 
 my ($cut, $invalid, $idle) = qw(upstream_truncated upstream_invalid
     timeout_idle);
-my @wait = ('timeout idle=3s;');
+my @wait = ('timeout idle=5s;');
 
 run_matrix(columns => [qw(single fallback retry keys)], faults => [
     (map { [$_, $cut, $cut] } qw(close_after_head reset_after_head empty)),
@@ -47,10 +47,11 @@ run_matrix(columns => [qw(single fallback retry keys)], faults => [
     # What is no progress.
     ['comments', $idle, $idle, @wait],
     # In a plain body bytes are progress, whatever they say.
-    ['comments_late', 'timeout_total', "+$idle", 'timeout idle=3s total=6s;'],
-    ['spaces', 'timeout_total', 'timeout_total', 'timeout total=3s;'],
+    ['comments_late', 'timeout_total', "+$idle",
+        'timeout idle=5s total=9s;'],
+    ['spaces', 'timeout_total', 'timeout_total', 'timeout total=5s;'],
     ['comments:token', undef, 'timeout_first_token',
-        'timeout first_token=3s;'],
+        'timeout first_token=5s;'],
 ]);
 
 done_testing();

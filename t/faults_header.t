@@ -16,14 +16,14 @@ my $closed = 'upstream_closed';
 my $invalid = 'upstream_invalid';
 my $large = 'upstream_too_large';
 my $first = 'timeout_first_byte';
-my @wait = ('timeout first_byte=3s;');
+my @wait = ('timeout first_byte=5s;');
 
 run_matrix(columns => [qw(single fallback retry keys)], faults => [
     ['ok', 'ok', 'ok'],
     ['ok:refused', 'upstream_connect', 'upstream_connect',
         { port => 'refused' }],
     ['ok:full', 'timeout_connect', 'timeout_connect', { port => 'full' },
-        'timeout connect=3s;'],
+        'timeout connect=5s;'],
     ['close_before', $closed, $closed],
     ['reset_before', $closed, $closed],
     ['stall_before', $first, $first, @wait],
@@ -34,7 +34,7 @@ run_matrix(columns => [qw(single fallback retry keys)], faults => [
     ['reset_header', $closed, $closed],
     # Each byte is progress, but the whole has an end.
     ['drip_header', 'timeout_total', 'timeout_total',
-        'timeout first_byte=20s total=3s;'],
+        'timeout first_byte=20s total=5s;'],
     (map { [$_, $invalid, $invalid] } qw(garbage garbage_binary
         garbage_status status_zero http2 header_line header_nul
         switching lengths length_negative length_huge coding_gzip)),
@@ -42,7 +42,7 @@ run_matrix(columns => [qw(single fallback retry keys)], faults => [
         interim_storm)),
     ['interim', 'ok', 'ok'],
     ['interim_slow', 'timeout_total', 'timeout_total',
-        'timeout first_byte=20s total=3s;'],
+        'timeout first_byte=20s total=5s;'],
     ['no_content', 'upstream_truncated', 'upstream_truncated'],
     ['length_both', 'ok', 'ok'],
     ['content_gzip', $invalid, $invalid],

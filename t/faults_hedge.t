@@ -38,7 +38,7 @@ run_matrix(columns => ['no_hedge'], faults => [
     ['close_before', 'upstream_closed', 'upstream_closed'],
     ['garbage', 'upstream_invalid', 'upstream_invalid'],
     ['reset_body', 'upstream_truncated', '+upstream_truncated'],
-    ['stall_body', 'timeout_idle', '+timeout_idle', 'timeout idle=3s;'],
+    ['stall_body', 'timeout_idle', '+timeout_idle', 'timeout idle=5s;'],
     ['half_end', 'upstream_invalid', '+upstream_truncated'],
     ['error_late', undef, '+upstream_error'],
 ]);

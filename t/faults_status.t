@@ -20,7 +20,7 @@ run_matrix(columns => [qw(single fallback retry keys)], faults => [
     ['status_html:503', 503, 503],
     ['status_endless:500', 500, 500],
     ['status_cut:503', 503, 503],
-    ['status_stall:503', 503, 503, 'timeout idle=3s;'],
+    ['status_stall:503', 503, 503, 'timeout idle=5s;'],
     ['retry_bad', 429, 429],
     # Told as what it is to us: the provider is somewhere else.
     ['redirect', 'upstream_status/502', 'upstream_status/502'],

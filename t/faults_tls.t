@@ -22,7 +22,7 @@ run_matrix(tls => 1, faults => [
     (map { ["ok:$_", 'timeout_tls', 'timeout_tls', { port => "tls_$_" },
         'timeout tls=1s;'] } qw(stall half)),
     ['ok:connect', 'timeout_connect', 'timeout_connect',
-        { port => 'tls_stall' }, 'timeout connect=3s;'],
+        { port => 'tls_stall' }, 'timeout connect=5s;'],
     ['ok:nobody', 'upstream_connect', 'upstream_connect',
         { port => 'refused' }],
     # An end without TLS's own end may be anybody's.
@@ -32,9 +32,9 @@ run_matrix(tls => 1, faults => [
     ['close_before', 'upstream_closed', 'upstream_closed', { %good }],
     ['reset_before', 'upstream_closed', 'upstream_closed', { %good }],
     ['stall_before', 'timeout_first_byte', 'timeout_first_byte', { %good },
-        'timeout first_byte=3s;'],
+        'timeout first_byte=5s;'],
     ['stall_body', 'timeout_idle', '+timeout_idle', { %good },
-        'timeout idle=3s;'],
+        'timeout idle=5s;'],
     ['garbage', 'upstream_invalid', 'upstream_invalid', { %good }],
     ['drip', 'ok', 'ok', { %good }],
 ]);

@@ -1,7 +1,7 @@
 # ./run test: the parts and how their results are counted.  Sourced by run.
 
 # shellcheck shell=sh
-# shellcheck disable=SC2154 # run sets what is used here
+# shellcheck disable=SC2154,SC2034 # what is used and set here is that of run
 # shellcheck disable=SC2086,SC2046,SC2013 # lists are words
 # shellcheck disable=SC2016 # inner shells expand
 
@@ -117,13 +117,18 @@ build_tested()
     [ -f "$module" ] || die "the package was not built"
 }
 
+build_debug_core()
+{
+    build_core "$build/cmake-debug" -DCMAKE_BUILD_TYPE=Debug \
+        -DCMAKE_CXX_FLAGS_DEBUG="${AI_PROXY_DEBUG_INFO:--g1}" "$@"
+}
+
 # The tests link the objects that the module is made of.
 build_tests()
 {
     need $core_packages $build_packages
     build_tested
-    build_core "$build/cmake-debug" -DCMAKE_BUILD_TYPE=Debug \
-        -DAI_PROXY_OBJECTS="$objs"
+    build_debug_core -DAI_PROXY_OBJECTS="$objs"
 }
 
 find_program()
@@ -179,8 +184,7 @@ part_asan()
     need $core_packages $wire_packages $build_packages $t_packages
     build_module asan
     core_targets="unit_tests_sanitized wire_replay_sanitized"
-    build_core "$build/cmake-debug" -DCMAKE_BUILD_TYPE=Debug \
-        -DAI_PROXY_SANITIZED_OBJECTS="$objs"
+    build_debug_core -DAI_PROXY_SANITIZED_OBJECTS="$objs"
     run_ctest unit_tests_sanitized
     counted wire-asan python3 tests/wire/run.py \
         "$(find_program wire_replay_sanitized)"
@@ -258,7 +262,9 @@ part_tidy()
 part_package()
 {
     AI_PROXY_WERROR=1
-    export AI_PROXY_WERROR
+    # The same code with less to say of it, in half the time.
+    DEB_CFLAGS_APPEND=-g1
+    export AI_PROXY_WERROR DEB_CFLAGS_APPEND
     command_package
     need $t_packages
     counted package sh tests/package/install.sh "$build/deb"
