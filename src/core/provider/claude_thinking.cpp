@@ -86,10 +86,7 @@ std::string_view effort_for(const chat::Request& request, int64_t budget)
     if (!request.reasoning_max_tokens && is_effort(asked)) {
         return asked;
     }
-    if (budget < 4096) {
-        return "low";
-    }
-    return budget < 16384 ? "medium" : "high";
+    return effort_of_budget(budget);
 }
 
 // The budget must stay below max_tokens.  max_tokens is the client's bound on

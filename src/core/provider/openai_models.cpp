@@ -2,6 +2,8 @@
 
 #include "core/base/text.h"
 
+#include <algorithm>
+#include <array>
 #include <optional>
 
 namespace ai_proxy::provider {
@@ -70,6 +72,45 @@ bool thinks(const GptVersion& version) noexcept
     return version.major >= 5 && version.major < 30;
 }
 
+constexpr std::array<std::string_view, 5> kEfforts{
+    "minimal", "low", "medium", "high", "xhigh"};
+
+struct EffortRange {
+    std::string_view trade; // in the name
+    GptVersion from;
+    std::string_view least, most; // "": none
+};
+// The first that fits.
+constexpr EffortRange kEffortRanges[] = {
+    {"-chat", {5, 1}, "medium", "medium"},
+    {"-chat", {5, 0}, "", ""},
+    {"-pro", {5, 2}, "medium", "xhigh"},
+    {"-pro", {5, 0}, "high", "high"},
+    {"-codex", {5, 2}, "low", "xhigh"},
+    {"-codex-max", {5, 1}, "low", "xhigh"},
+    {"-codex", {5, 0}, "low", "high"},
+    {"", {5, 2}, "low", "xhigh"},
+    {"", {5, 1}, "low", "high"},
+    {"", {5, 0}, "minimal", "high"},
+};
+// Of the o series, gpt-oss and those like them.
+constexpr EffortRange kPlainEfforts{"", {}, "low", "high"};
+
+EffortRange effort_range(std::string_view model) noexcept
+{
+    const auto version = gpt_version(model);
+    if (!version || !thinks(*version)) {
+        return kPlainEfforts;
+    }
+    for (const EffortRange& range : kEffortRanges) {
+        if (*version >= range.from
+            && model.find(range.trade) != std::string_view::npos) {
+            return range;
+        }
+    }
+    return kPlainEfforts;
+}
+
 // Those of a special trade have efforts of their own.
 bool is_special(std::string_view model) noexcept
 {
@@ -96,8 +137,25 @@ bool is_newer_openai(std::string_view model) noexcept
 bool takes_effort(std::string_view model) noexcept
 {
     const std::string_view name = bare_name(model);
-    return is_newer_openai(model) || name.starts_with("gpt-oss")
-        || name.starts_with("grok-3-mini");
+    return (is_newer_openai(model) && !effort_range(model).most.empty())
+        || name.starts_with("gpt-oss") || name.starts_with("grok-3-mini");
+}
+
+std::string_view fit_effort(
+    std::string_view model, std::string_view effort) noexcept
+{
+    const auto rank = [](std::string_view word) {
+        return std::find(kEfforts.begin(), kEfforts.end(), word);
+    };
+    const auto asked = rank(effort == "max" ? kEfforts.back() : effort);
+    const EffortRange range = effort_range(model);
+    if (range.most.empty()) {
+        return {};
+    }
+    if (asked == kEfforts.end()) {
+        return effort;
+    }
+    return *std::clamp(asked, rank(range.least), rank(range.most));
 }
 
 bool takes_effort_none(std::string_view model) noexcept

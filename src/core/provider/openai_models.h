@@ -11,6 +11,11 @@ namespace ai_proxy::provider {
 // Models that think before they answer and can be told how much.
 [[nodiscard]] bool takes_effort(std::string_view model) noexcept;
 
+// The effort nearest to the one asked for that the model takes; "" where it
+// takes none, a word that is no effort as it is.
+[[nodiscard]] std::string_view fit_effort(
+    std::string_view model, std::string_view effort) noexcept;
+
 // Can the model be told not to think at all?
 [[nodiscard]] bool takes_effort_none(std::string_view model) noexcept;
 

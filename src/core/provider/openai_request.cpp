@@ -7,6 +7,7 @@
 #include "core/provider/reasoning_details.h"
 #include "core/provider/registry.h"
 #include "core/provider/strict_schema.h"
+#include "core/provider/vendor.h"
 #include "core/provider/web_search.h"
 
 #include <algorithm>
@@ -63,15 +64,8 @@ bool holds(Names names, std::string_view name) noexcept
 bool wants_completion_tokens(const Type& type, std::string_view model) noexcept
 {
     return (type.developer_role && takes_effort(model))
-        || (type.name == "github" && is_newer_openai(model));
-}
-
-std::string_view effort_of_budget(int64_t budget) noexcept
-{
-    if (budget < 4096) {
-        return "low";
-    }
-    return budget < 16384 ? "medium" : "high";
+        || ((type.developer_role || type.name == "github")
+            && is_newer_openai(model));
 }
 
 // What the client asks for, in OpenAI's words; "" for nothing.
@@ -128,6 +122,7 @@ private:
     void marker(json::Node value);
     void thinking();
     void no_thinking();
+    [[nodiscard]] std::string_view taken_effort() const;
     bool sampling(json::Member member);
     void stream();
     void search(json::Node asked);
@@ -343,6 +338,21 @@ void Body::tool(json::Node tool, size_t index)
     w_.end_object();
 }
 
+// What is asked for, as the model or the vendor takes it; "" where neither does.
+std::string_view Body::taken_effort() const
+{
+    if (!takes(kEffort) && !takes_effort(context_.model)) {
+        return {};
+    }
+    // It finds the model's nearest level itself.
+    if (type_.name == "openrouter") {
+        return effort_ == "max" ? "xhigh" : effort_;
+    }
+    return effort_ == "minimal" && type_.name == "doubao"
+        ? effort_
+        : fit_effort(context_.model, effort_);
+}
+
 // How much to think: by effort where the model or the vendor takes it, else by
 // the vendor's switch.
 void Body::thinking()
@@ -350,9 +360,8 @@ void Body::thinking()
     const json::Node given = request_.raw["thinking"];
     if (effort_ == "none") {
         no_thinking();
-    } else if (!effort_.empty()
-        && (takes(kEffort) || takes_effort(context_.model))) {
-        w_.field("reasoning_effort", effort_ == "max" ? "xhigh" : effort_);
+    } else if (const auto effort = taken_effort(); !effort.empty()) {
+        w_.field("reasoning_effort", effort);
     } else if (takes(kThinkingSwitch)
         && (!effort_.empty() || given["type"].is_string()))
     {

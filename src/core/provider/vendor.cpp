@@ -295,6 +295,14 @@ std::optional<int64_t> thinking_budget(const chat::Request& request) noexcept
     return effort == "xhigh" || effort == "max" ? 32768 : 8192;
 }
 
+std::string_view effort_of_budget(int64_t budget) noexcept
+{
+    if (budget < 4096) {
+        return "low";
+    }
+    return budget < 16384 ? "medium" : "high";
+}
+
 std::string plain_message(int status, std::string_view text)
 {
     const std::string_view trimmed = trim(text);

@@ -88,6 +88,9 @@ void write_functions(json::Writer& w, const chat::Request& request);
 [[nodiscard]] std::optional<int64_t> thinking_budget(
     const chat::Request& request) noexcept;
 
+// That budget in the words of who takes none.
+[[nodiscard]] std::string_view effort_of_budget(int64_t budget) noexcept;
+
 // What to tell of an error body that is not the vendor's JSON: the text itself
 // when it is short and no markup, else the bare status.
 [[nodiscard]] std::string plain_message(int status, std::string_view text);
