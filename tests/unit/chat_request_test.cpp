@@ -242,6 +242,35 @@ TEST(ChatRead, StreamedSignatureFindsItsText)
     EXPECT_EQ(request->messages[0].parts.at(0).text, "2+2");
 }
 
+// It is not the text of what a vendor hid.
+TEST(ChatRead, StreamedSignatureBesideHiddenThoughts)
+{
+    constexpr std::string_view kSigned =
+        R"({"type":"thinking","thinking":"","signature":"S"})";
+    constexpr std::string_view kHidden =
+        R"({"type":"redacted_thinking","data":"ENC"})";
+    const auto texts = [](const std::string& blocks) {
+        Body body(R"({"messages":[{"role":"assistant","content":"4",
+            "reasoning_content":"2+2","thinking_blocks":[)"
+            + blocks + "]}]}");
+        const auto request = dialect::read_chat(body.node);
+        std::string all;
+        for (const chat::Part& part : request->messages[0].parts) {
+            all.append(part.text).append(part.data).append("|");
+        }
+        return all;
+    };
+    const std::string one(kSigned), hidden(kHidden);
+    EXPECT_EQ(texts(one + "," + hidden), "2+2|ENC|4|");
+    EXPECT_EQ(texts(hidden + "," + one + "," + hidden), "ENC|2+2|ENC|4|");
+    // Whose text is it?
+    EXPECT_EQ(texts(one + "," + one), "||4|");
+    EXPECT_EQ(texts(one
+                  + ","
+                    R"({"type":"thinking","thinking":"2","signature":"T"})"),
+        "|2|4|");
+}
+
 TEST(ChatRead, Options)
 {
     Body body(R"({"model":"m","messages":[{"role":"user","content":"x"}],

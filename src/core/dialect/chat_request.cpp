@@ -24,11 +24,14 @@ void read_reasoning(json::Node node, Message& message)
         read_reasoning_block(block, message.parts);
     }
     // A streamed signature comes without the text it signs, which the client
-    // gathered in reasoning_content.
-    if (message.parts.size() == 1 && message.parts[0].kind == PartKind::thinking
-        && message.parts[0].text.empty())
-    {
-        message.parts[0].text = message.reasoning;
+    // gathered in reasoning_content: of several only all of it.
+    const auto thinks = [](const Part& part) {
+        return part.kind == PartKind::thinking;
+    };
+    const auto end = message.parts.end();
+    const auto one = std::find_if(message.parts.begin(), end, thinks);
+    if (one != end && one->text.empty() && std::none_of(one + 1, end, thinks)) {
+        one->text = message.reasoning;
     }
 }
 
