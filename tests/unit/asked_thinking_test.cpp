@@ -162,6 +162,68 @@ TEST_F(AskedThinking, NoEffortForWhoTakesNone)
     EXPECT_EQ(messages("openai", "gpt-5.1-chat-latest", kThink, true), "");
 }
 
+// A budget of Gemini's is a wish, which goes as far as Claude takes it.
+TEST_F(AskedThinking, BudgetsOfGeminiFitClaude)
+{
+    constexpr std::string_view kSmall = R"({"thinkingBudget":512})";
+    constexpr std::string_view kLeast =
+        R"("thinking":{"type":"enabled","budget_tokens":1024})";
+    constexpr std::string_view kForced =
+        R"(,"tools":[{"functionDeclarations":[{"name":"f"}]}],)"
+        R"("toolConfig":{"functionCallingConfig":{"mode":"ANY"}})";
+    for (const std::string_view type : {"claude", "bedrock"}) {
+        const std::string amazon = type == "bedrock" ? "anthropic." : "";
+        const std::string sonnet = amazon + "claude-sonnet-4-5";
+        std::string sent = gemini(type, sonnet, kSmall);
+        EXPECT_NE(sent.find(kLeast), std::string::npos) << sent;
+        sent = gemini(type, sonnet, kSmall, kForced);
+        EXPECT_EQ(sent.find("thinking"), std::string::npos) << sent;
+        sent = gemini(type, amazon + "claude-opus-4-7", kSmall);
+        EXPECT_NE(sent.find(R"({"type":"adaptive",)"), std::string::npos)
+            << sent;
+        const std::string old = amazon + "claude-3-5-sonnet-20241022";
+        sent = gemini(type, old, kSmall);
+        EXPECT_EQ(sent.find("thinking"), std::string::npos) << sent;
+        EXPECT_EQ(gemini(type, old, kSmall, "", true), "reasoning_effort");
+        sent = gemini(type, sonnet, R"({"thinkingBudget":0})");
+        EXPECT_EQ(sent.find("thinking"), std::string::npos) << sent;
+    }
+}
+
+TEST_F(AskedThinking, BudgetsOfGeminiAreEffortsElsewhere)
+{
+    constexpr std::string_view kBudget = R"({"thinkingBudget":5000})";
+    for (const std::string_view type : {"openai", "openrouter", "mock"}) {
+        const std::string sent = gemini(type, "gpt-5", kBudget);
+        EXPECT_NE(sent.find(effort("medium")), std::string::npos) << sent;
+        EXPECT_EQ(sent.find("max_tokens"), std::string::npos) << sent;
+    }
+    const std::string sent = gemini("deepseek", "m", kBudget);
+    EXPECT_NE(sent.find(R"("thinking":{"type":"enabled"})"), std::string::npos)
+        << sent;
+}
+
+TEST_F(AskedThinking, SomeModelsCannotButThink)
+{
+    constexpr std::string_view kNone = R"("reasoning_effort":"none")";
+    constexpr std::string_view kZero = R"({"thinkingBudget":0})";
+    for (const std::string_view model :
+        {"claude-fable-5", "claude-mythos-5", "claude-mythos-preview"})
+    {
+        const std::string name(model);
+        for (const std::string& sent :
+            {chat("claude", name, kNone), gemini("claude", name, kZero),
+                chat("bedrock", "anthropic." + name, kNone)})
+        {
+            EXPECT_EQ(sent.find("thinking"), std::string::npos) << sent;
+        }
+        EXPECT_EQ(chat("claude", name, kNone, true), "reasoning_effort");
+        EXPECT_EQ(chat("bedrock", "anthropic." + name, kNone, true),
+            "reasoning_effort");
+    }
+    EXPECT_EQ(chat("claude", "claude-opus-4-7", kNone, true), "");
+}
+
 // What the client said in the provider's own dialect is its own affair.
 TEST_F(AskedThinking, EffortIsRelayedAsItIs)
 {

@@ -181,7 +181,7 @@ TEST(GeminiRequest, EverythingThatChatCanSay)
         R"("tool_choice":{"type":"function","function":{"name":"f"}},)"
         R"("temperature":0,"top_k":5,"max_tokens":7,"n":2,"stop":["E"],)"
         R"("response_format":{"type":"json_schema","json_schema":{"name":"output","schema":{"type":"string"}}},)"
-        R"("thinking":{"type":"enabled","budget_tokens":2048}})");
+        R"("reasoning_max_tokens":2048})");
     EXPECT_EQ(hub.dropped.fields(),
         (std::vector<std::string>{"tools[2].codeExecution", "safetySettings"}));
 }

@@ -490,11 +490,10 @@ void Request::thinking()
     if (!level.empty() && level != "THINKING_LEVEL_UNSPECIFIED") {
         w_.field("reasoning_effort", std::string_view(lower_text(level)));
     } else if (budget && *budget > 0) {
-        w_.key("thinking").begin_object().field("type", "enabled");
-        w_.field("budget_tokens", *budget).end_object();
+        // Not Anthropic's "thinking", which would bind Claude to its form.
+        w_.field("reasoning_max_tokens", *budget);
     } else if (budget && *budget == 0) {
-        w_.key("thinking").begin_object();
-        w_.field("type", "disabled").end_object();
+        w_.field("reasoning_effort", "none");
     }
 }
 

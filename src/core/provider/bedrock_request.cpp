@@ -167,7 +167,7 @@ void set_thinking(AdditionalFields& fields, const chat::Request& request,
 
 // What this family of models has no word for.
 void drop_unset(const AdditionalFields& fields, const chat::Request& request,
-    const EncodeContext& context)
+    const EncodeContext& context, const Plan& plan)
 {
     drop_if(context, "top_k",
         request.top_k && !fields.has("top_k")
@@ -176,6 +176,7 @@ void drop_unset(const AdditionalFields& fields, const chat::Request& request,
         thinking_budget(request).value_or(0) > 0 && !fields.has("thinking")
             && !fields.has("output_config") && !fields.has("reasoningConfig")
             && !fields.has("reasoning_effort"));
+    drop_if(context, "reasoning_effort", plan.thinking.must_think);
 }
 
 // Beside the betas that were asked for.
@@ -198,7 +199,7 @@ void write_additional(json::Writer& w, const chat::Request& request,
 {
     AdditionalFields fields;
     set_thinking(fields, request, context.model, plan);
-    drop_unset(fields, request, context);
+    drop_unset(fields, request, context, plan);
     for (const json::Member member :
         request.raw["additionalModelRequestFields"].members())
     {

@@ -30,6 +30,7 @@ struct ClaudeThinking {
     Mode mode = Mode::unset;
     int64_t budget = 0;
     int64_t max_tokens = 0;
+    bool must_think = false; // though the client wants no thinking
     std::string_view effort;
     json::Node given;
 

@@ -274,7 +274,8 @@ Result<ClaudeNeeds> write_claude_body(std::string& body,
     write_claude_thinking(w, thinking);
     write_output_config(w, request, thinking);
     drop_if(context, "reasoning_effort",
-        !thinking.on() && thinking.effort.empty() && wants(request));
+        thinking.must_think
+            || (!thinking.on() && thinking.effort.empty() && wants(request)));
     const ClaudeSampling sampling =
         plan_claude_sampling(request, context, thinking.on());
     write_optional(w, "temperature", sampling.temperature);

@@ -14,6 +14,8 @@ using Mode = ClaudeThinking::Mode;
 // before only Opus can.
 constexpr ClaudeVersion kClaudeEffort{4, 6};
 constexpr ClaudeVersion kOpusEffort{4, 5};
+// Before them no model thinks.
+constexpr ClaudeVersion kFirstThinking{3, 7};
 constexpr std::string_view kEffortBeta = "effort-2025-11-24";
 constexpr int64_t kDefaultMaxTokens = 4096;
 constexpr int64_t kLeastBudget = 1024;
@@ -78,6 +80,13 @@ std::string_view taken_effort(std::string_view asked, std::string_view model)
     }
     const auto version = claude_version(model);
     return version && *version >= kClaudeEffort ? asked : std::string_view();
+}
+
+// Refuses to be told not to think.
+bool always_thinks(std::string_view model) noexcept
+{
+    return model.find("claude-fable") != std::string_view::npos
+        || model.find("claude-mythos") != std::string_view::npos;
 }
 
 std::string_view effort_for(const chat::Request& request, int64_t budget)
@@ -190,10 +199,13 @@ ClaudeThinking plan_claude_thinking(
         return plan;
     }
     if (*budget == 0) {
-        plan.mode = adaptive ? Mode::disabled : Mode::unset;
+        plan.must_think = always_thinks(model);
+        plan.mode = adaptive && !plan.must_think ? Mode::disabled : Mode::unset;
         return plan;
     }
-    if (excludes_thinking(request, adaptive)) {
+    if ((version && *version < kFirstThinking)
+        || excludes_thinking(request, adaptive))
+    {
         return plan;
     }
     if (adaptive) {

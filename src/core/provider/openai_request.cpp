@@ -476,7 +476,8 @@ void Body::member(json::Member member)
         return;
     }
     if (key == "model" || key == "thinking" || key == "reasoning_effort"
-        || key == "output_config" || key == "stream_options" || key == "stream")
+        || key == "reasoning_max_tokens" || key == "output_config"
+        || key == "stream_options" || key == "stream")
     {
         return; // written apart
     }
