@@ -445,6 +445,23 @@ TEST(ClaudeRequest, AToolLoopWithoutItsThinkingTurnsThinkingOff)
     EXPECT_EQ(sent->body["thinking"]["type"].string(), "adaptive");
 }
 
+// Models of before refuse it; a name without a number is not one of those.
+TEST(ClaudeRequest, StructuredOutputByTheModel)
+{
+    const std::string body = with(R"("response_format":{"type":"json_schema",
+        "json_schema":{"name":"n","schema":{"type":"object"}}})");
+    for (const std::string_view model :
+        {"claude-3-7-sonnet-20250219", "claude-opus-4-20250514"})
+    {
+        EXPECT_FALSE(claude(body, model)->body["output_config"].exists());
+    }
+    for (const std::string_view model :
+        {"claude-opus-4-1", "claude-haiku-4-5", "claude", "my-deployment"})
+    {
+        EXPECT_TRUE(claude(body, model)->body["output_config"].exists());
+    }
+}
+
 TEST(ClaudeRequest, StructuredOutput)
 {
     const auto sent = claude(with(R"("response_format":{"type":"json_schema",

@@ -234,6 +234,23 @@ TEST(GeminiRequest, ResponseFormat)
         R"({"type":"object","additionalProperties":{"type":"string"}}})");
 }
 
+// Before Gemini 3 the API refuses a type of the answer beside functions.
+TEST(GeminiRequest, ResponseFormatBesideFunctions)
+{
+    const std::string body = with(R"("response_format":{"type":"json_schema",
+        "json_schema":{"name":"n","schema":{"type":"object",
+        "properties":{"a":{"type":"string"}}}}},
+        "tools":[{"type":"function","function":{"name":"f"}}])");
+    auto sent = gemini(body, "gemini-2.5-flash-lite");
+    EXPECT_EQ(sent->text().find("response"), std::string::npos) << sent->text();
+    EXPECT_EQ(sent->body["tools"].size(), 1U);
+    sent = gemini(body, "gemini-3-flash-preview");
+    EXPECT_EQ(compact(sent->body["generationConfig"]),
+        R"({"responseMimeType":"application/json","responseSchema":)"
+        R"({"type":"object","properties":{"a":{"type":"string"}}}})");
+    EXPECT_EQ(sent->body["tools"].size(), 1U);
+}
+
 std::string thinking(std::string_view model, std::string_view members,
     const provider::Options& options = {})
 {

@@ -410,6 +410,27 @@ TEST_F(StrictValues, DependOnTheModel)
         R"("function":{"name":"f"}}])";
     EXPECT_EQ(chat("gemini", "gemini-2.5-pro", search), "web_search_options");
     EXPECT_EQ(chat("gemini", "gemini-3-pro", search), "");
+    const std::string json =
+        R"("response_format":{"type":"json_object"},"tools":[)"
+        R"({"type":"function","function":{"name":"f"}}])";
+    EXPECT_EQ(chat("gemini", "gemini-2.5-pro", json), "response_format");
+    EXPECT_EQ(chat("gemini", "gemini-3-pro", json), "");
+    const std::string schema =
+        R"("response_format":{"type":"json_schema","json_schema":)"
+        R"({"name":"n","schema":{"type":"object"}}})";
+    for (const std::string_view model : {"claude-3-5-sonnet-20241022",
+             "claude-sonnet-4-20250514", "claude-3-7-sonnet-20250219"})
+    {
+        EXPECT_EQ(chat("claude", model, schema), "response_format") << model;
+    }
+    for (const std::string_view model :
+        {"claude-opus-4-1-20250805", "claude-sonnet-4-5", "claude-opus-4-7"})
+    {
+        EXPECT_EQ(chat("claude", model, schema), "") << model;
+    }
+    // Converse takes one for models of before.
+    EXPECT_EQ(
+        chat("bedrock", "anthropic.claude-3-sonnet-20240229-v1:0", schema), "");
     EXPECT_EQ(chat("bedrock", "meta.llama3", R"("top_k":3)"), "top_k");
     EXPECT_EQ(chat("bedrock", "meta.llama3", R"("reasoning_effort":"low")"),
         "reasoning_effort");

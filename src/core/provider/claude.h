@@ -95,6 +95,11 @@ struct ClaudeHost {
 // the API refuses left out (as Anthropic's own SDKs do).
 void write_claude_schema(json::Writer& w, json::Node schema);
 
+// Is there a schema for the answer, to a model that may hold to one?  One that
+// may not is noted as dropped.
+[[nodiscard]] bool claude_writes_format(
+    const chat::Request& request, const EncodeContext& context);
+
 // May the model's tools be strict?
 [[nodiscard]] bool claude_takes_strict(std::string_view model) noexcept;
 // What a tool takes, an object in any case; a strict one's is a schema of

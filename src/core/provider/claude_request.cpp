@@ -27,10 +27,9 @@ constexpr Vocabulary kVocabulary{kWords, kOwnMembers};
 // json_object has no counterpart: OpenAI itself demands that the prompt asks
 // for JSON, which is all there is to it here.
 void write_output_config(json::Writer& w, const chat::Request& request,
-    const ClaudeThinking& thinking)
+    const EncodeContext& context, const ClaudeThinking& thinking)
 {
-    const bool schema = request.format == chat::Format::json_schema
-        && request.schema.is_object();
+    const bool schema = claude_writes_format(request, context);
     if (!schema && thinking.effort.empty()) {
         return;
     }
@@ -272,7 +271,7 @@ Result<ClaudeNeeds> write_claude_body(std::string& body,
         return needs;
     }
     write_claude_thinking(w, thinking);
-    write_output_config(w, request, thinking);
+    write_output_config(w, request, context, thinking);
     drop_if(context, "reasoning_effort",
         thinking.must_think
             || (!thinking.on() && thinking.effort.empty() && wants(request)));

@@ -8,6 +8,8 @@
 namespace ai_proxy::provider {
 namespace {
 
+// From here on answers may be held to a schema (4.1 is an Opus alone).
+constexpr ClaudeVersion kStructuredOutputs{4, 1};
 // From here on tools may be strict.
 constexpr ClaudeVersion kStrictTools{4, 5};
 
@@ -94,6 +96,20 @@ bool claude_takes_strict(std::string_view model) noexcept
 {
     const auto version = claude_version(model);
     return version && *version >= kStrictTools;
+}
+
+bool claude_writes_format(
+    const chat::Request& request, const EncodeContext& context)
+{
+    if (request.format != chat::Format::json_schema
+        || !request.schema.is_object()) {
+        return false;
+    }
+    // A name without a version is none of the old ones.
+    const auto version = claude_version(context.model);
+    const bool takes = !version || *version >= kStructuredOutputs;
+    drop_if(context, "response_format", !takes);
+    return takes;
 }
 
 void write_claude_input_schema(json::Writer& w, json::Node schema, bool strict)

@@ -158,12 +158,28 @@ void write_schema(json::Writer& w, std::string_view name,
     }
 }
 
+// Google's own tools ({"google_search":{}}) pass as sent.
+bool is_function(const chat::Tool& tool)
+{
+    return !tool.name.empty();
+}
+
+bool has_functions(const chat::Request& request)
+{
+    return std::any_of(request.tools.begin(), request.tools.end(), is_function);
+}
+
 void write_format(
     json::Writer& w, const chat::Request& request, const EncodeContext& context)
 {
     if (request.format != chat::Format::json_object
         && request.format != chat::Format::json_schema)
     {
+        return;
+    }
+    // Those before refuse it with a 400.
+    if (has_functions(request) && !is_gemini3(context.model)) {
+        context.drop("response_format");
         return;
     }
     w.field("responseMimeType", "application/json");
@@ -266,17 +282,6 @@ void write_function(
             w, "parameters", "parametersJsonSchema", tool.parameters, context);
     }
     w.end_object();
-}
-
-// Google's own tools ({"google_search":{}}) pass as sent.
-bool is_function(const chat::Tool& tool)
-{
-    return !tool.name.empty();
-}
-
-bool has_functions(const chat::Request& request)
-{
-    return std::any_of(request.tools.begin(), request.tools.end(), is_function);
 }
 
 // Are the tools that are not to be called now declared with the others?
