@@ -350,6 +350,31 @@ TEST(BedrockRequest, CachePointsOfToolsLiveAsLongAsAsked)
         R"({"cachePoint":{"type":"default","ttl":"1h"}})");
 }
 
+// Nova's points live five minutes, and none may stand among the tools.
+TEST(BedrockRequest, CachePointsOfNovaAreInItsPromptAlone)
+{
+    constexpr std::string_view kMark =
+        R"("cache_control":{"type":"ephemeral","ttl":"1h"})";
+    const auto asks = [kMark](std::string_view retention) {
+        return R"({"model":"x","prompt_cache_retention":")"
+            + std::string(retention)
+            + R"(","messages":[{"role":"system","content":"s"},)"
+              R"({"role":"user","content":[{"type":"text","text":"a",)"
+            + std::string(kMark)
+            + R"(}]}],"tools":[{"type":"function","function":{"name":"f"},)"
+            + std::string(kMark) + "}]}";
+    };
+    constexpr std::string_view kPoint = R"({"cachePoint":{"type":"default"}})";
+    for (const std::string_view retention : {"24h", "in_memory"}) {
+        const auto sent = bedrock(asks(retention), "us.amazon.nova-pro-v1:0");
+        ASSERT_TRUE(sent->result.ok());
+        EXPECT_EQ(sent->body["toolConfig"]["tools"].size(), 1U);
+        EXPECT_EQ(compact(sent->body["system"].at(1)), kPoint);
+        EXPECT_EQ(
+            compact(sent->body["messages"].at(0)["content"].at(1)), kPoint);
+    }
+}
+
 TEST(BedrockRequest, StructuredOutput)
 {
     const std::string body = with(

@@ -21,8 +21,10 @@ namespace ai_proxy::provider {
     std::string_view model, std::string_view action);
 [[nodiscard]] Result<void> check_bedrock_model(std::string_view model);
 
-// One hour is the longest that a cache point can ask for.
-void write_bedrock_cache_point(json::Writer& w, bool long_lived);
+// One hour is the longest that a cache point can ask for, and only Claude's
+// can.
+void write_bedrock_cache_point(
+    json::Writer& w, std::string_view model, bool long_lived);
 // Where a client marked something for Anthropic's cache.
 void write_bedrock_marker(
     json::Writer& w, json::Node cache_control, std::string_view model);

@@ -184,7 +184,7 @@ Result<void> Turns::turn(size_t begin, size_t end)
         }
     }
     if (is_cached(begin, end)) {
-        write_bedrock_cache_point(w_, retention_ == "24h");
+        write_bedrock_cache_point(w_, context_.model, retention_ == "24h");
     }
     w_.end_array().end_object();
     return {};
@@ -389,7 +389,7 @@ Result<void> Turns::system()
     }
     if (!retention_.empty()
         && context_.options.bedrock_cache_points.system_prompt) {
-        write_bedrock_cache_point(w_, retention_ == "24h");
+        write_bedrock_cache_point(w_, context_.model, retention_ == "24h");
     }
     w_.end_array();
     return {};
@@ -405,11 +405,12 @@ bool bedrock_caches(std::string_view model) noexcept
         || name.find("anthropic.claude") != std::string::npos;
 }
 
-void write_bedrock_cache_point(json::Writer& w, bool long_lived)
+void write_bedrock_cache_point(
+    json::Writer& w, std::string_view model, bool long_lived)
 {
     w.begin_object().key("cachePoint").begin_object();
     w.field("type", "default");
-    if (long_lived) {
+    if (long_lived && bedrock_is_claude(model)) {
         w.field("ttl", "1h");
     }
     w.end_object().end_object();
@@ -419,7 +420,8 @@ void write_bedrock_marker(
     json::Writer& w, json::Node cache_control, std::string_view model)
 {
     if (cache_control.is_object() && bedrock_caches(model)) {
-        write_bedrock_cache_point(w, cache_control["ttl"].string_or() == "1h");
+        write_bedrock_cache_point(
+            w, model, cache_control["ttl"].string_or() == "1h");
     }
 }
 

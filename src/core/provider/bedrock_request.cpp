@@ -248,7 +248,10 @@ void write_tool(json::Writer& w, const chat::Tool& tool, bool strict,
         w.field("strict", true);
     }
     w.end_object().end_object();
-    write_bedrock_marker(w, tool.cache_control, model);
+    // Nova takes cache points in the prompt, none among the tools.
+    if (bedrock_is_claude(model)) {
+        write_bedrock_marker(w, tool.cache_control, model);
+    }
 }
 
 // Does the conversation hold tool calls or results?  Then the API demands the
