@@ -8,7 +8,8 @@ namespace ai_proxy::provider {
 
 namespace {
 
-constexpr size_t kLongestName = 200;
+// Of the 200 bytes that the API takes; a number may come behind.
+constexpr size_t kLongestName = 190;
 
 struct MediaFormat {
     std::string_view media_type, format;
@@ -64,6 +65,27 @@ void write_citation(json::Writer& w, json::Node citation)
     w.end_object();
 }
 
+std::string plain_name(std::string_view filename)
+{
+    constexpr std::string_view kMarks = "-()[]";
+    filename = filename.substr(0, std::min(filename.rfind('.'), kLongestName));
+    std::string name;
+    for (const char c : filename) {
+        const char l = lower(c);
+        const bool plain = (c >= '0' && c <= '9') || (l >= 'a' && l <= 'z')
+            || kMarks.find(c) != std::string_view::npos;
+        if (plain) {
+            name += c;
+        } else if (!name.empty() && name.back() != ' ') {
+            name += ' ';
+        }
+    }
+    while (name.ends_with(' ')) {
+        name.pop_back();
+    }
+    return name;
+}
+
 } // namespace
 
 std::string_view bedrock_format(const chat::Part& part) noexcept
@@ -88,25 +110,25 @@ std::string_view bedrock_format(const chat::Part& part) noexcept
     return media.empty() ? "pdf" : std::string_view();
 }
 
-std::string bedrock_name(std::string_view filename, size_t number)
+std::string BedrockNames::next(std::string_view filename)
 {
-    constexpr std::string_view kMarks = "-()[]";
-    filename = filename.substr(0, std::min(filename.rfind('.'), kLongestName));
-    std::string name;
-    for (const char c : filename) {
-        const char l = lower(c);
-        const bool plain = (c >= '0' && c <= '9') || (l >= 'a' && l <= 'z')
-            || kMarks.find(c) != std::string_view::npos;
-        if (plain) {
-            name += c;
-        } else if (!name.empty() && name.back() != ' ') {
-            name += ' ';
-        }
+    ++documents_;
+    std::string name = plain_name(filename);
+    if (name.empty()) {
+        name = "Document " + std::to_string(documents_);
     }
-    while (name.ends_with(' ')) {
-        name.pop_back();
+    std::string key = name;
+    std::transform(key.begin(), key.end(), key.begin(), lower);
+    size_t& last = taken_[key];
+    if (last == 0) {
+        last = 1;
+        return name;
     }
-    return name.empty() ? "Document " + std::to_string(number) : name;
+    std::string end;
+    do {
+        end = " " + std::to_string(++last);
+    } while (!taken_.try_emplace(key + end, 1).second);
+    return name + end;
 }
 
 void write_bedrock_wishes(json::Writer& w, json::Node block)
@@ -132,7 +154,7 @@ void write_bedrock_citations(
     w.end_array().end_object().end_object();
 }
 
-void write_bedrock_block(json::Writer& w, json::Node block, size_t number)
+void write_bedrock_block(json::Writer& w, json::Node block, BedrockNames& names)
 {
     const bool is_document = block["type"].string_or() == "document";
     const json::Node source = block["source"];
@@ -140,8 +162,8 @@ void write_bedrock_block(json::Writer& w, json::Node block, size_t number)
     w.begin_object();
     if (is_document) {
         w.key("document").begin_object().field("format", "txt");
-        w.field("name",
-            std::string_view(bedrock_name(block["title"].string_or(), number)));
+        w.field(
+            "name", std::string_view(names.next(block["title"].string_or())));
         w.key("source").begin_object();
         if (!content.is_array()) {
             w.field("text", source["data"].string_or(content.string_or()));

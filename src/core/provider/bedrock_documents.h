@@ -3,6 +3,8 @@
 #include "core/chat/request.h"
 #include "core/json/writer.h"
 
+#include <cstddef>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -14,10 +16,19 @@ namespace ai_proxy::provider {
 // tells.
 [[nodiscard]] std::string_view bedrock_format(const chat::Part& part) noexcept;
 
-// The API takes letters, digits, single spaces, hyphens and brackets; number
-// makes a name of a document that has none.
-[[nodiscard]] std::string bedrock_name(
-    std::string_view filename, size_t number);
+// Names of the documents of one request.  The API takes letters, digits, single
+// spaces, hyphens and brackets, and each name once, whatever its case: a
+// document has its number for a name if it has none, and one behind its name if
+// that is taken.  A conversation that goes on changes no name of its documents.
+class BedrockNames {
+public:
+    [[nodiscard]] std::string next(std::string_view filename);
+
+private:
+    // In small letters, with the last number that was tried behind it.
+    std::map<std::string, size_t> taken_;
+    size_t documents_ = 0;
+};
 
 // Context and citations of chat::Part::claude_block, which Claude takes alone.
 void write_bedrock_wishes(json::Writer& w, json::Node block);
@@ -44,6 +55,7 @@ void write_bedrock_citations(
     json::Writer& w, std::string_view text, json::Node citations);
 
 // A whole chat::Part::claude_block.
-void write_bedrock_block(json::Writer& w, json::Node block, size_t number);
+void write_bedrock_block(
+    json::Writer& w, json::Node block, BedrockNames& names);
 
 } // namespace ai_proxy::provider

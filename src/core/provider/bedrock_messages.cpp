@@ -71,7 +71,7 @@ private:
     std::string_view retention_;
     json::Parser scratch_;
     bool is_claude_;
-    size_t documents_ = 0;
+    BedrockNames names_;
 };
 
 // Blocks without text or of whitespace alone are refused by the API, and so
@@ -270,7 +270,7 @@ Result<void> Turns::part(size_t index, size_t place)
     case PartKind::text:
     case PartKind::refusal:
         if (is_claude_ && is_claude_block(one)) {
-            write_bedrock_block(w_, one.claude_block, ++documents_);
+            write_bedrock_block(w_, one.claude_block, names_);
         } else if (const json::Node cited = one.claude_block["citations"];
                    is_claude_ && cited.is_array())
         {
@@ -344,8 +344,7 @@ Result<void> Turns::document(const Part& part, size_t index, size_t place)
     }
     w_.begin_object().key("document").begin_object();
     w_.field("format", format);
-    w_.field(
-        "name", std::string_view(bedrock_name(part.filename, ++documents_)));
+    w_.field("name", std::string_view(names_.next(part.filename)));
     w_.key("source").begin_object();
     if (stored) {
         w_.key("s3Location").begin_object();
