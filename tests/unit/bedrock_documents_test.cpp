@@ -92,4 +92,67 @@ TEST(BedrockDocuments, NumberedNamesAreNotTooLong)
     EXPECT_TRUE(both.ends_with("x 2"));
 }
 
+constexpr std::string_view kDocument =
+    R"({"document":{"format":"pdf","name":"r","source":{"bytes":"QUJD"}}})";
+constexpr std::string_view kPoint = R"({"cachePoint":{"type":"default"}})";
+
+std::string content(const std::string& messages, size_t turn,
+    const provider::Options& options = {})
+{
+    const auto sent = bedrock(messages, kSonnet, options);
+    EXPECT_TRUE(sent->result.ok()) << sent->result.error().message;
+    return compact(sent->body["messages"].at(turn)["content"]);
+}
+
+// "A text block must be included when using documents."
+TEST(BedrockDocuments, ATurnWithoutTextHasOne)
+{
+    const std::string with_text = std::string(kDocument) + R"(,{"text":"."})";
+    EXPECT_EQ(content(user(file("r.pdf")), 0), "[" + with_text + "]");
+    EXPECT_EQ(
+        content(user(file("r.pdf") + R"(,{"type":"text","text":" "})"), 0),
+        "[" + with_text + "]");
+    EXPECT_EQ(content(user(R"({"type":"text","text":"a","claude_block":)"
+                           R"({"type":"document","source":{"data":"a"}}})"),
+                  0),
+        R"([{"document":{"format":"txt","name":"Document 1",)"
+        R"("source":{"text":"a"}}},{"text":"."}])");
+    // Text of the same turn, from another message.
+    EXPECT_EQ(
+        content(user(file("r.pdf")) + R"(,{"role":"user","content":"a"})", 0),
+        "[" + std::string(kDocument) + R"(,{"text":"a"}])");
+    // Nothing is missing where there is no document.
+    EXPECT_EQ(content(user(R"({"type":"image_url","image_url":)"
+                           R"({"url":"data:image/png;base64,AAAA"}})"),
+                  0),
+        R"([{"image":{"format":"png","source":{"bytes":"AAAA"}}}])");
+}
+
+TEST(BedrockDocuments, ThatTextIsCachedWithItsDocument)
+{
+    std::string marked = file("r.pdf");
+    marked.insert(1, R"("cache_control":{"type":"ephemeral"},)");
+    const std::string cached = "[" + std::string(kDocument)
+        + R"(,{"text":"."},)" + std::string(kPoint) + "]";
+    EXPECT_EQ(content(user(marked), 0), cached);
+    provider::Options options;
+    options.prompt_cache_retention = "in_memory";
+    options.bedrock_cache_points = {false, false, true};
+    EXPECT_EQ(content(user(file("r.pdf")), 0, options), cached);
+}
+
+TEST(BedrockDocuments, ResultsOfToolsNeedNoText)
+{
+    const std::string result = R"({"role":"user","content":"a"},)"
+                               R"({"role":"assistant","tool_calls":[{"id":"c",)"
+                               R"("type":"function","function":{"name":"f",)"
+                               R"("arguments":"{}"}}]},)"
+                               R"({"role":"tool","tool_call_id":"c",)"
+                               R"("content":[)"
+        + file("r.pdf") + "]}";
+    EXPECT_EQ(content(result, 2),
+        R"([{"toolResult":{"toolUseId":"c","content":[)"
+            + std::string(kDocument) + "]}}]");
+}
+
 } // namespace

@@ -195,7 +195,7 @@ TEST(BedrockRequest, ImagesAndDocuments)
         R"({"image":{"format":"png","source":{"s3Location":)"
         R"({"uri":"s3://b/k.png"}}}},)"
         R"({"document":{"format":"pdf","name":"my report 1",)"
-        R"("source":{"bytes":"BBBB"}}}])");
+        R"("source":{"bytes":"BBBB"}}},{"text":"."}])");
 }
 
 TEST(BedrockRequest, WhatCannotBeSaidIsRefused)

@@ -14,8 +14,9 @@ using chat::Part;
 using chat::PartKind;
 using chat::Role;
 
-// The API wants a first turn of the user's; stands in when there is none.
-constexpr std::string_view kNoUserTurn = ".";
+// The API wants a first turn of the user's, and text beside documents; stands
+// in where there is none.
+constexpr std::string_view kNoUserText = ".";
 
 bool is_system(const Message& message) noexcept
 {
@@ -54,6 +55,8 @@ private:
         return request_.messages[index].role == Role::assistant;
     }
     bool is_cached(size_t begin, size_t end) const noexcept;
+    bool is_document(const Part& part) const;
+    bool lacks_text(size_t begin, size_t end) const;
     void stand_in();
     Result<void> turn(size_t begin, size_t end);
     Result<void> message(size_t index);
@@ -71,6 +74,8 @@ private:
     std::string_view retention_;
     json::Parser scratch_;
     bool is_claude_;
+    // Of the turn that is written.
+    bool lacks_text_ = false;
     BedrockNames names_;
 };
 
@@ -139,7 +144,7 @@ Result<void> Turns::messages()
 void Turns::stand_in()
 {
     w_.begin_object().field("role", "user").key("content").begin_array();
-    write_text(w_, kNoUserTurn);
+    write_text(w_, kNoUserText);
     w_.end_array().end_object();
 }
 
@@ -168,8 +173,40 @@ bool Turns::is_cached(size_t begin, size_t end) const noexcept
     return true;
 }
 
+bool Turns::is_document(const Part& part) const
+{
+    return part.kind == PartKind::file
+        ? !istarts_with(part.media_type, "image/")
+        : is_claude_ && is_claude_block(part)
+            && part.claude_block["type"].string_or() == "document";
+}
+
+// "A text block must be included when using documents": in a turn of the
+// user's, where results of tools are blocks of their own.
+bool Turns::lacks_text(size_t begin, size_t end) const
+{
+    bool any = false;
+    for (size_t i = begin; i < end; ++i) {
+        const Message& one = request_.messages[i];
+        if (one.role != Role::user) {
+            continue;
+        }
+        for (const Part& part : one.parts) {
+            if (is_document(part)) {
+                any = true;
+            } else if (part.kind == PartKind::text && !trim(part.text).empty()
+                && !(is_claude_ && is_claude_block(part)))
+            {
+                return false;
+            }
+        }
+    }
+    return any;
+}
+
 Result<void> Turns::turn(size_t begin, size_t end)
 {
+    lacks_text_ = lacks_text(begin, end);
     w_.begin_object();
     w_.field("role", is_assistant(begin) ? "assistant" : "user");
     w_.key("content").begin_array();
@@ -196,6 +233,10 @@ Result<void> Turns::message(size_t index)
     for (size_t i = 0; i < one.parts.size(); ++i) {
         if (auto done = part(index, i); !done) {
             return done;
+        }
+        if (lacks_text_ && is_document(one.parts[i])) {
+            write_text(w_, kNoUserText);
+            lacks_text_ = false;
         }
         marker(one.parts[i].cache_control);
     }
@@ -283,9 +324,8 @@ Result<void> Turns::part(size_t index, size_t place)
     case PartKind::image_data:
         return image(one, index, place);
     case PartKind::file:
-        return istarts_with(one.media_type, "image/")
-            ? image(one, index, place)
-            : document(one, index, place);
+        return is_document(one) ? document(one, index, place)
+                                : image(one, index, place);
     case PartKind::thinking:
         // Claude takes back only what it has signed.
         if (!one.signature.empty() || !is_claude_) {
