@@ -124,6 +124,106 @@ TEST(BedrockRequest, SystemToolsAndResults)
         R"("toolChoice":{"tool":{"name":"w"}}})");
 }
 
+// Sixty-four letters, digits, '_' and '-'; Kimi alone reads its own ids.
+TEST(BedrockRequest, CallsHaveIdsThatTheModelTakes)
+{
+    const std::string longest(64, 'a');
+    const auto id_of = [](const std::string& id, std::string_view model) {
+        const auto sent =
+            bedrock(R"({"messages":[{"role":"user","content":"a"},)"
+                    R"({"role":"assistant","tool_calls":[{"id":")"
+                    + id
+                    + R"(","type":"function","function":{"name":"f",)"
+                      R"("arguments":""}}]},{"role":"tool","content":"r",)"
+                      R"("tool_call_id":")"
+                    + id + "\"}]}",
+                model);
+        const auto block = [&sent](size_t turn, std::string_view kind) {
+            return sent->body["messages"].at(turn)["content"].at(
+                0)[kind]["toolUseId"];
+        };
+        EXPECT_EQ(block(1, "toolUse").string_or("none"),
+            block(2, "toolResult").string_or());
+        return std::string(block(1, "toolUse").string_or());
+    };
+    for (const std::string_view model :
+        {kSonnet, std::string_view("amazon.nova-lite-v1:0"),
+            std::string_view("moonshot.kimi-k2-thinking")})
+    {
+        EXPECT_EQ(id_of(longest, model), longest);
+        const std::string one = id_of(longest + "b", model);
+        const std::string other = id_of(longest + "c", model);
+        EXPECT_EQ(one.size(), 64U);
+        EXPECT_EQ(other.size(), 64U);
+        EXPECT_NE(one, other);
+    }
+    EXPECT_EQ(
+        id_of("functions.f:0", kSonnet).find_first_of(".:"), std::string::npos);
+    EXPECT_EQ(
+        id_of("functions.f:0", "amazon.nova-lite-v1:0").find_first_of(".:"),
+        std::string::npos);
+    EXPECT_EQ(
+        id_of("functions.f:0", "moonshot.kimi-k2-thinking"), "functions.f:0");
+}
+
+// In functions, the form before tools, names stand for ids.
+TEST(BedrockRequest, CallsOfOneIdAreNumbered)
+{
+    const auto call = [](const std::string& name) {
+        return R"(,{"role":"assistant","function_call":{"name":")" + name
+            + R"(","arguments":""}})";
+    };
+    const auto result = [](const std::string& name) {
+        return R"(,{"role":"function","content":"r","name":")" + name + "\"}";
+    };
+    const std::string both = R"({"id":"f","type":"function","function":)"
+                             R"({"name":"f","arguments":""}})";
+    struct Case {
+        std::string messages, ids;
+    };
+    for (const Case& one :
+        {Case{call("f") + result("f") + call("f") + result("f"),
+             "f >f f_2 >f_2 "},
+            {call("f") + call("g") + call("f") + result("f") + result("g")
+                    + result("f"),
+                "f g f_2 >f_2 >g >f "},
+            {call("f_2") + result("f_2") + call("f") + result("f") + call("f")
+                    + result("f"),
+                "f_2 >f_2 f >f f_3 >f_3 "},
+            {R"(,{"role":"assistant","tool_calls":[)" + both + "," + both + "]}"
+                    + result("f") + result("f"),
+                "f f_2 >f >f_2 "},
+            {result("f"), ">f "}})
+    {
+        provider::Options options;
+        for (const bool invoke : {false, true}) {
+            options.bedrock_invoke = invoke;
+            const auto sent =
+                bedrock(R"({"messages":[{"role":"user","content":"x"})"
+                        + one.messages + "]}",
+                    kSonnet, options);
+            ASSERT_TRUE(sent->result.ok());
+            std::string ids;
+            for (const json::Node turn : sent->body["messages"].items()) {
+                for (const json::Node block : turn["content"].items()) {
+                    const json::Node use = invoke ? block : block["toolUse"];
+                    const json::Node answer =
+                        invoke ? block : block["toolResult"];
+                    const auto add = [&ids](
+                                         std::string_view mark, json::Node id) {
+                        if (id.is_string()) {
+                            ids.append(mark).append(id.string_or()) += ' ';
+                        }
+                    };
+                    add("", use[invoke ? "id" : "toolUseId"]);
+                    add(">", answer[invoke ? "tool_use_id" : "toolUseId"]);
+                }
+            }
+            EXPECT_EQ(ids, one.ids) << invoke;
+        }
+    }
+}
+
 TEST(BedrockRequest, NoToolsWhereNoneMayBeCalled)
 {
     const std::string tools =

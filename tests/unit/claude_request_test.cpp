@@ -2,6 +2,8 @@
 
 #include "core/provider/claude.h"
 
+#include <set>
+
 using namespace ai_proxy;
 using vendor_probe::compact;
 
@@ -222,6 +224,43 @@ TEST(ClaudeRequest, ToolRound)
         R"("additionalProperties":false},"strict":true},)"
         R"({"name":"now","input_schema":{"type":"object","properties":{}}}])");
     EXPECT_FALSE(sent->body["tool_choice"].exists());
+}
+
+// The API takes letters, digits, '_' and '-' in ids.
+TEST(ClaudeRequest, CallsOfOtherVendorsHaveIdsItTakes)
+{
+    constexpr std::string_view kIds[] = {"functions.f:0", "functions.f.0",
+        "functions_f_0", "call_|fc_", "toolu_01-A"};
+    std::string calls, results;
+    for (const std::string_view id : kIds) {
+        calls += (calls.empty() ? "" : ",") + (R"({"id":")" + std::string(id))
+            + R"(","type":"function","function":{"name":"f","arguments":""}})";
+        results += R"(,{"role":"tool","tool_call_id":")" + std::string(id)
+            + R"(","content":"r"})";
+    }
+    const auto sent = claude(R"({"messages":[{"role":"user","content":"a"},)"
+                             R"({"role":"assistant","tool_calls":[)"
+        + calls + "]}" + results + "]}");
+    ASSERT_TRUE(sent->result.ok()) << sent->result.error().message;
+    std::set<std::string_view> distinct;
+    for (size_t i = 0; i < std::size(kIds); i++) {
+        const std::string_view id =
+            sent->body["messages"].at(1)["content"].at(i)["id"].string_or();
+        EXPECT_EQ(id.find_first_not_of("abcdefghijklmnopqrstuvwxyz"
+                                       "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                       "0123456789_-"),
+            std::string_view::npos)
+            << id;
+        EXPECT_EQ(sent->body["messages"]
+                      .at(2)["content"]
+                      .at(i)["tool_use_id"]
+                      .string_or(),
+            id);
+        distinct.insert(id);
+    }
+    EXPECT_EQ(distinct.size(), std::size(kIds));
+    EXPECT_TRUE(distinct.contains("functions_f_0"));
+    EXPECT_TRUE(distinct.contains("toolu_01-A"));
 }
 
 TEST(ClaudeRequest, ToolChoiceInEveryForm)

@@ -23,6 +23,15 @@ bool is_system(const Message& message) noexcept
     return message.role == Role::system || message.role == Role::developer;
 }
 
+constexpr size_t kLongestCallId = 64;
+
+// The API takes "functions.f:0", by which Kimi finds the function; other models
+// need not.
+std::string_view call_id_marks(std::string_view model) noexcept
+{
+    return model.find("kimi") == std::string_view::npos ? "" : ".:";
+}
+
 void write_text(json::Writer& w, std::string_view text)
 {
     w.begin_object().field("text", text).end_object();
@@ -37,6 +46,7 @@ public:
           retention_(
               bedrock_retention(request.raw["prompt_cache_retention"].string_or(
                   context.options.prompt_cache_retention))),
+          ids_(kLongestCallId, call_id_marks(context.model)),
           is_claude_(bedrock_is_claude(context.model))
     {
         if (!bedrock_caches(context.model)) {
@@ -73,6 +83,7 @@ private:
     const EncodeContext& context_;
     std::string_view retention_;
     json::Parser scratch_;
+    CallIds ids_;
     bool is_claude_;
     // Of the turn that is written.
     bool lacks_text_ = false;
@@ -251,7 +262,8 @@ Result<void> Turns::tool_result(size_t index)
 {
     const Message& one = request_.messages[index];
     w_.begin_object().key("toolResult").begin_object();
-    w_.field("toolUseId", one.tool_call_id).key("content").begin_array();
+    w_.field("toolUseId", std::string_view(ids_.of_result(one.tool_call_id)));
+    w_.key("content").begin_array();
     for (size_t i = 0; i < one.parts.size(); ++i) {
         if (auto done = part(index, i); !done) {
             return done;
@@ -280,7 +292,9 @@ Result<void> Turns::tool_uses(size_t index)
             return input.error();
         }
         w_.begin_object().key("toolUse").begin_object();
-        w_.field("toolUseId", calls[i].id).field("name", calls[i].name);
+        w_.field(
+            "toolUseId", std::string_view(ids_.of_call(calls[i].id, index)));
+        w_.field("name", calls[i].name);
         w_.key("input").raw(*input).end_object().end_object();
     }
     return {};

@@ -73,6 +73,7 @@ private:
     json::Writer& w_;
     const chat::Request& request_;
     json::Parser scratch_;
+    CallIds ids_{std::string_view::npos};
     ClaudeNeeds needs_;
 };
 
@@ -186,7 +187,7 @@ Result<void> Turns::tool_result(size_t index)
         marker = one.parts[0].cache_control;
     }
     w_.begin_object().field("type", "tool_result");
-    w_.field("tool_use_id", one.tool_call_id);
+    w_.field("tool_use_id", std::string_view(ids_.of_result(one.tool_call_id)));
     if (one.parts.size() == 1 && one.parts[0].kind == PartKind::text
         && !is_claude_block(one.parts[0]))
     {
@@ -329,7 +330,8 @@ Result<void> Turns::tool_uses(size_t index)
             return input.error();
         }
         w_.begin_object().field("type", "tool_use");
-        w_.field("id", calls[i].id).field("name", calls[i].name);
+        w_.field("id", std::string_view(ids_.of_call(calls[i].id, index)));
+        w_.field("name", calls[i].name);
         w_.key("input").raw(*input).end_object();
     }
     return {};

@@ -1,5 +1,6 @@
 #include "core/provider/vendor.h"
 
+#include "core/base/hash.h"
 #include "core/base/text.h"
 
 #include <algorithm>
@@ -46,6 +47,59 @@ Result<std::string_view> object_arguments(json::Parser& scratch,
     return make_error(ErrorCode::invalid_request,
         path + ".function.arguments is not a JSON object",
         path + ".function.arguments");
+}
+
+std::string CallIds::plain(std::string_view id) const
+{
+    const auto is_taken = [this](char c) {
+        return base64url_digit(c) >= 0
+            || marks_.find(c) != std::string_view::npos;
+    };
+    if (!id.empty() && id.size() <= longest_
+        && std::all_of(id.begin(), id.end(), is_taken))
+    {
+        return std::string(id);
+    }
+    constexpr size_t kHash = 17;
+    std::string out(id.substr(0, longest_ - kHash));
+    std::replace_if(
+        out.begin(), out.end(), [&](char c) { return !is_taken(c); }, '_');
+    out += '_';
+    append_hex(out, fnv1a(id));
+    return out;
+}
+
+std::string CallIds::of_call(std::string_view id, size_t message)
+{
+    Calls& calls = calls_[id];
+    std::string made;
+    do {
+        std::string numbered(id);
+        if (++calls.number > 1) {
+            numbered += "_" + std::to_string(calls.number);
+        }
+        made = plain(numbered);
+    } while (!taken_.insert(made).second);
+    if (calls.open.empty() || calls.open.back().message != message) {
+        calls.open.push_back({message, {}, 0});
+    }
+    calls.open.back().ids.push_back(made);
+    return made;
+}
+
+std::string CallIds::of_result(std::string_view id)
+{
+    const auto known = calls_.find(id);
+    if (known == calls_.end() || known->second.open.empty()) {
+        return plain(id);
+    }
+    std::vector<Open>& open = known->second.open;
+    Open& last = open.back();
+    std::string made = last.ids[last.answered];
+    if (++last.answered == last.ids.size()) {
+        open.pop_back();
+    }
+    return made;
 }
 
 std::string_view answered_tool(

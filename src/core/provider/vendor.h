@@ -7,7 +7,9 @@
 #include "core/json/writer.h"
 
 #include <cstddef>
+#include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,6 +27,40 @@ namespace ai_proxy::provider {
 // client sent none.  Error invalid_request naming the call otherwise.
 [[nodiscard]] Result<std::string_view> object_arguments(json::Parser& scratch,
     const chat::ToolCall& call, size_t message, size_t index);
+
+// Ids of the calls of a conversation, for an API that takes letters, digits,
+// '_', '-' and marks, up to longest of them, and each id for one call.  Another
+// id is cleaned, and has a hash behind it; a call whose id an earlier one has is
+// numbered.  Both are the same in each turn of a conversation that goes on.
+class CallIds {
+public:
+    explicit CallIds(size_t longest, std::string_view marks = {}) noexcept
+        : longest_(longest), marks_(marks)
+    {
+    }
+
+    // To be asked in the order of the conversation.
+    [[nodiscard]] std::string of_call(std::string_view id, size_t message);
+    // Of the last message with open calls of that id the first one.
+    [[nodiscard]] std::string of_result(std::string_view id);
+
+private:
+    struct Open {
+        size_t message;
+        std::vector<std::string> ids;
+        size_t answered;
+    };
+    struct Calls {
+        size_t number = 0;
+        std::vector<Open> open;
+    };
+    [[nodiscard]] std::string plain(std::string_view id) const;
+
+    size_t longest_;
+    std::string_view marks_;
+    std::map<std::string_view, Calls> calls_;
+    std::set<std::string> taken_;
+};
 
 // Name of the tool that messages[message] (role tool) answers, from the call
 // with its id in an earlier turn; "" when nothing tells.
