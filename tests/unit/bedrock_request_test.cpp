@@ -396,6 +396,35 @@ TEST(BedrockRequest, SignedThinkingGoesBackUnchanged)
         R"({"text":"b"}])");
 }
 
+// DeepSeek: "User messages cannot contain reasoning content"; Nova and gpt-oss
+// refuse it as well.
+TEST(BedrockRequest, UnsignedThinkingGoesToNobody)
+{
+    constexpr std::string_view kThinking =
+        R"("thinking_blocks":[{"type":"thinking","thinking":"why",)"
+        R"("signature":""}])";
+    const auto history = [kThinking](std::string_view content) {
+        return R"({"messages":[{"role":"user","content":"a"},)"
+               R"({"role":"assistant",)"
+            + std::string(kThinking) + std::string(content)
+            + R"(},{"role":"user","content":"c"}]})";
+    };
+    for (const std::string_view model : {"us.deepseek.r1-v1:0",
+             "us.amazon.nova-2-lite-v1:0", "openai.gpt-oss-120b-1:0",
+             "us.anthropic.claude-sonnet-4-5-20250929-v1:0"})
+    {
+        EXPECT_EQ(compact(bedrock(history(R"(,"content":"b")"), model)
+                              ->body["messages"]
+                              .at(1)["content"]),
+            R"([{"text":"b"}])")
+            << model;
+        // No turn without content.
+        EXPECT_EQ(compact(bedrock(history(""), model)->body["messages"]),
+            R"([{"role":"user","content":[{"text":"a"},{"text":"c"}]}])")
+            << model;
+    }
+}
+
 TEST(BedrockRequest, ConfiguredFieldsWin)
 {
     provider::Options options;

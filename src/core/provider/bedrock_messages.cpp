@@ -99,9 +99,11 @@ bool Turns::says_nothing(const Message& message) const noexcept
     }
     return std::all_of(
         message.parts.begin(), message.parts.end(), [](const Part& part) {
+            if (part.kind == PartKind::thinking) {
+                return part.signature.empty();
+            }
             return (part.kind == PartKind::text
-                       || part.kind == PartKind::refusal
-                       || part.kind == PartKind::thinking)
+                       || part.kind == PartKind::refusal)
                 && trim(part.text).empty();
         });
 }
@@ -341,8 +343,9 @@ Result<void> Turns::part(size_t index, size_t place)
         return is_document(one) ? document(one, index, place)
                                 : image(one, index, place);
     case PartKind::thinking:
-        // Claude takes back only what it has signed.
-        if (!one.signature.empty() || !is_claude_) {
+        // Claude takes back only what it has signed, other models nothing
+        // without a signature: "User messages cannot contain reasoning content".
+        if (!one.signature.empty()) {
             reasoning(one);
         }
         return {};
