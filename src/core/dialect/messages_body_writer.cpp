@@ -5,6 +5,7 @@
 #include "core/dialect/messages_writer.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace ai_proxy::dialect {
 
@@ -23,6 +24,27 @@ MessagesBodyWriter::Block& MessagesBodyWriter::block(Kind kind)
     return blocks_.back();
 }
 
+void MessagesBodyWriter::text(std::string_view text)
+{
+    if (!text.empty()) {
+        Block& spoken = block(Kind::text);
+        spoken.text += text;
+        spoken.citations += std::exchange(early_, {});
+    }
+}
+
+// They are of the newest text, whatever came after it.
+void MessagesBodyWriter::citations(std::string_view array)
+{
+    const auto newest = std::find_if(blocks_.rbegin(), blocks_.rend(),
+        [](const Block& block) { return block.kind == Kind::text; });
+    std::string& list = newest == blocks_.rend() ? early_ : newest->citations;
+    if (array.size() > 2) {
+        list += list.empty() ? "" : ",";
+        list += array.substr(1, array.size() - 2);
+    }
+}
+
 void MessagesBodyWriter::on(const chat::Event& event)
 {
     if (event.choice != 0) {
@@ -37,9 +59,7 @@ void MessagesBodyWriter::on(const chat::Event& event)
         refused_ = true;
         [[fallthrough]];
     case EventKind::text:
-        if (!event.text.empty()) {
-            block(Kind::text).text += event.text;
-        }
+        text(event.text);
         break;
     case EventKind::reasoning:
         if (!event.text.empty()) {
@@ -59,16 +79,10 @@ void MessagesBodyWriter::on(const chat::Event& event)
         break;
     }
     case EventKind::annotations:
-        if (event.text.size() > 2) {
-            Block& cited = block(Kind::text);
-            cited.citations += cited.citations.empty() ? "" : ",";
-            cited.citations += event.text.substr(1, event.text.size() - 2);
-        }
+        citations(event.text);
         break;
     case EventKind::audio:
-        if (const std::string said = transcript_of(event.text); !said.empty()) {
-            block(Kind::text).text += said;
-        }
+        text(transcript_of(event.text));
         break;
     case EventKind::service_tier:
         tier_ = messages_tier(event.text);

@@ -6,6 +6,7 @@
 #include "core/dialect/spoken.h"
 
 #include <charconv>
+#include <utility>
 
 namespace ai_proxy::dialect {
 
@@ -126,8 +127,26 @@ void MessagesStreamWriter::redacted(std::string_view data)
     close();
 }
 
+void MessagesStreamWriter::text(std::string_view text)
+{
+    open(Block::text);
+    spoke_ = true;
+    delta("text_delta", "text", text);
+    for (const std::string& array : std::exchange(early_, {})) {
+        citations(array);
+    }
+}
+
+// Once its block is closed nothing more can be told of a text.
 void MessagesStreamWriter::citations(std::string_view array)
 {
+    if (!spoke_) {
+        early_.emplace_back(array);
+        return;
+    }
+    if (block_ != Block::text) {
+        return;
+    }
     const auto parsed = parser_.parse(array);
     if (!parsed) {
         return;
@@ -138,7 +157,6 @@ void MessagesStreamWriter::citations(std::string_view array)
         if (!write_messages_citation(w, one)) {
             continue;
         }
-        open(Block::text);
         begin_event("content_block_delta");
         out_ += R"(,"index":)";
         append_number(out_, index_);
@@ -240,6 +258,9 @@ void MessagesStreamWriter::flush_calls()
 size_t MessagesStreamWriter::held() const noexcept
 {
     size_t sum = 0;
+    for (const std::string& array : early_) {
+        sum += array.size();
+    }
     for (const Call& call : calls_) {
         sum += call.arguments.size() + call.id.size() + call.name.size();
     }
@@ -284,8 +305,7 @@ void MessagesStreamWriter::on(const chat::Event& event)
         [[fallthrough]];
     case EventKind::text:
         if (!event.text.empty()) {
-            open(Block::text);
-            delta("text_delta", "text", event.text);
+            text(event.text);
         }
         break;
     case EventKind::reasoning:
@@ -305,8 +325,7 @@ void MessagesStreamWriter::on(const chat::Event& event)
         break;
     case EventKind::audio:
         if (const std::string said = transcript_of(event.text); !said.empty()) {
-            open(Block::text);
-            delta("text_delta", "text", said);
+            text(said);
         }
         break;
     case EventKind::service_tier:

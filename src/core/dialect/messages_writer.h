@@ -38,6 +38,7 @@ private:
         std::string_view type, std::string_view key, std::string_view text);
     void signature(std::string_view text);
     void redacted(std::string_view data);
+    void text(std::string_view text);
     void citations(std::string_view array);
     void tool_begin(const chat::Event& event);
     void tool_arguments(const chat::Event& event);
@@ -50,7 +51,8 @@ private:
     std::string id_, model_;
     std::string_view tier_;
     std::string stop_sequence_;
-    bool started_ = false, ended_ = false, refused_ = false;
+    bool started_ = false, ended_ = false, refused_ = false, spoke_ = false;
+    std::vector<std::string> early_; // annotations of a text to come
     Block block_ = Block::none;
     int64_t index_ = -1; // of the newest block
     std::vector<Call> calls_;
@@ -77,11 +79,14 @@ private:
         std::string id, name, signature, citations;
     };
     Block& block(Kind kind);
+    void text(std::string_view text);
+    void citations(std::string_view array);
     void write_block(std::string& out, const Block& block) const;
 
     std::string id_, model_;
     std::string_view tier_;
     std::string stop_sequence_;
+    std::string early_; // citations of a text to come
     bool refused_ = false;
     std::vector<Block> blocks_;
     chat::Finish finish_ = chat::Finish::none;

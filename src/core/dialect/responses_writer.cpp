@@ -6,6 +6,8 @@
 #include "core/dialect/responses_tools.h"
 #include "core/dialect/spoken.h"
 
+#include <utility>
+
 namespace ai_proxy::dialect {
 
 using chat::EventKind;
@@ -275,6 +277,9 @@ void ResponsesWriter::text(std::string_view text)
         w.field("delta", text).key("logprobs").begin_array().end_array();
         close_event(w);
     }
+    for (const std::string& array : std::exchange(early_, {})) {
+        annotations(array);
+    }
 }
 
 void ResponsesWriter::refusal(std::string_view text)
@@ -322,14 +327,25 @@ void ResponsesWriter::opaque(std::string_view data, bool redacted)
     close(item);
 }
 
-// They follow the text they are of: a delta without text of its own.
+ResponsesWriter::Item* ResponsesWriter::newest_text()
+{
+    for (size_t i = items_.size(); i-- > 0;) {
+        if (items_[i].kind == Kind::message && items_[i].text_at >= 0) {
+            return &items_[i];
+        }
+    }
+    return nullptr;
+}
+
+// They follow the text they are of: a delta without text of its own.  Those of
+// thoughts and calls have no place.
 void ResponsesWriter::logprobs(std::string_view array)
 {
-    if (array.size() <= 2) {
+    Item* const text = newest_text();
+    if (array.size() <= 2 || text == nullptr || text->done) {
         return;
     }
-    Item& item = current(Kind::message);
-    part_added(item, false);
+    Item& item = *text;
     item.logprobs += item.logprobs.empty() ? "" : ",";
     item.logprobs += array.substr(1, array.size() - 2);
     if (streams()) {
@@ -342,37 +358,46 @@ void ResponsesWriter::logprobs(std::string_view array)
 
 void ResponsesWriter::annotations(std::string_view array)
 {
+    Item* const text = newest_text();
+    if (text == nullptr) {
+        early_.emplace_back(array);
+        return;
+    }
     const auto parsed = parser_.parse(array);
     if (!parsed) {
         return;
     }
     for (const json::Node one : parsed->items()) {
-        const json::Node own = one[one["type"].string_or()];
-        const json::Node inner = own.is_object() ? own : one;
-        std::string flat;
-        json::Writer w(flat);
-        w.begin_object();
-        w.field("type", one["type"].string_or("url_citation"));
-        for (const json::Member member : inner.members()) {
-            if (member.key != "type") {
-                w.field(member.key, member.value);
-            }
-        }
-        w.end_object();
-        Item& item = current(Kind::message);
-        part_added(item, false);
-        item.annotations += item.annotations.empty() ? "" : ",";
-        item.annotations += flat;
-        if (streams()) {
-            json::Writer e =
-                item_event("response.output_text.annotation.added", item);
-            e.field("content_index", int64_t{item.text_at});
-            e.field("annotation_index", int64_t(item.annotation_count));
-            e.key("annotation").raw(flat);
-            close_event(e);
-        }
-        item.annotation_count++;
+        annotate(*text, one);
     }
+}
+
+void ResponsesWriter::annotate(Item& item, json::Node one)
+{
+    const json::Node own = one[one["type"].string_or()];
+    const json::Node inner = own.is_object() ? own : one;
+    std::string flat;
+    json::Writer w(flat);
+    w.begin_object();
+    w.field("type", one["type"].string_or("url_citation"));
+    for (const json::Member member : inner.members()) {
+        if (member.key != "type") {
+            w.field(member.key, member.value);
+        }
+    }
+    w.end_object();
+    item.annotations += item.annotations.empty() ? "" : ",";
+    item.annotations += flat;
+    // Of an item that is done only the whole response can still tell them.
+    if (streams() && !item.done) {
+        json::Writer e =
+            item_event("response.output_text.annotation.added", item);
+        e.field("content_index", int64_t{item.text_at});
+        e.field("annotation_index", int64_t(item.annotation_count));
+        e.key("annotation").raw(flat);
+        close_event(e);
+    }
+    item.annotation_count++;
 }
 
 void ResponsesWriter::tool_begin(const chat::Event& tool)

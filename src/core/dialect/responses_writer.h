@@ -69,7 +69,10 @@ private:
     void refusal(std::string_view text);
     void reasoning(std::string_view text);
     void opaque(std::string_view data, bool redacted);
+    // The message whose text is newest; nullptr: none is told yet.
+    [[nodiscard]] Item* newest_text();
     void annotations(std::string_view array);
+    void annotate(Item& item, json::Node one);
     void logprobs(std::string_view array);
     void tool_begin(const chat::Event& event);
     void tool_arguments(const chat::Event& event);
@@ -87,7 +90,8 @@ private:
     bool started_ = false, ended_ = false;
     std::vector<Item> items_;
     std::vector<ToolName> names_;
-    size_t held_ = 0; // bytes of the items
+    std::vector<std::string> early_; // annotations of a text to come
+    size_t held_ = 0;                // bytes of the items
     chat::Finish finish_ = chat::Finish::none;
     chat::Usage usage_;
     json::Parser parser_;

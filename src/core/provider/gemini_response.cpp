@@ -120,6 +120,20 @@ Error reported_error(json::Node error)
     return out;
 }
 
+// A call, or a search at work beside functions, whose signature signs nothing
+// else.
+bool is_tool(json::Node part) noexcept
+{
+    return part["functionCall"].is_object() || part["toolCall"].is_object()
+        || part["toolResponse"].is_object();
+}
+
+bool speaks(json::Node part) noexcept
+{
+    return !is_tool(part) && !part["thought"].boolean().value_or(false)
+        && !part["text"].string_or().empty();
+}
+
 class GeminiDecoder final : public Decoder {
 public:
     explicit GeminiDecoder(uint64_t random) : random_(random) {}
@@ -143,7 +157,10 @@ private:
 
     Result<void> chunk(json::Node chunk, chat::Sink& sink);
     Result<void> candidate(json::Node node, size_t place, chat::Sink& sink);
+    void parts(json::Node node, uint32_t choice, chat::Sink& sink);
     void part(json::Node part, uint32_t choice, chat::Sink& sink);
+    void signature(json::Node part, uint32_t choice, chat::Sink& sink);
+    void media(json::Node part, uint32_t choice, chat::Sink& sink);
     void text(std::string_view text, uint32_t choice, chat::Sink& sink);
     void call(json::Node part, uint32_t choice, chat::Sink& sink);
     void grounding(json::Node metadata, uint32_t choice, chat::Sink& sink);
@@ -203,8 +220,7 @@ void GeminiDecoder::part(json::Node part, uint32_t choice, chat::Sink& sink)
         call(part, choice, sink);
         return;
     }
-    // A search at work, beside functions: its signature signs nothing else.
-    if (part["toolCall"].is_object() || part["toolResponse"].is_object()) {
+    if (is_tool(part)) {
         return;
     }
     const std::string_view written = part["text"].string_or();
@@ -215,9 +231,12 @@ void GeminiDecoder::part(json::Node part, uint32_t choice, chat::Sink& sink)
     } else {
         text(written, choice, sink);
     }
-    // The signature stands on the part after the thoughts it signs.
-    if (const auto sign = part["thoughtSignature"].string_or(); !sign.empty()) {
-        sink.on(event_of(EventKind::signature, sign, choice));
+}
+
+void GeminiDecoder::media(json::Node part, uint32_t choice, chat::Sink& sink)
+{
+    if (is_tool(part)) {
+        return;
     }
     // A chat completion has no place for a picture but its text.
     const json::Node data = part["inlineData"];
@@ -237,6 +256,16 @@ void GeminiDecoder::part(json::Node part, uint32_t choice, chat::Sink& sink)
     }
     // executableCode and codeExecutionResult: the provider's own tools at
     // work, no business of an OpenAI client.
+}
+
+// It stands on the part after the thoughts it signs; a call has its own.
+void GeminiDecoder::signature(
+    json::Node part, uint32_t choice, chat::Sink& sink)
+{
+    const std::string_view sign = part["thoughtSignature"].string_or();
+    if (!sign.empty() && !is_tool(part)) {
+        sink.on(event_of(EventKind::signature, sign, choice));
+    }
 }
 
 void GeminiDecoder::cite(json::Node support, json::Node chunks,
@@ -295,6 +324,33 @@ void GeminiDecoder::grounding(
     }
 }
 
+// What is told of the text stands behind it, before the calls and signatures
+// that end it for most clients; of a text that came before, first.
+void GeminiDecoder::parts(json::Node node, uint32_t choice, chat::Sink& sink)
+{
+    const json::Node parts = node["content"]["parts"];
+    size_t place = 0, spoken = 0; // spoken: parts up to the last of the text
+    for (const json::Node one : parts.items()) {
+        ++place;
+        spoken = speaks(one) ? place : spoken;
+    }
+    const auto details = [&] {
+        tell_gemini_logprobs(node["logprobsResult"], choice, sink);
+        grounding(node["groundingMetadata"], choice, sink);
+    };
+    if (spoken == 0) {
+        details();
+    }
+    for (const json::Node one : parts.items()) {
+        part(one, choice, sink);
+        if (spoken > 0 && --spoken == 0) {
+            details();
+        }
+        signature(one, choice, sink);
+        media(one, choice, sink);
+    }
+}
+
 Result<void> GeminiDecoder::candidate(
     json::Node node, size_t place, chat::Sink& sink)
 {
@@ -308,11 +364,7 @@ Result<void> GeminiDecoder::candidate(
         candidates_.resize(choice + 1);
     }
     candidates_[choice].seen = true;
-    for (const json::Node one : node["content"]["parts"].items()) {
-        part(one, choice, sink);
-    }
-    tell_gemini_logprobs(node["logprobsResult"], choice, sink);
-    grounding(node["groundingMetadata"], choice, sink);
+    parts(node, choice, sink);
     if (const auto name = finish_name(node["finishReason"]); !name.empty()) {
         candidates_[choice].finish = name.substr(0, kMaxFinishName);
     }

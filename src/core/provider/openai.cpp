@@ -52,6 +52,7 @@ private:
         std::string_view text_member, bool with_text, chat::Sink& sink);
     void opaque(EventKind kind, uint32_t choice, json::Node object,
         std::string_view text_member, chat::Sink& sink);
+    void calls(json::Node message, uint32_t choice, chat::Sink& sink);
     void call(json::Node call, uint32_t choice, chat::Sink& sink);
     Call* find_call(json::Node call, uint32_t choice);
     void finish_choice(json::Node choice, uint32_t index, chat::Sink& sink);
@@ -205,6 +206,10 @@ void OpenaiDecoder::message(
         json::append_value(text, audio);
         emit(sink, EventKind::audio, choice, text);
     }
+}
+
+void OpenaiDecoder::calls(json::Node message, uint32_t choice, chat::Sink& sink)
+{
     for (const json::Node item : message["tool_calls"].items()) {
         call(item, choice, sink);
     }
@@ -337,6 +342,7 @@ Result<void> OpenaiDecoder::choices(
         spoke_ = true;
         message(choice[key], number, sink);
         tell_openai_logprobs(choice["logprobs"]["content"], number, sink);
+        calls(choice[key], number, sink);
         finish_choice(choice, number, sink);
     }
     return {};
