@@ -8,6 +8,7 @@
 #include "core/dialect/messages_writer.h"
 #include "core/dialect/responses_request.h"
 #include "core/dialect/responses_writer.h"
+#include "core/dialect/tool_names.h"
 #include "core/json/writer.h"
 #include "core/usage/estimate.h"
 
@@ -56,14 +57,14 @@ void count_gemini(json::Node body, std::string& out)
 constexpr Caller kCallers[] = {
     {Api::chat_completions, "chatcmpl-", check_chat, nullptr, nullptr,
         stream_of<ChatStreamWriter>, plain_of<ChatBodyWriter>, nullptr},
-    {Api::messages, "msg_", nullptr, messages_to_chat, nullptr,
+    {Api::messages, "msg_", nullptr, messages_to_chat, tool_names_echo,
         stream_of<MessagesStreamWriter>, plain_of<MessagesBodyWriter>,
         nullptr},
     {Api::responses, "resp_", nullptr, responses_to_chat, responses_echo,
         stream_of<ResponsesWriter>, plain_of<ResponsesWriter>, nullptr},
-    {Api::gemini_generate, "gen-", nullptr, gemini_to_chat, nullptr,
+    {Api::gemini_generate, "gen-", nullptr, gemini_to_chat, tool_names_echo,
         stream_of<GeminiWriter>, plain_of<GeminiWriter>, nullptr},
-    {Api::gemini_stream, "gen-", nullptr, gemini_to_chat, nullptr,
+    {Api::gemini_stream, "gen-", nullptr, gemini_to_chat, tool_names_echo,
         stream_of<GeminiWriter>, plain_of<GeminiWriter>, nullptr},
     {Api::completions, "cmpl-", nullptr, completions_to_chat, nullptr,
         stream_of<CompletionsWriter>, plain_of<CompletionsWriter>, nullptr},

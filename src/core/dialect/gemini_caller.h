@@ -3,6 +3,7 @@
 #include "core/dialect/answer_writer.h"
 #include "core/dialect/caller.h"
 #include "core/dialect/call_pieces.h"
+#include "core/dialect/tool_names.h"
 
 #include <cstdint>
 #include <string>
@@ -74,6 +75,7 @@ private:
 
     std::string* out_ = nullptr;
     std::string id_, model_;
+    ToolNames names_;
     bool array_ = false, started_ = false, ended_ = false;
     std::vector<Candidate> candidates_;
     chat::Usage usage_;

@@ -3,6 +3,7 @@
 #include "core/dialect/gemini_thoughts.h"
 #include "core/dialect/hub_message.h"
 #include "core/dialect/request_fault.h"
+#include "core/dialect/tool_names.h"
 #include "core/dialect/web_search.h"
 
 #include <algorithm>
@@ -345,7 +346,8 @@ void Request::declare(std::string& list, json::Node declaration)
     list += list.empty() ? "" : ",";
     json::Writer w(list);
     w.begin_object().field("type", "function").key("function").begin_object();
-    w.field("name", declaration["name"].string_or());
+    w.field("name",
+        std::string_view(fitting_tool_name(declaration["name"].string_or())));
     if (declaration["description"].is_string()) {
         w.field("description", declaration["description"]);
     }
@@ -402,10 +404,12 @@ void Request::tool_choice()
         either(config, "allowedFunctionNames", "allowed_function_names");
     const bool validated = mode == "validated";
     if ((mode == "any" || validated) && names.size() > (validated ? 0 : 1)) {
-        std::vector<std::string_view> allowed;
+        std::vector<std::string> fitting;
         for (const json::Node name : names.items()) {
-            allowed.push_back(name.string_or());
+            fitting.push_back(fitting_tool_name(name.string_or()));
         }
+        const std::vector<std::string_view> allowed(
+            fitting.begin(), fitting.end());
         chat::write_allowed_tools(w_, validated ? "auto" : "required", allowed);
     } else if (validated) {
         w_.field("tool_choice", "auto");
@@ -414,7 +418,9 @@ void Request::tool_choice()
     } else if (mode == "any" && names.size() == 1) {
         w_.key("tool_choice").begin_object().field("type", "function");
         w_.key("function").begin_object();
-        w_.field("name", names.at(0).string_or()).end_object().end_object();
+        w_.field("name",
+            std::string_view(fitting_tool_name(names.at(0).string_or())));
+        w_.end_object().end_object();
     } else if (mode == "any") {
         w_.field("tool_choice", "required");
     }

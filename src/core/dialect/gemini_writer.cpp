@@ -40,7 +40,8 @@ std::string signature_text(std::string_view signature)
 } // namespace
 
 GeminiWriter::GeminiWriter(const AnswerContext& context)
-    : id_(context.id), model_(context.model), array_(context.json_array)
+    : id_(context.id), model_(context.model), names_(context.echo),
+      array_(context.json_array)
 {
 }
 
@@ -433,7 +434,7 @@ void GeminiWriter::on(const chat::Event& event)
             Call& call = to.calls.emplace_back();
             call.index = event.index;
             call.id = event.id;
-            call.name = event.name;
+            call.name = names_.told(event.name);
             call.signature = event.text;
         }
         break;

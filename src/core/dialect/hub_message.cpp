@@ -1,6 +1,7 @@
 #include "core/dialect/hub_message.h"
 
 #include "core/chat/signer.h"
+#include "core/dialect/tool_names.h"
 
 #include <utility>
 
@@ -229,7 +230,7 @@ void HubMessage::call(std::string_view id, std::string_view name,
     calls_ += R"({"id":)";
     json::append_string(calls_, id);
     calls_ += R"(,"type":"function","function":{"name":)";
-    json::append_string(calls_, name);
+    json::append_string(calls_, fitting_tool_name(name));
     calls_ += R"(,"arguments":)";
     json::append_string(calls_, arguments);
     calls_ += '}';

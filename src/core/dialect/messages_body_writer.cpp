@@ -12,7 +12,7 @@ namespace ai_proxy::dialect {
 using chat::EventKind;
 
 MessagesBodyWriter::MessagesBodyWriter(const AnswerContext& context)
-    : id_(context.id), model_(context.model)
+    : id_(context.id), model_(context.model), names_(context.echo)
 {
 }
 
@@ -104,7 +104,7 @@ void MessagesBodyWriter::on(const chat::Event& event)
         call.kind = Kind::tool;
         call.call = event.index;
         call.id = event.id;
-        call.name = event.name;
+        call.name = names_.told(event.name);
         call.done = true;
         break;
     }

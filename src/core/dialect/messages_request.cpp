@@ -2,6 +2,7 @@
 
 #include "core/dialect/hub_message.h"
 #include "core/dialect/request_fault.h"
+#include "core/dialect/tool_names.h"
 #include "core/dialect/web_search.h"
 
 #include <algorithm>
@@ -380,7 +381,8 @@ void Request::tools()
         json::Writer w(list);
         w.begin_object().field("type", "function");
         w.key("function").begin_object();
-        w.field("name", tool["name"].string_or());
+        w.field("name",
+            std::string_view(fitting_tool_name(tool["name"].string_or())));
         if (tool["description"].is_string()) {
             w.field("description", tool["description"]);
         }
@@ -416,7 +418,8 @@ void Request::tool_choice()
     } else if (type == "tool") {
         w_.key("tool_choice").begin_object().field("type", "function");
         w_.key("function").begin_object();
-        w_.field("name", choice["name"].string_or());
+        w_.field("name",
+            std::string_view(fitting_tool_name(choice["name"].string_or())));
         w_.end_object().end_object();
     }
     const auto serial = choice["disable_parallel_tool_use"].boolean();

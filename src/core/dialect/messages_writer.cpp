@@ -25,7 +25,7 @@ void append_number(std::string& out, int64_t number)
 
 MessagesStreamWriter::MessagesStreamWriter(
     std::string& out, const AnswerContext& context)
-    : out_(out), id_(context.id), model_(context.model)
+    : out_(out), id_(context.id), model_(context.model), names_(context.echo)
 {
 }
 
@@ -207,7 +207,7 @@ void MessagesStreamWriter::tool_begin(const chat::Event& event)
     Call& call = calls_.emplace_back();
     call.index = event.index;
     call.id = event.id;
-    call.name = event.name;
+    call.name = names_.told(event.name);
     Call* running = active();
     if (running != nullptr && running->watch.whole()) {
         running->closed = true;

@@ -2,6 +2,7 @@
 
 #include "core/dialect/answer_writer.h"
 #include "core/dialect/call_pieces.h"
+#include "core/dialect/tool_names.h"
 #include "core/json/reader.h"
 
 #include <cstdint>
@@ -49,6 +50,7 @@ private:
 
     std::string& out_;
     std::string id_, model_;
+    ToolNames names_;
     std::string_view tier_;
     std::string stop_sequence_;
     bool started_ = false, ended_ = false, refused_ = false, spoke_ = false;
@@ -84,6 +86,7 @@ private:
     void write_block(std::string& out, const Block& block) const;
 
     std::string id_, model_;
+    ToolNames names_;
     std::string_view tier_;
     std::string stop_sequence_;
     std::string early_; // citations of a text to come

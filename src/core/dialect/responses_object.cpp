@@ -1,5 +1,6 @@
 #include "core/dialect/responses_tools.h"
 #include "core/dialect/responses_writer.h"
+#include "core/dialect/tool_names.h"
 
 // The objects of the Responses API: items, parts, the response itself.
 namespace ai_proxy::dialect {

@@ -4,6 +4,7 @@
 #include "core/dialect/hub_message.h"
 #include "core/dialect/request_fault.h"
 #include "core/dialect/responses_tools.h"
+#include "core/dialect/tool_names.h"
 
 #include <algorithm>
 #include <array>

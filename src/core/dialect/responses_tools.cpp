@@ -1,7 +1,7 @@
 #include "core/dialect/responses_tools.h"
 
-#include "core/base/hash.h"
 #include "core/chat/allowed_tools.h"
+#include "core/dialect/tool_names.h"
 #include "core/dialect/web_search.h"
 
 #include <algorithm>
@@ -57,20 +57,9 @@ constexpr std::string_view kInputSchema =
 
 std::string flat_tool_name(std::string_view space, std::string_view name)
 {
-    if (space.empty()) {
-        return std::string(name);
-    }
     std::string flat(space);
-    flat.append("__").append(name);
-    // Most providers take no longer name.
-    constexpr size_t longest = 64, digits = 16;
-    if (flat.size() > longest) {
-        const uint64_t hash = fnv1a(flat);
-        flat.resize(longest - digits - 1);
-        flat += '_';
-        append_hex(flat, hash);
-    }
-    return flat;
+    flat.append(space.empty() ? "" : "__").append(name);
+    return fitting_tool_name(flat);
 }
 
 ResponsesTools::ResponsesTools(json::Node body, chat::Dropped* dropped)
@@ -252,7 +241,7 @@ std::string ResponsesTools::names() const
 {
     std::string out;
     for (const Tool& one : tools_) {
-        if (!one.custom && !one.space.is_object()) {
+        if (!one.custom && one.sent == one.tool["name"].string_or()) {
             continue;
         }
         out += out.empty() ? "[" : ",";

@@ -11,11 +11,6 @@
 // The tools of a Responses request as chat's functions.
 namespace ai_proxy::dialect {
 
-// Of functions in namespaces and of custom tools: what the provider calls them
-// and how calls of them are told.  A member of responses_echo() that is no
-// member of a response.
-inline constexpr std::string_view kToolNames = ":tools";
-
 // What a function is called where there are no namespaces.
 [[nodiscard]] std::string flat_tool_name(
     std::string_view space, std::string_view name);
@@ -29,7 +24,7 @@ public:
 
     // web_search_options, tools, tool_choice and parallel_tool_calls.
     void write(json::Writer& w) const;
-    // The list of kToolNames; "": no name needs it.
+    // The list of kToolNames (tool_names.h); "": no name needs it.
     [[nodiscard]] std::string names() const;
 
 private:

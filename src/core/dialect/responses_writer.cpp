@@ -4,6 +4,7 @@
 #include "core/dialect/call_text.h"
 #include "core/dialect/responses_request.h"
 #include "core/dialect/responses_tools.h"
+#include "core/dialect/tool_names.h"
 #include "core/dialect/spoken.h"
 
 #include <utility>
