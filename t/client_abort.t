@@ -85,7 +85,7 @@ for my $way (qw(close reset)) {
     $up->clear;
 
     $client = begin('mock', %stream);
-    $client->wait(sub { $_[0]{body} =~ /data/ }, 5);
+    $client->wait(sub { $_[0]{body} =~ /data/ }, 20);
     $client->$way;
     like($logged->(), qr/^mock \d+ client_closed$/, "$way of a mock stream");
 }
@@ -104,7 +104,7 @@ $logged->();
 
 my @many = map { begin($_ % 2 ? 'gate' : 'claude', %stream) } 1 .. 40;
 for my $client (@many) {
-    $client->wait(sub { $_[0]{body} =~ /one/ }, 5) if rand() < 0.5;
+    $client->wait(sub { $_[0]{body} =~ /one/ }, 20) if rand() < 0.5;
     rand() < 0.5 ? $client->close : $client->reset;
 }
 $gw->until(sub {

@@ -80,7 +80,7 @@ sub how_often { my ($text, $what) = @_; return scalar(() = $text =~ /\Q$what\E/g
 for my $name (qw(gate claude half through)) {
     my $gate = $name eq 'through' ? 'gate' : $name;
     my $client = begin($name, %stream);
-    $client->wait(sub { how_often($_[0]{body}, $alive) >= 2 }, 8);
+    $client->wait(sub { how_often($_[0]{body}, $alive) >= 2 }, 20);
     $up->open_gate($gate);
     my $reply = $client->finish;
     check_stream($reply, 'one two three', "$name: the answer is whole");
@@ -95,7 +95,7 @@ my $messages = { model => 'claude-x', max_tokens => 9, %stream,
 for my $name (qw(claude gate)) {
     my $client = $gw->client->send('POST', "/$name/v1/messages",
         encode($messages));
-    $client->wait(sub { how_often($_[0]{body}, $ping) >= 2 }, 8);
+    $client->wait(sub { how_often($_[0]{body}, $ping) >= 2 }, 20);
     $up->open_gate($name);
     my $reply = $client->finish;
     cmp_ok(how_often($reply->{body}, $ping), '>=', 2,
@@ -113,7 +113,7 @@ for my $name (qw(claude gate)) {
 my $client = $gw->client->send('POST',
     '/gemini/v1beta/models/gemini-x:streamGenerateContent?alt=sse', encode({
         contents => [{ role => 'user', parts => [{ text => 'hello' }] }] }));
-$client->wait(sub { $_[0]{body} =~ /one/ }, 8);
+$client->wait(sub { $_[0]{body} =~ /one/ }, 20);
 select undef, undef, undef, 0.7;
 $up->open_gate('gemini');
 my $reply = $client->finish;
@@ -122,7 +122,7 @@ unlike($reply->{body}, qr/keepalive|ping/, 'gemini: nothing is added');
 $logged->();
 
 $client = begin('off/gate', %stream);
-$client->wait(sub { $_[0]{body} =~ /two/ }, 8);
+$client->wait(sub { $_[0]{body} =~ /two/ }, 20);
 select undef, undef, undef, 0.7;
 $up->open_gate('gate');
 unlike($client->finish->{body}, qr/keepalive/, 'off: nothing is added');

@@ -20,7 +20,8 @@ my $up = Upstream->start(
 my $limit = 'ai_proxy_token_limit';
 my $gw = Gateway->start(workers => 2, http => "ai_proxy_zone ai 8m;\n"
         . "keepalive_requests 1000000;\n" . provider(mock => 'mock')
-        . provider(gate => openai => $up->url('gate'))
+        . provider(gate => openai => $up->url('gate'),
+            'timeout idle=600s;')
         . provider(plain => openai => $up->url('plain')),
     access_log => '',
     server => <<"EOF" . join('', map {

@@ -91,7 +91,7 @@ is(Client::text(chat('claude_plain')), 'by location', 'a converted answer');
 
 my $client = $gw->client->send('POST', '/gate/v1/chat/completions',
     chat_body(%stream));
-$reply = $client->wait(sub { $_[0]{body} =~ /one/ }, 5);
+$reply = $client->wait(sub { $_[0]{body} =~ /one/ }, 20);
 like($reply->{body}, qr/one/, 'an event leaves when it came');
 $up->open_gate('gate');
 check_stream($client->finish, 'one two three', 'and the rest follows');

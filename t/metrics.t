@@ -174,7 +174,7 @@ is(sum($m, $name, provider => 'plain', model => 'other'), 30 + 1,
 
 my $client = $gw->client->send('POST', '/gate/v1/chat/completions',
     chat_body(stream => JSON::PP::true));
-$client->wait(sub { $_[0]{body} =~ /one/ }, 5);
+$client->wait(sub { $_[0]{body} =~ /one/ }, 20);
 my ($active) = grep { /active/ } sort keys %{ metrics() };
 ok($active, 'there is a gauge of streams');
 my ($gauge) = $active =~ /^(\w+)/;

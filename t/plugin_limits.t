@@ -164,7 +164,7 @@ sub value { return say_to('-n', 2, 'get', @_) }
 sub comes_to {
     my ($get, $expected, $name) = @_;
     my $value;
-    $gw[0]->until(sub { ($value = $get->()) eq $expected }, 5);
+    $gw[0]->until(sub { ($value = $get->()) eq $expected }, 20);
     is($value, $expected, $name);
 }
 
@@ -272,7 +272,7 @@ is(statuses($gw[0], 1, 'example'), '429', 'scripts that are gone are sent again'
 
 my @lines;
 $gw[0]->until(sub { @lines = grep { m{^/example/} } $gw[0]->log_lines('access.log');
-    @lines >= 6 }, 5);
+    @lines >= 6 }, 20);
 my %said = map { $_ => 1 } @lines;
 ok($said{'/example/v1/chat/completions 200 passed -'}, 'in the log')
     or diag(join "\n", @lines);

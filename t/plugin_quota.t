@@ -91,7 +91,7 @@ sub balance { return $redis->say('get', "chat_quota:$_[0]") }
 sub comes_to {
     my ($who, $expected, $name) = @_;
     my $value;
-    $gw[0]->until(sub { ($value = balance($who)) eq $expected }, 5);
+    $gw[0]->until(sub { ($value = balance($who)) eq $expected }, 20);
     is($value, $expected, $name);
 }
 
@@ -176,7 +176,7 @@ comes_to('bob', 1_000_000 - 64 * 15, 'each is paid once');
 
 my @lines;
 $gw[0]->until(sub { @lines = grep { m{^/plain/v1/chat/completions } }
-    $gw[0]->log_lines('access.log'); @lines >= 36 }, 5);
+    $gw[0]->log_lines('access.log'); @lines >= 36 }, 20);
 my %said = map { $_ => 1 } @lines;
 ok($said{'/plain/v1/chat/completions 200 anna passed -'}, 'in the log');
 ok($said{'/plain/v1/chat/completions 403 anna rejected token_limit'},

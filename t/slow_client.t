@@ -52,7 +52,7 @@ sub begin {
     my ($name) = @_;
     my $client = $gw->client(receive_buffer => 65536, timeout => 60)
         ->send('POST', "/$name/v1/chat/completions", chat_body(%stream));
-    $client->wait(sub { $_[0]{body} =~ /xxx/ }, 5);
+    $client->wait(sub { $_[0]{body} =~ /xxx/ }, 20);
     return $client;
 }
 
@@ -84,7 +84,7 @@ for my $name (qw(flood secure)) {
             "memory stays bounded to the end ($grown KB)");
     } else {
         $client->reset;
-        is($up->wait_outcome($name, 'client_closed', 5)->{outcome},
+        is($up->wait_outcome($name, 'client_closed', 20)->{outcome},
             'client_closed', 'a client that leaves then frees the provider');
     }
 }

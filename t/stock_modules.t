@@ -134,7 +134,7 @@ is($gw->client->get('/methods/v1/models')->{status}, 403, 'limit_except');
 
 my $held = $gw->client->send('POST', '/conn/v1/chat/completions',
     chat_body(%stream));
-$held->wait(sub { $_[0]{body} =~ /one/ }, 5);
+$held->wait(sub { $_[0]{body} =~ /one/ }, 20);
 is(chat('conn')->{status}, 503, 'limit_conn counts a running stream');
 $up->open_gate('gate');
 check_stream($held->finish, 'one two three', 'which goes on');

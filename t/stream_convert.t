@@ -168,7 +168,7 @@ ok(decode($up->last_request('claude_stream')->{body})->{stream},
 
 my $client = $gw->client->send('POST', '/claude_gate/v1/chat/completions',
     chat_body(stream => JSON::PP::true));
-my $reply = $client->wait(sub { $_[0]{body} =~ /hello/ }, 5);
+my $reply = $client->wait(sub { $_[0]{body} =~ /hello/ }, 20);
 like($reply->{body}, qr/hello/, 'an event leaves converted when it came');
 unlike($reply->{body}, qr/there/, 'before the next one did');
 $up->open_gate('claude_gate');

@@ -110,7 +110,7 @@ for my $gate (1, 2) {
     my $client = $gw->client->send('POST', "/$name/v1/chat/completions",
         chat_body(stream => JSON::PP::true));
     my $word = (qw(one two))[$gate - 1];
-    $reply = $client->wait(sub { $_[0]{body} =~ /$word/ }, 5);
+    $reply = $client->wait(sub { $_[0]{body} =~ /$word/ }, 20);
     like($reply->{body}, qr/$word/, "event $gate comes before the next one");
     ok(!$reply->{complete}, 'while the stream goes on');
     $up->open_gate($name);

@@ -83,7 +83,7 @@ for my $place (qw(zone redis)) {
     $gw->until(sub {
         ($refused) = ask($place, 'ann', max_tokens => 100);
         return $refused->{body} =~ /0\.0175 used/;
-    }, 5);
+    }, 20);
     check_error($refused, 429, qr/$message, 0\.0175 used, 0\.2\d* requested/,
         "$place: what may cost more than is left");
     is(decode($refused->{body})->{error}{type}, 'cost', "$place: its type");
@@ -92,7 +92,7 @@ for my $place (qw(zone redis)) {
     $gw->until(sub {
         ($refused) = ask($place, 'ann', max_tokens => 8);
         return $refused->{status} == 429;
-    }, 5);
+    }, 20);
     check_error($refused, 429, qr/$message, 0\.035 used/,
         "$place: and then none");
     is((ask($place, 'ann', max_tokens => 100, model => 'free'))[0]{status}, 200,

@@ -61,7 +61,7 @@ location /quiet/ { ai_proxy_pass plain; $limit key=\$http_x_user rate=1/d mode=l
 location /model/ { ai_proxy_pass plain; $limit key=\$ai_proxy_request_model rate=60/m; }
 location /big/ { ai_proxy_pass plain; $limit key=all rate=1M/m; }
 location /busy/ { ai_proxy_pass plain; $limit key=\$http_x_user rate=3000/h; }
-location /fixed/ { ai_proxy_pass plain; $limit key=\$http_x_user rate=3000/h algorithm=fixed; }
+location /fixed/ { ai_proxy_pass plain; $limit key=\$http_x_user rate=3000/d algorithm=fixed; }
 location /status { ai_proxy_status; }
 EOF
 
@@ -117,7 +117,7 @@ is(ask($gw, uncounted => 'ann')->{status}, 200, 'an answer without usage');
 my $used = spent($gw, uncounted => 'ann', 106);
 ok($used >= 42 && $used <= 60, 'is charged an estimate') or diag $used;
 is(ask($gw, unclear => 'ann', %yes)->{status}, 200, 'and a stream without');
-$gw->until(sub { ($used = spent($gw, unclear => 'ann', 107)) >= 42 }, 5);
+$gw->until(sub { ($used = spent($gw, unclear => 'ann', 107)) >= 42 }, 20);
 ok($used >= 42 && $used <= 60, 'too') or diag $used;
 my @estimated = grep { m{^/unc.* 200 .*usage_source\\x22:\\x22estimated} }
     $gw->log_lines('access.log');
@@ -125,9 +125,9 @@ is(scalar @estimated, 2, 'the log says so');
 
 my $client = $gw->client->send('POST', '/gate/v1/chat/completions',
     chat_body(%yes), headers => { 'X-User' => 'ann' });
-$client->wait(sub { $_[0]{body} =~ /one/ }, 5);
+$client->wait(sub { $_[0]{body} =~ /one/ }, 20);
 $client->close;
-$up->wait_outcome('gate', 'client_closed', 5);
+$up->wait_outcome('gate', 'client_closed', 20);
 $gw->until(sub { ($used = spent($gw, gate => 'ann', 104)) < 25 });
 cmp_ok($used, '>=', 4, 'a stream whose client left is charged an estimate');
 
@@ -135,7 +135,7 @@ $client = $gw->client->send('POST', '/late/v1/chat/completions',
     chat_body(max_tokens => 50), headers => { 'X-User' => 'ann' });
 $gw->until(sub { $up->requests('late') });
 $client->close;
-$gw->until(sub { ($used = spent($gw, late => 'ann', 108)) < 25 }, 5);
+$gw->until(sub { ($used = spent($gw, late => 'ann', 108)) < 25 }, 20);
 ok($used >= 4 && $used < 25, 'so is one whose client left before any of it')
     or diag $used;
 

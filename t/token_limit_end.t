@@ -87,7 +87,7 @@ sub check_books {
 
 sub check_left {
     my ($provider, $name) = @_;
-    is($up->wait_outcome($provider, 'client_closed', 5)->{outcome},
+    is($up->wait_outcome($provider, 'client_closed', 20)->{outcome},
         'client_closed', "$name: the provider is left");
     $up->clear;
 }

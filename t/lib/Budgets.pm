@@ -49,7 +49,7 @@ sub charged {
     my ($gw, $place, $user, $budget, $expected, $name) = @_;
     my $spent;
     $gw->until(sub {
-        ($spent = spent($gw, $place, $user, $budget)) == $expected }, 5);
+        ($spent = spent($gw, $place, $user, $budget)) == $expected }, 20);
     is($spent, $expected, $name);
 }
 
@@ -95,7 +95,7 @@ sub check_crowd {
         # What is not given back yet is in the way of the next ones.
         last unless $gateways->[0]->until(sub {
             spent($gateways->[0], $place, 'crowd', $budget)
-                == $answer * $served }, 5);
+                == $answer * $served }, 20);
     }
     my $used = $answer * $served;
     is(spent($gateways->[0], $place, 'crowd', $budget), $used,
@@ -140,7 +140,7 @@ sub check_overrun {
         ($used) = refused($gateways->[0], $place, 'crowd')->{body}
             =~ /(\d+) used/;
         $used == $most * $long_answer;
-    }, 5);
+    }, 20);
     is($used, $most * $long_answer, "$name: each is charged");
     cmp_ok($used - $budget, '<=', $most * ($long_answer - $taken),
         "$name: no more over than they brought");

@@ -463,7 +463,7 @@ sub check_counters {
             $got{"$1 $2 $3 $4"} += $5 if $5;
         }
         encode(\%got) eq encode(\%want);
-    }, 5);
+    }, 20);
     same_counts(\%got, \%want, 'the counters by cause');
 }
 
@@ -497,7 +497,7 @@ sub check_left {
     $gw->until(sub {
         ($now, $open) = (open_files($gw), $up->open);
         $now == $before + $open;
-    }, 5);
+    }, 20);
     is($now, $before + $open, 'no descriptor is left');
 }
 
