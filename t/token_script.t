@@ -64,10 +64,18 @@ sub over { my ($w, $part) = @_;
 sub correct {
     my ($w, $stamp, @corrections) = @_;
     my $parts = $w->{parts};
-    for (@corrections) {
+    # What was spent last is known at the end.
+    my $turn = sub { $_[0][0] > 0 ? 0 : $_[0][1] == 0 ? 2 : 1 };
+    for (sort { $turn->($a) <=> $turn->($b) } @corrections) {
         my ($by, $from) = @$_;
         if ($by > 0) {
             $parts->{$stamp} += $by;
+        } elsif ($from == 0) {
+            for my $last (sort { $b <=> $a } keys %$parts) {
+                my $less = min(-$by, $parts->{$last});
+                $parts->{$last} -= $less;
+                $by += $less;
+            }
         } elsif (exists $parts->{$from}) {
             $parts->{$from} = max($parts->{$from} + $by, 0);
         }
@@ -129,7 +137,9 @@ for my $fixed (0, 1) {
                     my ($amount, $stamp) = @{ splice @held, rand @held, 1 };
                     my $by = (-$amount, -int(rand $amount),
                         1 + int rand $amount)[rand 3];
-                    push @corrections, [$by, $stamp] if $by;
+                    # Of what was spent last, or where it was taken.
+                    push @corrections, [$by, rand 3 < 1 && !$fixed ? 0 : $stamp]
+                        if $by;
                     next;
                 }
                 my $amount = (0, 1, int(rand $w->{amount} / 3), $w->{amount},
@@ -181,6 +191,25 @@ $w->{now} += 1000;
 is(take($w, 5)->[2], 65, 'also when the clock is there again');
 $w->{now} += 1000;
 is(take($w, 5)->[2], 70, 'and later');
+
+for my $fixed (0, 1) {
+    $w = budget(fixed => $fixed);
+    $w->{now} += 86_400_000;
+    take($w, 100);
+    $w->{now} -= 86_400_000;
+    is(take($w, 10)->[2], 10, "fixed=$fixed: a day ahead is no window");
+    $w->{now} += 1000;
+    is(take($w, 10)->[2], 20, 'of which nothing comes back');
+}
+
+# A hash that somebody else has written to.
+
+$w = budget();
+take($w, 10);
+say_redis('HSET', $w->{key}, 'used', 5, 'newest', 7);
+$w->{now} += 1000;
+is(take($w, 10)->[2], 20, 'what is not ours does not count');
+is(say_redis('HEXISTS', $w->{key}, 'used'), 0, 'and goes');
 
 # Keys end with their windows.
 

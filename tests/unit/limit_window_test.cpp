@@ -199,6 +199,33 @@ TEST(LimitWindow, WhatIsOverIsNotGivenBack)
     }
 }
 
+TEST(LimitWindow, GivesBackWhatWasSpentLast)
+{
+    for (const uint64_t amount : {1000u, 10'000'000u}) {
+        const Budget budget = per_minute(amount);
+        // Big budgets are kept in units, of which each part may lose one.
+        const auto slack = static_cast<double>(amount / 65'535 * 4);
+        Window window;
+        const uint64_t part = amount / 10;
+        const auto by = static_cast<int64_t>(part);
+        (void)window.take(budget, part, kStart, false);
+        for (int64_t i = 1; i <= 3; ++i) {
+            (void)window.settle(budget, by, 0, kStart + i * 5000);
+        }
+        // That of the last two, and half of the one before.
+        const int64_t now = kStart + 20'000;
+        const auto left = window.settle(budget, -by * 5 / 2, 0, now).used;
+        EXPECT_NEAR(
+            static_cast<double>(left), static_cast<double>(part) * 1.5, slack);
+        const auto later = window.level(budget, kStart + 60'469).used;
+        EXPECT_NEAR(
+            static_cast<double>(later), static_cast<double>(part) * 0.5, slack);
+        // Never below nothing.
+        EXPECT_EQ(window.settle(budget, -by * 9, 0, now).used, 0u);
+        EXPECT_TRUE(window.take(budget, amount, now, false).granted);
+    }
+}
+
 TEST(LimitWindow, MoreThanWasTakenIsSpentNow)
 {
     const Budget budget = per_minute(100);

@@ -4,7 +4,7 @@
 #include "core/config/gateway.h"
 #include "core/metrics/limits.h"
 #include "exchange_fixture.h"
-#include "fake_io.h"
+#include "token_limits_fixture.h"
 
 #include <gtest/gtest.h>
 
@@ -19,50 +19,7 @@
 namespace ai_proxy::policy {
 namespace {
 
-using testing::FakeIo;
-
-limit::Rule rule(std::string_view line)
-{
-    config::Words words{"ai_proxy_token_limit"};
-    while (!line.empty()) {
-        const size_t end = std::min(line.find(' '), line.size());
-        words.push_back(line.substr(0, end));
-        line.remove_prefix(std::min(end + 1, line.size()));
-    }
-    auto made = config::parse_token_limit(words, config::Gateway());
-    EXPECT_TRUE(made.ok()) << (made.ok() ? "" : made.error().message);
-    return made.ok() ? *made : limit::Rule();
-}
-
-// Rules whose keys are the texts "a", "b", ... in order.
-struct World {
-    explicit World(const std::vector<std::string_view>& lines)
-    {
-        for (const std::string_view line : lines) {
-            rules.push_back(rule(line));
-            rules.back().text = static_cast<uint32_t>(io.texts.size());
-            io.texts.emplace_back(1, static_cast<char>('a' + io.texts.size()));
-        }
-    }
-    uint64_t used(size_t i) { return io.budgets.used(rules[i], io.texts[i]); }
-
-    FakeIo io;
-    config::Gateway gateway;
-    std::vector<limit::Rule> rules;
-};
-
-Books answered(int64_t prompt, int64_t completion)
-{
-    Books books;
-    books.status = 200;
-    books.tries.emplace_back();
-    books.usage.known = true;
-    books.usage.prompt = prompt;
-    books.usage.completion = completion;
-    books.usage_source = UsageSource::provider;
-    books.finish = chat::Finish::stop;
-    return books;
-}
+using namespace testing;
 
 TEST(TokenLimits, TakeWhatIsNeededAndChargeWhatWasUsed)
 {
@@ -209,6 +166,26 @@ TEST(TokenLimits, ARunningAnswerIsDebitedBeyondWhatWasTaken)
     books.error = ErrorCode::client_closed;
     limits.settle(world.io, books);
     EXPECT_EQ(world.used(0), 160u);
+}
+
+// However much later than the take that was, and whatever others spent there.
+TEST(TokenLimits, WhatWasDebitedAheadIsGivenBack)
+{
+    for (const std::string_view line :
+        {"key=$x rate=1000/m", "key=$x rate=1000/m reserve=off",
+            "key=$x rate=1000/m algorithm=fixed"})
+    {
+        World world({line});
+        TokenLimits limits(world.gateway, world.rules, 100, 10);
+        ASSERT_FALSE(limits.admit(world.io));
+        for (const int64_t said : {40, 90}) {
+            world.io.budgets.now_ms += 5000;
+            limits.debit(world.io, said);
+        }
+        world.io.budgets.now_ms += 5000;
+        limits.settle(world.io, answered(30, 60));
+        EXPECT_EQ(world.used(0), 90u) << line;
+    }
 }
 
 TEST(TokenLimits, AStreamThatSpendsABudgetEnds)
@@ -387,166 +364,6 @@ TEST(TokenLimits, TellTheBudgetThatIsNearestToItsEnd)
     EXPECT_EQ(headers[0].value, "200");
     EXPECT_EQ(headers[1].value, "50");
     EXPECT_EQ(headers[2].value.substr(0, 2), "1h");
-}
-
-redis::Reply numbers(std::initializer_list<int64_t> values)
-{
-    std::vector<redis::Reply> elements;
-    for (const int64_t value : values) {
-        elements.push_back(redis::Reply::of(value));
-    }
-    return redis::Reply::of(std::move(elements));
-}
-
-// Two rules: the first in the zone, the second in Redis.
-struct SharedWorld : World {
-    explicit SharedWorld(config::Redis::OnError on_error)
-        : World(std::vector<std::string_view>{
-            "key=$x rate=1000/m", "key=$y rate=300/m"})
-    {
-        gateway.redis.emplace_back();
-        gateway.redis[0].on_error = on_error;
-        rules[1].redis = 0;
-    }
-    // What an operation would bring.
-    async::RedisReplies ask(TokenLimits& limits)
-    {
-        async::RedisOp op = io.redis(limits.redis(), limits.commands());
-        return io.ask(op);
-    }
-};
-
-TEST(TokenLimits, RedisIsAskedAfterTheZone)
-{
-    SharedWorld world(config::Redis::OnError::allow);
-    std::string asked;
-    world.io.redis_says = [&asked](const redis::Command& command) {
-        asked = command.text();
-        return numbers({1, 777, 250, 60'000, 0});
-    };
-    TokenLimits limits(world.gateway, world.rules, 100, 150);
-    ASSERT_FALSE(limits.admit(world.io));
-    ASSERT_TRUE(limits.asks_redis());
-    ASSERT_FALSE(limits.take(world.io, world.ask(limits)));
-    EXPECT_FALSE(limits.asks_redis());
-    EXPECT_EQ(limits.status(), LimitStatus::passed);
-    EXPECT_EQ(world.used(0), 250u);
-    EXPECT_NE(asked.find(":b 60000 0 300 250 0"), std::string::npos) << asked;
-    limits.settle(world.io, answered(90, 40));
-    EXPECT_EQ(world.used(0), 130u);
-    const auto told = world.io.debts.told();
-    ASSERT_EQ(told.size(), 1u);
-    EXPECT_NE(told[0].find(":b 60000 0  0 0 -120 777"), std::string::npos)
-        << told[0];
-}
-
-// What a request did not need is given back with the next take, if there is
-// one soon enough.
-TEST(TokenLimits, ATakeSettlesWhatWasBefore)
-{
-    SharedWorld world(config::Redis::OnError::allow);
-    std::string asked;
-    int64_t stamp = 777;
-    world.io.redis_says = [&](const redis::Command& command) {
-        asked = command.text();
-        return numbers({1, stamp, 250, 60'000, 0});
-    };
-    const auto run = [&world](const Books& books) {
-        TokenLimits limits(world.gateway, world.rules, 100, 50);
-        ASSERT_FALSE(limits.admit(world.io));
-        ASSERT_FALSE(limits.take(world.io, world.ask(limits)));
-        limits.settle(world.io, books);
-    };
-    run(answered(90, 40));
-    EXPECT_EQ(world.io.debts.noted, std::vector<size_t>{1});
-    run(answered(100, 80));
-    EXPECT_NE(asked.find(":b 60000 0 300 150 0 -20 777"), std::string::npos)
-        << asked;
-
-    // Of one part they are one, what is charged beyond a take is as well.
-    TokenLimits first(world.gateway, world.rules, 100, 50);
-    ASSERT_FALSE(first.admit(world.io));
-    ASSERT_FALSE(first.take(world.io, world.ask(first)));
-    EXPECT_NE(asked.find(":b 60000 0 300 150 0 30 0"), std::string::npos)
-        << asked;
-    stamp = 778;
-    TokenLimits second(world.gateway, world.rules, 100, 50);
-    ASSERT_FALSE(second.admit(world.io));
-    ASSERT_FALSE(second.take(world.io, world.ask(second)));
-    TokenLimits third(world.gateway, world.rules, 100, 50);
-    ASSERT_FALSE(third.admit(world.io));
-    ASSERT_FALSE(third.take(world.io, world.ask(third)));
-    first.settle(world.io, answered(90, 40));
-    second.settle(world.io, answered(90, 30));
-    third.settle(world.io, answered(90, 20));
-    const auto told = world.io.debts.told();
-    ASSERT_EQ(told.size(), 1u);
-    EXPECT_NE(
-        told[0].find(":b 60000 0  0 0 -20 777 -70 778"), std::string::npos)
-        << told[0];
-}
-
-TEST(TokenLimits, WhatNobodyWaitedForIsTakenBack)
-{
-    SharedWorld world(config::Redis::OnError::allow);
-    TokenLimits limits(world.gateway, world.rules, 100, 150);
-    ASSERT_FALSE(limits.admit(world.io));
-    const auto commands = limits.commands();
-    ASSERT_EQ(commands.size(), 1u);
-    const redis::TakeBack& take_back = commands[0].take_back();
-    ASSERT_TRUE(take_back);
-    const auto undo = take_back(numbers({1, 777, 250, 60'000, 0}));
-    ASSERT_TRUE(undo);
-    EXPECT_NE(undo->text().find(":b 60000 0  0 0 -250 777"), std::string::npos)
-        << undo->text();
-    EXPECT_FALSE(take_back(numbers({0, 777, 280, 60'000, 41'000})));
-    EXPECT_FALSE(take_back(redis::Reply()));
-}
-
-TEST(TokenLimits, WhatRedisRefusesIsGivenBackInTheZone)
-{
-    SharedWorld world(config::Redis::OnError::allow);
-    world.io.redis_says = [](const redis::Command&) {
-        return numbers({0, 777, 280, 60'000, 41'000});
-    };
-    TokenLimits limits(world.gateway, world.rules, 100, 150);
-    ASSERT_FALSE(limits.admit(world.io));
-    const auto refusal = limits.take(world.io, world.ask(limits));
-    ASSERT_TRUE(refusal);
-    EXPECT_EQ(refusal->error.http_status(), 429);
-    EXPECT_EQ(refusal->headers.front().value, "41");
-    EXPECT_EQ(world.used(0), 0u);
-    EXPECT_TRUE(world.io.debts.told().empty());
-}
-
-TEST(TokenLimits, WithoutRedisThePolicyHolds)
-{
-    using OnError = config::Redis::OnError;
-    for (const OnError policy : {OnError::allow, OnError::deny, OnError::zone})
-    {
-        SharedWorld world(policy);
-        world.io.redis_down = ErrorCode::redis_timeout;
-        TokenLimits limits(world.gateway, world.rules, 100, 150);
-        ASSERT_FALSE(limits.admit(world.io));
-        const auto refusal = limits.take(world.io, world.ask(limits));
-        EXPECT_EQ(refusal.has_value(), policy == OnError::deny);
-        EXPECT_EQ(world.used(0), policy == OnError::deny ? 0u : 250u);
-        EXPECT_EQ(world.used(1), policy == OnError::zone ? 250u : 0u);
-        if (refusal) {
-            EXPECT_EQ(refusal->error.http_status(), 503);
-        }
-        limits.settle(world.io, answered(1, 1));
-        EXPECT_TRUE(world.io.debts.told().empty());
-    }
-}
-
-TEST(TokenLimits, AnAnswerThatIsNoneGrants)
-{
-    SharedWorld world(config::Redis::OnError::deny);
-    world.io.redis_says = [](const redis::Command&) { return numbers({1, 2}); };
-    TokenLimits limits(world.gateway, world.rules, 100, 150);
-    ASSERT_FALSE(limits.admit(world.io));
-    EXPECT_FALSE(limits.take(world.io, world.ask(limits)));
 }
 
 TEST(TokenLimits, RulesWrittenAlikeShareTheirCounters)

@@ -17,7 +17,8 @@ namespace {
 // ARGV: window (ms), 1 for a fixed one, budget ("": nothing is taken), amount,
 // 1 to take it anyhow, then corrections: difference and stamp of each.  What
 // was used beyond a take counts from now; what was taken too much is given
-// back where it was taken, as long as that is in the window.
+// back where it was taken, as long as that is in the window, or, with stamp 0,
+// of what was spent last.
 // A full Redis refuses what might need memory unless the script has freed some
 // before: corrections are made all the same, by writing anew what is there.
 constexpr std::string_view kCount = R"(
@@ -30,7 +31,7 @@ local part, here, rest = 0, 0, 0
 local head = redis.call('HGET', key, 'head')
 if head then
   part, here, rest = struct.unpack('<ddd', head)
-  if fixed and now - part < window then
+  if fixed and math.abs(now - part) < window then
     stamp = part
   end
 end
@@ -44,8 +45,11 @@ end
 local function others()
   local all, found = redis.call('HGETALL', key), {}
   for i = 1, #all, 2 do
-    if all[i] ~= 'head' then
-      found[#found + 1] = {tonumber(all[i]), tonumber(all[i + 1])}
+    local number, tokens = tonumber(all[i]), tonumber(all[i + 1])
+    if number and tokens then
+      found[#found + 1] = {number, tokens}
+    elseif all[i] ~= 'head' then
+      redis.call('HDEL', key, all[i]) -- not ours
     end
   end
   table.sort(found, function(a, b) return a[1] < b[1] end)
@@ -58,7 +62,7 @@ if moved and head and not fixed then
   end
   here, rest = 0, 0
   for _, other in ipairs(others()) do
-    if other[1] >= stamp - 128 and other[1] ~= stamp then
+    if math.abs(other[1] - stamp) <= 128 and other[1] ~= stamp then
       rest = rest + other[2]
     else
       redis.call('HDEL', key, word(other[1]))
@@ -68,27 +72,41 @@ if moved and head and not fixed then
 elseif moved then
   here = 0
 end
-local more, less = 0, 0
+local function give_back(from, by)
+  local spent = tonumber(redis.call('HGET', key, from) or 0)
+  by = math.max(by, -spent)
+  rest = rest + by
+  if spent > 0 then
+    redis.call('HDEL', key, from)
+  end
+  if spent + by > 0 then
+    redis.call('HSET', key, from, word(spent + by))
+  end
+  return by
+end
+local more, less, latest = 0, 0, 0
 for i = 6, #ARGV, 2 do
   local by, from = tonumber(ARGV[i]), ARGV[i + 1]
   if by > 0 then
     more = more + by
   elseif tonumber(from) == stamp then
     less = less + by
+  elseif from == '0' then
+    latest = latest + by
   elseif not fixed then
-    local spent = tonumber(redis.call('HGET', key, from) or 0)
-    by = math.max(by, -spent)
-    rest = rest + by
-    if spent > 0 then
-      redis.call('HDEL', key, from)
-    end
-    if spent + by > 0 then
-      redis.call('HSET', key, from, word(spent + by))
-    end
+    give_back(from, by)
   end
 end
-local corrected = more > 0 or less < 0 or (#ARGV > 5 and not fixed)
 here = here + more + math.max(less, -here)
+local earlier = math.min(here + latest, 0)
+here = math.max(here + latest, 0)
+if earlier < 0 and not fixed then
+  local parts = others()
+  for i = #parts, 1, -1 do
+    earlier = earlier - give_back(word(parts[i][1]), earlier)
+  end
+end
+local corrected = more > 0 or less + latest < 0 or (#ARGV > 5 and not fixed)
 local granted = budget
   and (ARGV[5] == '1' or here + rest + amount <= budget)
 local function save(tokens)

@@ -15,7 +15,7 @@ namespace ai_proxy::limit {
 // What a request used more (or less, negative) than it had taken.
 struct Correction {
     int64_t difference;
-    int64_t stamp; // of the take
+    int64_t stamp; // of the take; 0: of what was spent last
 };
 using Corrections = std::vector<Correction>;
 

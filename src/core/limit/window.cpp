@@ -42,7 +42,7 @@ public:
     }
     void give_back(uint64_t amount, int64_t stamp) noexcept
     {
-        if (stamp == window_.begin) {
+        if (stamp == 0 || stamp == window_.begin) {
             window_.spent -= static_cast<uint32_t>(
                 std::min<uint64_t>(window_.spent, amount));
         }
@@ -84,6 +84,9 @@ public:
 
 private:
     [[nodiscard]] uint64_t wait_until_free(int64_t number) const noexcept;
+    // Of the parts before now, from this one back to that.
+    void give_back_parts(
+        uint64_t amount, int64_t newest, int64_t oldest) noexcept;
     [[nodiscard]] uint16_t& part(int64_t number) const noexcept
     {
         return window_
@@ -121,20 +124,31 @@ void Sliding::move_on(int64_t newest) noexcept
 
 void Sliding::give_back(uint64_t amount, int64_t stamp) noexcept
 {
-    if (stamp >= window_.newest) {
-        window_.now -=
-            static_cast<uint32_t>(std::min<uint64_t>(window_.now, amount));
-        return;
+    const int64_t oldest = window_.newest - SlidingWindow::kParts;
+    if (stamp == 0 || stamp >= window_.newest) {
+        const uint64_t now = std::min<uint64_t>(window_.now, amount);
+        window_.now -= static_cast<uint32_t>(now);
+        if (stamp == 0 && now < amount) {
+            give_back_parts(amount - now, window_.newest - 1, oldest);
+        }
+    } else if (stamp >= oldest) {
+        give_back_parts(amount, stamp, stamp);
     }
-    if (stamp < window_.newest - SlidingWindow::kParts) {
-        return;
-    }
-    uint16_t& spent = part(stamp);
+}
+
+void Sliding::give_back_parts(
+    uint64_t amount, int64_t newest, int64_t oldest) noexcept
+{
     amount += window_.carry;
-    const uint64_t units = std::min<uint64_t>(amount / unit_, spent);
-    spent = static_cast<uint16_t>(spent - units);
-    window_.before -= static_cast<uint32_t>(units);
     window_.carry = static_cast<uint32_t>(amount % unit_);
+    uint64_t units = amount / unit_;
+    for (int64_t number = newest; units != 0 && number >= oldest; --number) {
+        uint16_t& spent = part(number);
+        const uint64_t less = std::min<uint64_t>(units, spent);
+        spent = static_cast<uint16_t>(spent - less);
+        window_.before -= static_cast<uint32_t>(less);
+        units -= less;
+    }
 }
 
 // Milliseconds until excess of what is used is free.

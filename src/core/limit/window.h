@@ -70,7 +70,8 @@ struct SlidingWindow {
 [[nodiscard]] Taken take(void* window, const Budget& budget, uint64_t amount,
     int64_t now_ms, bool force) noexcept;
 // Corrects what was taken: more is spent now, less is given back where it was
-// taken as far as that is not over yet.
+// taken as far as that is not over yet, or, with stamp 0, of what was spent
+// last.
 Level settle(void* window, const Budget& budget, int64_t difference,
     int64_t stamp, int64_t now_ms) noexcept;
 [[nodiscard]] Level level(

@@ -255,7 +255,7 @@ TokenLimits::Admission TokenLimits::take(
         if (!taken) {
             continue; // not ours: it says nothing
         }
-        if (held.rule->mode == limit::Mode::log
+        if (held.rule->mode == limit::Mode::log && !refused
             && taken->level.used > held.rule->budget.amount)
         {
             status_ = LimitStatus::logged;
@@ -327,22 +327,41 @@ TokenLimits::Admission TokenLimits::refuse(
     return refusal;
 }
 
+// What was debited after the take counts where the window was by then: of that
+// is given back first.
 void TokenLimits::charge(async::Io& io, Held& held, int64_t amount, bool last)
 {
-    const int64_t difference = amount - held.taken;
+    int64_t difference = amount - held.taken;
     if (difference == 0 && (held.in_redis || !last)) {
         return;
     }
     held.taken = amount;
+    if (held.rule->budget.algorithm == limit::Algorithm::sliding) {
+        if (held.debited + difference >= 0) {
+            held.debited += difference;
+            correct(io, held, difference, 0, last);
+            return;
+        }
+        if (const int64_t debited = std::exchange(held.debited, 0)) {
+            correct(io, held, -debited, 0, false);
+            difference += debited;
+        }
+    }
+    correct(io, held, difference, held.stamp, last);
+}
+
+void TokenLimits::correct(
+    async::Io& io, Held& held, int64_t difference, int64_t stamp, bool last)
+{
     const limit::Rule& rule = *held.rule;
     if (!held.in_redis) {
         held.level =
-            io.counters().settle(rule, held.key, difference, held.stamp, last);
+            io.counters().settle(rule, held.key, difference, stamp, last);
         bound(held);
         return;
     }
     io.unsettled().add(
-        gateway_.token_scripts, rule, held.key, difference, held.stamp);
+        gateway_.token_scripts, rule, held.key, difference, stamp);
     // As far as this request knows.
     const auto budget = static_cast<int64_t>(rule.budget.amount);
     const int64_t used = std::max<int64_t>(

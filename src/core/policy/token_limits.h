@@ -72,6 +72,7 @@ private:
         int64_t taken; // in all
         limit::Level level;
         bool in_redis;
+        int64_t debited = 0; // of it after the first take
         // What may be taken in all; known once the budget is spent.
         int64_t most = INT64_MAX;
         bool over = false;  // it passed although the budget was spent
@@ -96,6 +97,8 @@ private:
     static void bound(Held& held) noexcept;
     void give_back(async::Io& io);
     void charge(async::Io& io, Held& held, int64_t amount, bool last);
+    void correct(async::Io& io, Held& held, int64_t difference, int64_t stamp,
+        bool last);
 
     const config::Gateway& gateway_;
     const std::vector<limit::Rule>& rules_;
