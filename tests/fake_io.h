@@ -11,6 +11,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <map>
@@ -27,17 +28,27 @@ public:
     // "0: EVALSHA 1 key 60000 ..."
     std::vector<std::string> told()
     {
-        std::vector<std::string> texts;
-        for (const Settlement& settlement : claim_all()) {
-            texts.push_back(std::to_string(settlement.redis) + ": "
-                + settlement.command.text());
-        }
-        return texts;
+        texts_.clear();
+        send_all();
+        return texts_;
     }
+    std::vector<uint16_t> full; // what takes nothing
+    size_t refused = 0;
     std::vector<size_t> noted; // budgets, each time there was one more
 
 private:
     void grown(size_t budgets) noexcept override { noted.push_back(budgets); }
+    bool send(uint16_t redis, redis::Command command) override
+    {
+        if (std::find(full.begin(), full.end(), redis) != full.end()) {
+            ++refused;
+            return false;
+        }
+        texts_.push_back(std::to_string(redis) + ": " + command.text());
+        return true;
+    }
+
+    std::vector<std::string> texts_;
 };
 
 // Io in the test's hands: notes what is started and ends it when told.

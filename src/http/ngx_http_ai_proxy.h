@@ -432,8 +432,10 @@ void start_redis_clients(
 // As Io::start(): true when op has its result.
 bool start_redis(Ctx& ctx, async::RedisOp& op);
 // Of the operation that ctx waits for.
+void finish_redis(Ctx& ctx);
 void cancel_redis(Ctx& ctx) noexcept;
-void tell_redis(uint16_t index, std::vector<redis::Command> commands);
+[[nodiscard]] ErrorCode tell_redis(
+    uint16_t index, std::vector<redis::Command> commands);
 [[nodiscard]] std::vector<metrics::RedisRow> redis_rows();
 
 // request (ngx_http_ai_proxy_handler.cpp)

@@ -260,8 +260,7 @@ void drive(Ctx& ctx)
         std::exchange(ctx.token_op, nullptr)->finish();
     }
     if (ctx.redis_ended && ctx.redis_op != nullptr) {
-        ctx.redis_ended = false;
-        std::exchange(ctx.redis_op, nullptr)->finish();
+        finish_redis(ctx);
     }
     if (ctx.place_op != nullptr) {
         std::exchange(ctx.place_op, nullptr)->finish();
@@ -323,7 +322,7 @@ bool NgxIo::start(async::RedisOp& op)
 void NgxIo::tell(uint16_t redis, std::vector<redis::Command> commands) noexcept
 {
     guard(ctx_.r->connection->log, 0, [&] {
-        tell_redis(redis, std::move(commands));
+        (void)tell_redis(redis, std::move(commands));
         return 0;
     });
 }

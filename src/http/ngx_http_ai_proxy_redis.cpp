@@ -182,12 +182,15 @@ void RedisClient::settle(RedisCall* call) noexcept
     if (--call->waiting != 0) {
         return;
     }
-    const std::unique_ptr<RedisCall> owned(call);
+    std::unique_ptr<RedisCall> owned(call);
     if (call->done != nullptr && !closing_) {
         guard(ngx_cycle->log, 0, [call] {
             call->done(*call);
             return 0;
         });
+    }
+    if (call->kept) {
+        (void)owned.release();
     }
 }
 
@@ -356,11 +359,12 @@ void take_back(const RedisCall& call)
         }
     }
     if (!undo.empty()) {
-        tell_redis(call.redis, std::move(undo));
+        (void)tell_redis(call.redis, std::move(undo));
     }
 }
 
-// Of a request's operation: from here its result is there.
+// Of a request's operation: its result is there.  The request may leave before
+// it looks.
 void wake_request(RedisCall& call)
 {
     if (call.op == nullptr || call.failed != ErrorCode::none) {
@@ -372,10 +376,9 @@ void wake_request(RedisCall& call)
     auto* ctx = static_cast<Ctx*>(call.data);
     if (call.failed != ErrorCode::none) {
         call.op->result = redis_error(call.failed);
-    } else {
-        call.op->result = std::move(call.replies);
+        call.op->native = nullptr;
     }
-    call.op->native = nullptr;
+    call.kept = call.failed == ErrorCode::none;
     ctx->redis_ended = true;
     post_wake(*ctx);
 }
@@ -411,21 +414,44 @@ bool start_redis(Ctx& ctx, async::RedisOp& op)
     return true;
 }
 
+void finish_redis(Ctx& ctx)
+{
+    async::RedisOp* op = std::exchange(ctx.redis_op, nullptr);
+    ctx.redis_ended = false;
+    if (op->native != nullptr) {
+        const std::unique_ptr<RedisCall> call(
+            static_cast<RedisCall*>(std::exchange(op->native, nullptr)));
+        op->result = std::move(call->replies);
+    }
+    op->finish();
+}
+
 void cancel_redis(Ctx& ctx) noexcept
 {
     const async::RedisOp* op = std::exchange(ctx.redis_op, nullptr);
-    if (op->native != nullptr) {
-        static_cast<RedisCall*>(op->native)->op = nullptr;
+    auto* call = static_cast<RedisCall*>(op->native);
+    if (call == nullptr) {
+        return;
+    }
+    call->op = nullptr;
+    if (call->kept) {
+        const std::unique_ptr<RedisCall> owned(call);
+        guard(ngx_cycle->log, 0, [call] {
+            take_back(*call);
+            return 0;
+        });
     }
 }
 
-void tell_redis(uint16_t index, std::vector<redis::Command> commands)
+ErrorCode tell_redis(uint16_t index, std::vector<redis::Command> commands)
 {
-    if (RedisClient* client = client_of(index); client != nullptr) {
-        auto call = std::make_unique<RedisCall>();
-        call->commands = std::move(commands);
-        (void)client->begin(call);
+    RedisClient* client = client_of(index);
+    if (client == nullptr) {
+        return ErrorCode::redis_unavailable;
     }
+    auto call = std::make_unique<RedisCall>();
+    call->commands = std::move(commands);
+    return client->begin(call) ? ErrorCode::none : call->failed;
 }
 
 void start_redis_clients(const Configuration& c, ngx_http_ai_proxy_zone_t& zone)

@@ -61,8 +61,9 @@ struct RedisCall {
     ErrorCode failed = ErrorCode::none;
 
     // Called when no command waits any longer, unless it is nullptr; the call
-    // is freed after it.
+    // is freed after it, unless it is kept then.
     void (*done)(RedisCall& call) = nullptr;
+    bool kept = false;
     void* data = nullptr; // of done
     async::RedisOp* op = nullptr;
     uint16_t redis = 0; // of the operation

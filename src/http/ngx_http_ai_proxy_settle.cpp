@@ -6,7 +6,7 @@ namespace {
 
 // Time for a take from the same budget to come along.
 constexpr ngx_msec_t kSoon = 10;
-// So many budgets do not wait: a connection to Redis queues a thousand.
+// So many budgets do not wait.
 constexpr size_t kMany = 128;
 
 } // namespace
@@ -33,7 +33,7 @@ void Unsettled::grown(size_t budgets) noexcept
     if (!timer_.timer_set) {
         ngx_add_timer(&timer_, kSoon);
     }
-    if (budgets >= kMany && !timer_.posted) {
+    if (budgets >= kMany && !full_ && !timer_.posted) {
         ngx_post_event(&timer_, &ngx_posted_events);
     }
 }
@@ -45,13 +45,20 @@ void Unsettled::on_timer(ngx_event_t* ev) noexcept
         ngx_del_timer(ev);
     }
     guard(ngx_cycle->log, 0, [self] {
-        for (auto& settlement : self->claim_all()) {
-            std::vector<redis::Command> commands;
-            commands.push_back(std::move(settlement.command));
-            tell_redis(settlement.redis, std::move(commands));
-        }
+        self->send_all();
         return 0;
     });
+    self->full_ = self->budgets() != 0;
+    if (self->full_) {
+        ngx_add_timer(ev, kSoon);
+    }
+}
+
+bool Unsettled::send(uint16_t redis, redis::Command command)
+{
+    std::vector<redis::Command> commands;
+    commands.push_back(std::move(command));
+    return tell_redis(redis, std::move(commands)) != ErrorCode::redis_busy;
 }
 
 } // namespace ai_proxy::http

@@ -16,9 +16,11 @@ public:
 
 private:
     void grown(size_t budgets) noexcept override;
+    [[nodiscard]] bool send(uint16_t redis, redis::Command command) override;
     static void on_timer(ngx_event_t* ev) noexcept;
 
     ngx_event_t timer_{};
+    bool full_ = false; // a queue was, and is looked at later
 };
 
 } // namespace ai_proxy::http

@@ -36,5 +36,30 @@ TEST(Unsettled, EachBudgetIsSettledForItself)
     EXPECT_TRUE(debts.told().empty());
 }
 
+TEST(Unsettled, WhatThereIsNoRoomForIsKept)
+{
+    const TokenScripts scripts;
+    Rule here;
+    here.redis = 0;
+    Rule there;
+    there.redis = 3;
+    testing::FakeUnsettled debts;
+    for (int i = 0; i < 100; ++i) {
+        debts.add(scripts, here, std::to_string(i), -5, 7);
+        debts.add(scripts, there, std::to_string(i), -6, 7);
+    }
+    debts.full = {0};
+    EXPECT_EQ(debts.told().size(), 100u);
+    EXPECT_EQ(debts.refused, 1u) << "asked once, not for each";
+    debts.add(scripts, here, "40", -5, 7);
+    EXPECT_EQ(debts.noted.size(), 200u) << "it was known";
+    EXPECT_TRUE(debts.told().empty());
+    EXPECT_EQ(debts.budgets(), 100u);
+    EXPECT_EQ(debts.claim(here, "40").front().difference, -10);
+    debts.full.clear();
+    EXPECT_EQ(debts.told().size(), 99u);
+    EXPECT_EQ(debts.budgets(), 0u);
+}
+
 } // namespace
 } // namespace ai_proxy::limit

@@ -1,30 +1,28 @@
 #include "core/limit/unsettled.h"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 namespace ai_proxy::limit {
 
-// They are few: what is left of them goes every moment.
-Unsettled::Debts::iterator Unsettled::find(
-    const Rule& rule, std::string_view key) noexcept
+namespace {
+
+std::string place_of(const Rule& rule, std::string_view key)
 {
-    return std::find_if(debts_.begin(), debts_.end(), [&](const Debt& debt) {
-        return debt.rule->id == rule.id && debt.rule->redis == rule.redis
-            && debt.key == key;
-    });
+    return std::to_string(rule.redis) + redis_key(rule, key);
 }
+
+} // namespace
 
 void Unsettled::add(const TokenScripts& scripts, const Rule& rule,
     std::string_view key, int64_t difference, int64_t stamp)
 {
-    auto debt = find(rule, key);
-    const bool is_new = debt == debts_.end();
-    if (is_new) {
-        debt = debts_.insert(debt, {&scripts, &rule, std::string(key), {}});
-    }
+    const auto [debt, is_new] = debts_.try_emplace(
+        place_of(rule, key), Debt{&scripts, &rule, std::string(key), {}});
     // What is charged beyond a take counts from now, whenever that was.
     const int64_t when = difference > 0 ? 0 : stamp;
-    Corrections& corrections = debt->corrections;
+    Corrections& corrections = debt->second.corrections;
     const auto same = std::find_if(corrections.begin(), corrections.end(),
         [when](const Correction& c) { return c.stamp == when; });
     if (same != corrections.end()) {
@@ -39,26 +37,29 @@ void Unsettled::add(const TokenScripts& scripts, const Rule& rule,
 
 Corrections Unsettled::claim(const Rule& rule, std::string_view key)
 {
-    const auto debt = find(rule, key);
-    if (debt == debts_.end()) {
+    if (debts_.empty()) {
         return {};
     }
-    Corrections corrections = std::move(debt->corrections);
-    std::swap(*debt, debts_.back());
-    debts_.pop_back();
-    return corrections;
+    const auto debt = debts_.extract(place_of(rule, key));
+    return debt ? std::move(debt.mapped().corrections) : Corrections();
 }
 
-std::vector<Unsettled::Settlement> Unsettled::claim_all()
+void Unsettled::send_all()
 {
-    std::vector<Settlement> all;
-    all.reserve(debts_.size());
-    for (const Debt& debt : debts_) {
-        all.push_back({static_cast<uint16_t>(debt.rule->redis),
-            debt.scripts->settle(*debt.rule, debt.key, debt.corrections)});
-    }
-    debts_.clear();
-    return all;
+    std::vector<int> full;
+    std::erase_if(debts_, [&](const auto& entry) {
+        const Debt& debt = entry.second;
+        const int redis = debt.rule->redis;
+        if (std::find(full.begin(), full.end(), redis) != full.end()) {
+            return false;
+        }
+        const bool sent = send(static_cast<uint16_t>(redis),
+            debt.scripts->settle(*debt.rule, debt.key, debt.corrections));
+        if (!sent) {
+            full.push_back(redis);
+        }
+        return sent;
+    });
 }
 
 } // namespace ai_proxy::limit

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <unordered_map>
 
 namespace ai_proxy::limit {
 
@@ -20,12 +20,9 @@ public:
     // Of one budget, for a command that is sent now; nothing is left of it.
     [[nodiscard]] Corrections claim(const Rule& rule, std::string_view key);
 
-    struct Settlement {
-        uint16_t redis; // index in Gateway::redis
-        redis::Command command;
-    };
-    // All that is left.
-    [[nodiscard]] std::vector<Settlement> claim_all();
+    // What is left; what there is no room for is kept.
+    void send_all();
+    [[nodiscard]] size_t budgets() const noexcept { return debts_.size(); }
 
 protected:
     ~Unsettled() = default;
@@ -33,6 +30,8 @@ protected:
 private:
     // There is something to be sent now, so many budgets.
     virtual void grown(size_t budgets) noexcept = 0;
+    // redis: index in Gateway::redis.  False: its queue is full.
+    [[nodiscard]] virtual bool send(uint16_t redis, redis::Command command) = 0;
 
     struct Debt {
         const TokenScripts* scripts;
@@ -40,11 +39,7 @@ private:
         std::string key;
         Corrections corrections;
     };
-    using Debts = std::vector<Debt>;
-    [[nodiscard]] Debts::iterator find(
-        const Rule& rule, std::string_view key) noexcept;
-
-    Debts debts_;
+    std::unordered_map<std::string, Debt> debts_; // by where Redis counts
 };
 
 } // namespace ai_proxy::limit
