@@ -74,6 +74,27 @@ $gw->reload;
 is(lone_workers($gw), 0, 'tables are made before the zone is full');
 $gw->stop;
 
+# A worker that was told to leave and is killed then: nobody takes its place.
+
+$gw = start('1m', 1);
+my ($old) = $gw->workers;
+my $ask = sub { return $gw->client->send('POST', '/v1/chat/completions',
+    chat_body(), headers => { 'X-User' => 'one' }) };
+my $first = $ask->();
+$gw->until(sub { $up->requests('stall') });
+$gw->reload;
+is($ask->()->finish->{status}, 429, 'what the old worker does counts');
+push @{ $gw->{allowed} }, qr/exited on signal 9/;
+kill KILL => $old;
+my $again;
+ok($gw->until(sub {
+    $again = $ask->();
+    $again->wait(sub { 0 }, 0.2);
+    !$again->{reply}{complete};
+}), 'until it is gone');
+$_->close for $first, $again;
+$gw->stop;
+
 ###############################################################################
 # The table of one worker, in the smallest zone 16 counts.
 

@@ -51,6 +51,7 @@ struct Cell {
 };
 
 constexpr size_t kCellBuckets = 128;
+constexpr ngx_msec_t kLook = 1000; // for processes that are gone
 
 // The table of a worker, or of those that had it before.
 struct WorkerSlot {
@@ -211,6 +212,30 @@ void forget(const Header& sh, WorkerSlot& slot) noexcept
 {
     table_of(sh, slot).clear();
     slot.pid = 0;
+}
+
+bool is_gone(int64_t pid) noexcept
+{
+    return kill(static_cast<pid_t>(pid), 0) == -1 && ngx_errno == ESRCH;
+}
+
+// Of processes that were killed; nobody takes the place of one that had been
+// told to leave.
+void forget_gone(const Zone& zone) noexcept
+{
+    static ngx_msec_t looked = 0;
+    if (ngx_current_msec - looked < kLook) {
+        return;
+    }
+    looked = ngx_current_msec;
+    ShmLock lock(zone.shpool);
+    WorkerSlot* slot = zone.sh->workers;
+    for (; slot != nullptr; slot = slot->next) {
+        const int64_t pid = slot->pid.load();
+        if (pid != 0 && pid != ngx_pid && is_gone(pid)) {
+            forget(*zone.sh, *slot);
+        }
+    }
 }
 
 ngx_int_t make_header(ngx_shm_zone_t* shm_zone, Zone& zone) noexcept
@@ -422,10 +447,7 @@ std::span<InFlightEntry> ngx_http_ai_proxy_zone_worker(Zone* zone) noexcept
     WorkerSlot* own = nullptr;
     for (WorkerSlot* slot = sh.workers; slot != nullptr; slot = slot->next) {
         if (const int64_t pid = slot->pid.load(); pid != 0) {
-            if (pid != ngx_pid
-                && (kill(static_cast<pid_t>(pid), 0) != -1
-                    || ngx_errno != ESRCH))
-            {
+            if (pid != ngx_pid && !is_gone(pid)) {
                 continue;
             }
             forget(sh, *slot);
@@ -462,6 +484,7 @@ void ngx_http_ai_proxy_zone_leave(Zone* zone) noexcept
 uint64_t ngx_http_ai_proxy_zone_in_flight(
     const Zone* zone, uint64_t id) noexcept
 {
+    forget_gone(*zone);
     uint64_t sum = 0;
     const Header& sh = *zone->sh;
     const WorkerSlot* slot = sh.workers.load(std::memory_order_acquire);
