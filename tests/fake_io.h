@@ -38,9 +38,13 @@ public:
 
 private:
     void grown(size_t budgets) noexcept override { noted.push_back(budgets); }
+    bool has_room(uint16_t redis) const noexcept override
+    {
+        return std::find(full.begin(), full.end(), redis) == full.end();
+    }
     bool send(uint16_t redis, redis::Command command) override
     {
-        if (std::find(full.begin(), full.end(), redis) != full.end()) {
+        if (!has_room(redis)) {
             ++refused;
             return false;
         }

@@ -11,6 +11,7 @@ namespace ai_proxy::http {
 namespace {
 
 constexpr uint8_t kMaxRedirects = 5;
+constexpr size_t kCommands = 16;             // of one request
 constexpr ngx_msec_t kRefusalLines = 10'000; // between two of them
 
 Error redis_error(ErrorCode code)
@@ -107,6 +108,16 @@ void RedisClient::start() noexcept
             connection->open();
         }
     }
+}
+
+bool RedisClient::has_room() const noexcept
+{
+    return std::all_of(
+        servers_.begin(), servers_.end(), [this](const auto& server) {
+            const RedisConnection* connection = server->pick();
+            return connection == nullptr
+                || connection->load() + kCommands < rules().queue;
+        });
 }
 
 bool RedisClient::begin(std::unique_ptr<RedisCall>& call)
@@ -384,6 +395,12 @@ void wake_request(RedisCall& call)
 }
 
 } // namespace
+
+bool redis_has_room(uint16_t index) noexcept
+{
+    const RedisClient* client = client_of(index);
+    return client != nullptr && client->has_room();
+}
 
 bool start_redis(Ctx& ctx, async::RedisOp& op)
 {

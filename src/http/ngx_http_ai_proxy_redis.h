@@ -231,6 +231,8 @@ public:
     [[nodiscard]] metrics::RedisState& state() noexcept { return state_; }
 
     void start() noexcept;
+    // For all that one request may ask, whatever its keys.
+    [[nodiscard]] bool has_room() const noexcept;
     // False: nothing waits, the call is over; else the call is the client's.
     [[nodiscard]] bool begin(std::unique_ptr<RedisCall>& call);
 
@@ -295,5 +297,8 @@ private:
 // The clients of this worker, by index in Gateway::redis; made in
 // init_process, gone in exit_process.
 using RedisClients = std::vector<std::unique_ptr<RedisClient>>;
+
+// Of the client of Gateway::redis[index].
+[[nodiscard]] bool redis_has_room(uint16_t index) noexcept;
 
 } // namespace ai_proxy::http

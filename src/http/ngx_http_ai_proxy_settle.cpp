@@ -1,4 +1,5 @@
 #include "http/ngx_http_ai_proxy.h"
+#include "http/ngx_http_ai_proxy_redis.h"
 
 namespace ai_proxy::http {
 
@@ -52,6 +53,11 @@ void Unsettled::on_timer(ngx_event_t* ev) noexcept
     if (self->full_) {
         ngx_add_timer(ev, kSoon);
     }
+}
+
+bool Unsettled::has_room(uint16_t redis) const noexcept
+{
+    return redis_has_room(redis);
 }
 
 bool Unsettled::send(uint16_t redis, redis::Command command)

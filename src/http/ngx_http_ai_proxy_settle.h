@@ -16,6 +16,7 @@ public:
 
 private:
     void grown(size_t budgets) noexcept override;
+    [[nodiscard]] bool has_room(uint16_t redis) const noexcept override;
     [[nodiscard]] bool send(uint16_t redis, redis::Command command) override;
     static void on_timer(ngx_event_t* ev) noexcept;
 

@@ -55,8 +55,9 @@ TEST(Unsettled, WhatThereIsNoRoomForIsKept)
     EXPECT_EQ(debts.noted.size(), 200u) << "it was known";
     EXPECT_TRUE(debts.told().empty());
     EXPECT_EQ(debts.budgets(), 100u);
-    EXPECT_EQ(debts.claim(here, "40").front().difference, -10);
+    EXPECT_TRUE(debts.claim(here, "40").empty()) << "it might be lost";
     debts.full.clear();
+    EXPECT_EQ(debts.claim(here, "40").front().difference, -10);
     EXPECT_EQ(debts.told().size(), 99u);
     EXPECT_EQ(debts.budgets(), 0u);
 }

@@ -37,7 +37,7 @@ void Unsettled::add(const TokenScripts& scripts, const Rule& rule,
 
 Corrections Unsettled::claim(const Rule& rule, std::string_view key)
 {
-    if (debts_.empty()) {
+    if (debts_.empty() || !has_room(static_cast<uint16_t>(rule.redis))) {
         return {};
     }
     const auto debt = debts_.extract(place_of(rule, key));

@@ -18,6 +18,7 @@ public:
     void add(const TokenScripts& scripts, const Rule& rule,
         std::string_view key, int64_t difference, int64_t stamp);
     // Of one budget, for a command that is sent now; nothing is left of it.
+    // None as long as the command may find no room.
     [[nodiscard]] Corrections claim(const Rule& rule, std::string_view key);
 
     // What is left; what there is no room for is kept.
@@ -30,7 +31,9 @@ protected:
 private:
     // There is something to be sent now, so many budgets.
     virtual void grown(size_t budgets) noexcept = 0;
-    // redis: index in Gateway::redis.  False: its queue is full.
+    // redis: index in Gateway::redis.
+    [[nodiscard]] virtual bool has_room(uint16_t redis) const noexcept = 0;
+    // False: its queue is full.
     [[nodiscard]] virtual bool send(uint16_t redis, redis::Command command) = 0;
 
     struct Debt {
