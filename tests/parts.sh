@@ -120,7 +120,7 @@ build_tested()
 build_debug_core()
 {
     build_core "$build/cmake-debug" -DCMAKE_BUILD_TYPE=Debug \
-        -DCMAKE_CXX_FLAGS_DEBUG="${AI_PROXY_DEBUG_INFO:--g1}" "$@"
+        -DCMAKE_CXX_FLAGS_DEBUG="$debug_info" "$@"
 }
 
 # The tests link the objects that the module is made of.

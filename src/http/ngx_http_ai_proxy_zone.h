@@ -80,7 +80,8 @@ State* ngx_http_ai_proxy_zone_state(
 
 // The table of this worker process, found by the others as long as the process
 // lives; made on its first call, and what killed processes left behind is
-// forgotten, here and when counts are asked for.  Empty without a zone or room in it.
+// forgotten, here and when counts are asked for.  Empty without a zone or room
+// in it.
 std::span<ai_proxy::InFlightEntry> ngx_http_ai_proxy_zone_worker(
     ngx_http_ai_proxy_zone_t* zone) noexcept;
 // The process ends, or has another table from now on.

@@ -7,15 +7,22 @@
 namespace ai_proxy::limit {
 namespace {
 
-// Budgets of other keys, and of other servers, are others.
-TEST(Unsettled, EachBudgetIsSettledForItself)
-{
+class UnsettledTest : public ::testing::Test {
+protected:
+    UnsettledTest()
+    {
+        here.redis = 0;
+        there.redis = 3;
+    }
+
     const TokenScripts scripts;
-    Rule here;
-    here.redis = 0;
-    Rule there;
-    there.redis = 3;
-    testing::FakeUnsettled debts;
+    Rule here, there;
+    ai_proxy::testing::FakeUnsettled debts;
+};
+
+// Budgets of other keys, and of other servers, are others.
+TEST_F(UnsettledTest, EachBudgetIsSettledForItself)
+{
     debts.add(scripts, here, "a", 5, 1);
     debts.add(scripts, here, "b", 6, 1);
     debts.add(scripts, there, "a", 7, 1);
@@ -36,14 +43,8 @@ TEST(Unsettled, EachBudgetIsSettledForItself)
     EXPECT_TRUE(debts.told().empty());
 }
 
-TEST(Unsettled, WhatThereIsNoRoomForIsKept)
+TEST_F(UnsettledTest, WhatThereIsNoRoomForIsKept)
 {
-    const TokenScripts scripts;
-    Rule here;
-    here.redis = 0;
-    Rule there;
-    there.redis = 3;
-    testing::FakeUnsettled debts;
     for (int i = 0; i < 100; ++i) {
         debts.add(scripts, here, std::to_string(i), -5, 7);
         debts.add(scripts, there, std::to_string(i), -6, 7);
